@@ -1,0 +1,46 @@
+# The targets a contributor needs. `make` shows them.
+
+GO ?= go
+export CGO_ENABLED ?= 0
+
+.PHONY: help run test test-race check conform bench fuzz browser image deps-debian
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: ## serve ./documents on 127.0.0.1:8880
+	$(GO) run ./cmd/davwopi serve
+
+test: ## all tests (servers that are not installed are named and skipped)
+	$(GO) test ./...
+
+test-race: ## all tests with the race detector
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+check: ## formatting, vet, staticcheck
+	test -z "$$(gofmt -l cmd bridge davbackend idmap oauth config test)"
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+conform: ## Microsoft's cases against the built daemon, on the embedded upstream and on Apache
+	$(GO) test -count=1 -v -run TestConform ./test/conform/...
+
+bench: ## figures of the rooms
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+
+fuzz: ## half a minute for each fuzz target
+	sh test/scripts/fuzz.sh 30s
+
+browser: ## the loop of a user in Chromium; screenshots in ./screenshots
+	mkdir -p screenshots
+	DAVWOPI_SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count=1 -v ./test/browser/...
+
+image: ## build the container image with buildah
+	sh test/scripts/image.sh
+
+deps-debian: ## install what the tests start: web servers, rclone, PostgreSQL, Chromium, litmus
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+		apache2 apache2-utils nginx-light libnginx-mod-http-dav-ext lighttpd lighttpd-mod-webdav \
+		rclone litmus postgresql chromium chromium-driver fonts-dejavu-core \
+		buildah busybox-static ca-certificates gcc libc6-dev curl

@@ -1,0 +1,254 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+var upstreamName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// check notes what single values cannot show, and fills in what follows from
+// other keys.
+func (r *reader) check(c *Config) {
+	r.checkAddresses(c)
+	r.checkUpstreams(c)
+	r.checkEditors(c)
+	r.checkSignIn(c)
+	for i, rule := range c.Access {
+		r.checkAccess(c, at("access", i), &c.Access[i], rule)
+	}
+	for i := range c.APIKeys {
+		r.checkAPIKey(c, at("api_keys", i), &c.APIKeys[i])
+	}
+	if c.WOPI.Containers {
+		r.fault("wopi.containers", "this version has no containers endpoint; allowed: false")
+	}
+	if c.Locks.AnnounceLocks == nil {
+		announce := !c.Embedded()
+		c.Locks.AnnounceLocks = &announce
+	}
+}
+
+func (r *reader) checkAddresses(c *Config) {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		r.fault("listen", "%q is not an address such as 127.0.0.1:8880", c.Listen)
+		return
+	}
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		r.fault("tls", "wants both cert_file and key_file")
+	}
+	if c.TLS.CertFile == "" && !IsLoopback(host) && !c.InsecureHTTP {
+		r.fault("listen", "%s is not a loopback address and there is no tls: put a reverse proxy with https in front and listen on 127.0.0.1, set tls, or set insecure_http: true", c.Listen)
+	}
+}
+
+// Listening fills in the addresses that were not configured, once it is known on
+// which address (host:port) the bridge listens.
+func (c *Config) Listening(address string) {
+	if c.PublicURL.URL == nil {
+		scheme := "http"
+		if c.TLS.CertFile != "" {
+			scheme = "https"
+		}
+		if host, port, err := net.SplitHostPort(address); err == nil {
+			if a, err := netip.ParseAddr(host); err == nil && a.IsUnspecified() {
+				address = net.JoinHostPort("localhost", port)
+			}
+		}
+		c.PublicURL.URL = &url.URL{Scheme: scheme, Host: address}
+	}
+	if c.WOPIURL.URL == nil {
+		c.WOPIURL = c.PublicURL
+	}
+}
+
+// IsLoopback tells whether host is a loopback address or localhost.
+func IsLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+// Embedded tells whether the folder dir is what is served.
+func (c *Config) Embedded() bool { return len(c.Upstreams) == 1 && c.Upstreams[0].URL.URL == nil }
+
+// checkUpstreams leaves the one list Upstreams, whichever key was used.
+func (r *reader) checkUpstreams(c *Config) {
+	where := func(i int) string { return at("upstreams", i) }
+	if len(c.Upstreams) == 0 {
+		c.Upstreams = []Upstream{c.Upstream}
+		where = func(int) string { return "upstream" }
+		if c.Upstream.Name == "" {
+			c.Upstreams[0].Name = "main"
+		}
+	} else if c.Upstream != (Upstream{}) {
+		r.fault("upstream", "cannot be used together with upstreams")
+	}
+	seen := map[string]bool{}
+	for i := range c.Upstreams {
+		u := &c.Upstreams[i]
+		r.checkUpstream(where(i), u)
+		if seen[u.Name] {
+			r.fault(where(i)+".name", "%q is there twice", u.Name)
+		}
+		seen[u.Name] = true
+		if u.URL.URL == nil && len(c.Upstreams) > 1 {
+			r.fault(where(i)+".url", "is required where there are several upstreams")
+		}
+	}
+}
+
+func (r *reader) checkUpstream(where string, u *Upstream) {
+	if !upstreamName.MatchString(u.Name) {
+		r.fault(where+".name", "%q: wants 1 to 64 letters, digits, - or _", u.Name)
+	}
+	if u.Password.Reveal() != "" && u.PasswordFile != "" {
+		r.fault(where+".password", "cannot be used together with password_file")
+	}
+	if u.Auth == "" {
+		u.Auth = "service"
+	}
+	if u.Auth == "user" {
+		if u.Roots == "" {
+			r.fault(where+".roots", "is required with auth: user: shared when all accounts see the same tree under url, per_user when each sees its own")
+		}
+		if u.User != "" {
+			r.fault(where+".user", "belongs to auth: service; with auth: user each person's own is used")
+		}
+		if u.URL.URL == nil {
+			r.fault(where+".auth", "user needs an upstream url; the embedded server has no accounts")
+		}
+	}
+	if u.Roots == "" {
+		u.Roots = "shared"
+	}
+	if u.Auth == "service" && u.Roots == "per_user" {
+		r.fault(where+".roots", "per_user needs auth: user; one account has one tree")
+	}
+	if u.URL.URL != nil && u.Expose {
+		r.fault(where+".expose", "is for the embedded server; %s can be reached itself", u.URL.Host)
+	}
+	if u.URL.URL == nil && (u.User != "" || u.PasswordFile != "" || u.Password.Reveal() != "") {
+		r.fault(where+".url", "is missing: there is a user or password, but no server that wants it")
+	}
+	if u.DisplayName == "" {
+		u.DisplayName = "Documents"
+		if u.Name != "main" {
+			u.DisplayName = u.Name
+		}
+	}
+}
+
+func (r *reader) checkEditors(c *Config) {
+	seen := map[string]bool{}
+	for i, e := range c.Editors {
+		if e.URL.URL == nil {
+			r.fault(at("editors", i)+".url", "is required")
+			continue
+		}
+		if seen[e.URL.String()] {
+			r.fault(at("editors", i)+".url", "%s is there twice", e.URL)
+		}
+		seen[e.URL.String()] = true
+	}
+	for ext, want := range c.Prefer {
+		if strings.HasPrefix(ext, ".") || ext == "" {
+			r.fault("prefer."+ext, "wants an extension without its dot, such as docx")
+		}
+		if want != "davwopi:text" && !seen[want] {
+			r.fault("prefer."+ext, "%q is not the url of an entry of editors", want)
+		}
+	}
+}
+
+func (r *reader) checkSignIn(c *Config) {
+	s := &c.SignIn
+	if s.Kind == "" {
+		s.Kind = "upstream"
+		if c.Embedded() {
+			s.Kind = "link"
+		}
+	}
+	if s.Upstream == "" {
+		s.Upstream = c.Upstreams[0].Name
+	} else if !c.hasUpstream(s.Upstream) {
+		r.fault("sign_in.upstream", "there is no upstream %q", s.Upstream)
+	}
+	if s.Kind == "upstream" && c.Embedded() {
+		r.fault("sign_in.kind", "upstream needs an upstream url; allowed here: link")
+	}
+	for i, u := range c.Upstreams {
+		if u.Auth == "user" && s.Kind != "upstream" {
+			r.fault("sign_in.kind", "must be upstream, because %s has auth: user", at("upstreams", i))
+		}
+		if u.Auth == "user" && u.Name != s.Upstream {
+			r.fault(at("upstreams", i)+".auth", "user is possible only for the upstream at which people sign in (%s)", s.Upstream)
+		}
+	}
+}
+
+func (c *Config) hasUpstream(name string) bool {
+	for _, u := range c.Upstreams {
+		if u.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) checkAccess(c *Config, where string, rule *AccessRule, given AccessRule) {
+	if len(given.Who) == 0 {
+		r.fault(where+".who", "is required; * means everybody")
+	}
+	if given.Rights == "" {
+		r.fault(where+".rights", "is required; allowed: none, view, edit")
+	}
+	if given.Upstream != "" && !c.hasUpstream(given.Upstream) {
+		r.fault(where+".upstream", "there is no upstream %q", given.Upstream)
+	}
+	rule.Path = r.subtree(where+".path", given.Path)
+}
+
+func (r *reader) checkAPIKey(c *Config, where string, k *APIKey) {
+	if k.Name == "" {
+		r.fault(where+".name", "is required")
+	}
+	if (k.KeyFile == "") == (k.SHA256 == "") {
+		r.fault(where, "wants exactly one of key_file and sha256")
+	}
+	if k.SHA256 != "" && !regexp.MustCompile(`^[0-9a-fA-F]{64}$`).MatchString(k.SHA256) {
+		r.fault(where+".sha256", "wants 64 hex digits")
+	}
+	if len(k.Principals) == 0 {
+		r.fault(where+".principals", "is required; * means everybody")
+	}
+	if k.Upstream != "" && !c.hasUpstream(k.Upstream) {
+		r.fault(where+".upstream", "there is no upstream %q", k.Upstream)
+	}
+	k.Subtree = r.subtree(where+".subtree", k.Subtree)
+	if len(k.Modes) == 0 {
+		k.Modes = []string{"view", "edit"}
+	}
+}
+
+func (r *reader) subtree(where, p string) string {
+	if p == "" {
+		return "/"
+	}
+	if !strings.HasPrefix(p, "/") || path.Clean(p) != strings.TrimSuffix(p, "/") && p != "/" {
+		r.fault(where, "%q is not a path such as /Shared/Projects", p)
+	}
+	return path.Clean(p)
+}
+
+func at(list string, i int) string {
+	return list + "[" + strconv.Itoa(i) + "]"
+}

@@ -1,0 +1,278 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// Config is the operator's page. Its comments are the manual: each key, its
+// unit, its default. Every scalar key can also be given as an environment
+// variable: DAVWOPI_ and the key path in capitals joined by underscores, for
+// example DAVWOPI_UPSTREAM_URL. A flag wins over the environment, the
+// environment over the file, the file over the default.
+type Config struct {
+	// Listen is the address of the web server. On plain http only loopback
+	// addresses are accepted unless insecure_http is true.
+	// Default 127.0.0.1:8880.
+	Listen string `yaml:"listen"`
+
+	// PublicURL is the address that people's browsers use. Default: http (or
+	// https with tls) and the listen address.
+	PublicURL URL `yaml:"public_url"`
+
+	// WOPIURL is the address that the editors' servers use to reach the bridge,
+	// where it differs (container networks). Default: public_url.
+	WOPIURL URL `yaml:"wopi_url"`
+
+	// AllowedHosts are further names under which requests may arrive. Any other
+	// Host is answered 421. The hosts of public_url and wopi_url are always
+	// allowed, and so are loopback names while listen is a loopback address.
+	AllowedHosts []string `yaml:"allowed_hosts"`
+
+	// InsecureHTTP allows plain http on other than loopback addresses. Every
+	// page then shows a banner. Default false.
+	InsecureHTTP bool `yaml:"insecure_http"`
+
+	// TLS makes the bridge serve https itself. The files are read again when
+	// they change.
+	TLS TLS `yaml:"tls"`
+
+	// TrustedProxies are the addresses or networks of reverse proxies whose
+	// X-Forwarded-For and X-Forwarded-Proto are believed. Default none.
+	TrustedProxies []Network `yaml:"trusted_proxies"`
+
+	// State is the directory of everything that must survive a restart: the
+	// database of IDs, locks and tokens, the save journal, the secret key. It is
+	// created with mode 0700. Back it up. Default davwopi-data.
+	State string `yaml:"state"`
+
+	// SecretKeyFile holds the one true secret: 32 bytes as hex or base64, mode
+	// 0600. It is created when absent. Default: secret.key in the state
+	// directory. The variable DAVWOPI_SECRET_KEY may hold the key itself.
+	SecretKeyFile string `yaml:"secret_key_file"`
+
+	// Dir is the folder that is served when no upstream is configured. It is
+	// created with a few sample files when absent. Default documents.
+	Dir string `yaml:"dir"`
+
+	// Upstream is the WebDAV server whose files are opened. Without a URL the
+	// folder dir is served by the embedded server.
+	Upstream Upstream `yaml:"upstream"`
+
+	// Upstreams are several WebDAV servers side by side instead of one; each
+	// needs a name.
+	Upstreams []Upstream `yaml:"upstreams"`
+
+	// Editors are the editors' servers: a list of URLs, or of entries with the
+	// keys url, name, unsigned. What each can do is read from its discovery. The
+	// built-in text editor needs no entry.
+	Editors []Editor `yaml:"editors"`
+
+	// Prefer names, for an extension without its dot, the URL of the editor that
+	// opens it, where several could. Default: the first in the list.
+	Prefer map[string]string `yaml:"prefer"`
+
+	// SignIn says how people sign in.
+	SignIn SignIn `yaml:"sign_in"`
+
+	// Access are rules that limit people to a subtree or to reading. Without
+	// rules everybody who is signed in may do what the upstream lets them do.
+	Access []AccessRule `yaml:"access"`
+
+	// APIKeys let other programs ask for editing links at /api/v1/open.
+	APIKeys []APIKey `yaml:"api_keys"`
+
+	// WOPI switches capabilities that editors are told of.
+	WOPI WOPI `yaml:"wopi"`
+
+	// Locks says how the locks of other programs are treated.
+	Locks Locks `yaml:"locks"`
+
+	// Saves sets the limits of saving.
+	Saves Saves `yaml:"saves"`
+
+	// Log says what is logged, to standard error.
+	Log Log `yaml:"log"`
+}
+
+// TLS names the certificate and key, PEM files. Both or neither.
+type TLS struct {
+	// CertFile is the certificate chain.
+	CertFile string `yaml:"cert_file"`
+	// KeyFile is the private key.
+	KeyFile string `yaml:"key_file"`
+}
+
+// Upstream is one WebDAV server.
+type Upstream struct {
+	// Name is the key under which its files are remembered; it must never
+	// change. Letters, digits, - and _. Default main.
+	Name string `yaml:"name"`
+	// DisplayName is what people see. Default: Documents, or the name.
+	DisplayName string `yaml:"display_name"`
+	// URL is the collection that becomes the root folder, http or https, without
+	// user name or password. Empty: the embedded server over dir.
+	URL URL `yaml:"url"`
+	// Auth says what the upstream sees. service: one account for everybody (user
+	// and password below). user: each person's own name and password, as given
+	// at sign-in. Default service.
+	Auth string `yaml:"auth" values:"service,user"`
+	// User is the service account's name.
+	User string `yaml:"user"`
+	// Password is the service account's password; better use password_file.
+	Password Secret `yaml:"password"`
+	// PasswordFile holds it on its first line.
+	PasswordFile string `yaml:"password_file"`
+	// Roots says whether all accounts see the same tree under URL (shared) or
+	// each its own (per_user). Required with auth: user.
+	Roots string `yaml:"roots" values:"shared,per_user"`
+	// CAFile is a PEM file of certificate authorities that are trusted for this
+	// upstream besides the system's.
+	CAFile string `yaml:"ca_file"`
+	// Idle ends a request to the upstream on which no byte has moved for so
+	// long. Default 60s.
+	Idle time.Duration `yaml:"idle"`
+	// Expose serves the embedded server at /dav/ too, for app passwords made
+	// with davwopi app-password. Only without url. Default false.
+	Expose bool `yaml:"expose"`
+}
+
+// Editor is one editor's server.
+type Editor struct {
+	// URL is the editor's address, or that of its discovery document.
+	URL URL `yaml:"url"`
+	// Name is what people see. Default: its kind and host.
+	Name string `yaml:"name"`
+	// Unsigned accepts unsigned requests although this editor has published
+	// proof keys before. Default false.
+	Unsigned bool `yaml:"unsigned"`
+}
+
+// SignIn is how people sign in.
+type SignIn struct {
+	// Kind is link (one-time links printed on the terminal) or upstream (user
+	// name and password, checked against the upstream). Default: upstream where
+	// an upstream URL is set, else link.
+	Kind string `yaml:"kind" values:"link,upstream"`
+	// Upstream is the name of the upstream that checks, where there are several.
+	// Default: the first.
+	Upstream string `yaml:"upstream"`
+	// Idle ends a browser session that was not used for so long. Default 24h.
+	Idle time.Duration `yaml:"idle"`
+	// Lifetime ends every browser session. Default 720h.
+	Lifetime time.Duration `yaml:"lifetime"`
+	// LinkLifetime is how long a sign-in link can be used. Default 24h.
+	LinkLifetime time.Duration `yaml:"link_lifetime"`
+}
+
+// AccessRule limits people. Of the rules that match a person and a path, those
+// with the longest path count, and of these the strictest.
+type AccessRule struct {
+	// Who: display names, sign-in names, group:NAME, or * for everybody.
+	Who []string `yaml:"who"`
+	// Upstream limits the rule to one upstream. Default all.
+	Upstream string `yaml:"upstream"`
+	// Path is the subtree that the rule is about. Default /.
+	Path string `yaml:"path"`
+	// Rights are none, view or edit. Required.
+	Rights string `yaml:"rights" values:"none,view,edit"`
+}
+
+// APIKey lets a program act for people.
+type APIKey struct {
+	// Name says in the log whose key it is. Required.
+	Name string `yaml:"name"`
+	// KeyFile holds the key on its first line, at least 20 characters.
+	KeyFile string `yaml:"key_file"`
+	// SHA256 is the key's SHA-256 in hex, instead of key_file.
+	SHA256 string `yaml:"sha256"`
+	// Principals are the names for which documents may be opened, or *. Required.
+	Principals []string `yaml:"principals"`
+	// Upstream limits the key to one upstream. Default all.
+	Upstream string `yaml:"upstream"`
+	// Subtree limits it to a folder. Default /.
+	Subtree string `yaml:"subtree"`
+	// Modes are view and edit. Default both.
+	Modes []string `yaml:"modes" values:"view,edit"`
+}
+
+// WOPI switches capabilities.
+type WOPI struct {
+	// WriteRelative allows PutRelativeFile (save as). Default true.
+	WriteRelative bool `yaml:"write_relative"`
+	// Containers announces the containers and ecosystem endpoints. This version
+	// does not have them: only false is accepted. Default false.
+	Containers bool `yaml:"containers"`
+	// FileURL gives editors a direct address of the bytes. Default false.
+	FileURL bool `yaml:"file_url"`
+	// BusinessUsers asks Microsoft's editors to check for a licence. Default
+	// false.
+	BusinessUsers bool `yaml:"business_users"`
+}
+
+// Locks is about the locks of other programs.
+type Locks struct {
+	// RespectLockFiles treats the lock files of desktop programs (LibreOffice,
+	// Microsoft Office) as locks. Default true.
+	RespectLockFiles bool `yaml:"respect_lock_files"`
+	// AnnounceLocks writes LibreOffice's lock file while a document is open, so
+	// that people on a network drive see it. Default true with an upstream url,
+	// false for the embedded server.
+	AnnounceLocks *bool `yaml:"announce_locks"`
+}
+
+// Saves are the limits of saving.
+type Saves struct {
+	// MaxFileSize is the largest document that is accepted, in bytes; k, M and G
+	// multiply by 1024. Default 4G.
+	MaxFileSize Size `yaml:"max_file_size"`
+	// Patience is how long a save waits for another one of the same file and for
+	// the upstream before it is answered. Default 20s.
+	Patience time.Duration `yaml:"patience"`
+}
+
+// Log says what is logged.
+type Log struct {
+	// Level is error, warn, info or debug. Document names appear at debug only;
+	// tokens and passwords never. Default info.
+	Level string `yaml:"level" values:"error,warn,info,debug"`
+	// Format is text or json. Default text.
+	Format string `yaml:"format" values:"text,json"`
+}
+
+// A URL is an absolute http or https URL without query, fragment and user
+// information; the zero URL is unset.
+type URL struct{ *url.URL }
+
+// A Network is an address or a network in CIDR form.
+type Network struct{ netip.Prefix }
+
+// A Secret is a text that is never printed.
+type Secret struct{ text string }
+
+// Reveal returns the text.
+func (s Secret) Reveal() string { return s.text }
+
+// String hides the text.
+func (Secret) String() string { return "(hidden)" }
+
+// GoString hides the text.
+func (Secret) GoString() string { return "(hidden)" }
+
+// A Size is a number of bytes.
+type Size int64
+
+// Default returns the configuration of a bare machine.
+func Default() *Config {
+	return &Config{
+		Listen: "127.0.0.1:8880",
+		State:  "davwopi-data",
+		Dir:    "documents",
+		SignIn: SignIn{Idle: 24 * time.Hour, Lifetime: 720 * time.Hour, LinkLifetime: 24 * time.Hour},
+		WOPI:   WOPI{WriteRelative: true},
+		Locks:  Locks{RespectLockFiles: true},
+		Saves:  Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second},
+		Log:    Log{Level: "info", Format: "text"},
+	}
+}
