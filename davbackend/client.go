@@ -1,0 +1,151 @@
+package davbackend
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"davwopi/davbackend/dav"
+)
+
+// defaultIdle is the progress limit of a Client that sets none.
+const defaultIdle = 60 * time.Second
+
+// A Client is one upstream. All exported fields are set before use; it must not be
+// copied. Safe for concurrent use.
+type Client struct {
+	// Base is the collection that is dav.Path "/": an http or https URL. A user name
+	// in it is not used.
+	Base *url.URL
+	// Transport carries the requests; nil: a default with limits on dialing, TLS
+	// handshake and idle connections. It must not follow redirects or add credentials.
+	Transport http.RoundTripper
+	// Idle is the progress limit: no byte in either direction for so long ends a
+	// request with dav.ErrUnavailable. 0: 60 s. There is no limit on the whole.
+	Idle time.Duration
+	// Profile is what this upstream is known to do. The zero Profile is the careful one.
+	Profile Profile
+
+	auth authState
+	once sync.Once
+	own  *http.Transport // guarded by once
+}
+
+// A Profile says what an upstream really does.
+type Profile struct {
+	Name                string
+	InPlace             bool     // PUT over a file replaces it atomically: save in place; else temp + MOVE
+	Conditions          bool     // ETag conditions (If-Match, ETag in If) are honoured
+	Form                LockForm // how a lock token is shown
+	MoveKeepsTargetLock bool     // MOVE onto a locked file keeps the target's lock
+	MoveCarriesLock     bool     // a lock travels with the moved file
+}
+
+// A LockForm is the header in which an upstream wants to see a lock token.
+type LockForm int
+
+// MOVE and COPY always use FormTagged unless it is FormLockToken, since they are about
+// two resources.
+const (
+	FormTagged    LockForm = iota // If: <absolute URL> (<token>)
+	FormUntagged                  // If: (<token>)
+	FormLockToken                 // Lock-Token: <token>, and If-Match for an ETag (OpenCloud)
+)
+
+// Profiles that are known without probing.
+var (
+	Embedded = Profile{Name: "embedded", InPlace: true, Conditions: true, Form: FormTagged, MoveKeepsTargetLock: true}
+	Unknown  = Profile{Name: "unknown", Form: FormUntagged} // temp + MOVE; lock, stat, write
+)
+
+// A View is the upstream as one credential sees it. Safe for concurrent use.
+type View struct {
+	client     *Client
+	credential Credential
+}
+
+// As returns the upstream as cred sees it. It costs nothing.
+func (c *Client) As(cred Credential) *View { return &View{client: c, credential: cred} }
+
+// Client returns the upstream that v looks at.
+func (v *View) Client() *Client { return v.client }
+
+// Origin returns scheme and host of the upstream, for people.
+func (c *Client) Origin() string { return c.Base.Scheme + "://" + c.Base.Host }
+
+// CloseIdle closes connections that no request uses, of the default Transport.
+func (c *Client) CloseIdle() {
+	if t, ok := c.transport().(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// url returns the absolute URL of p, with a trailing slash if slash is set.
+func (c *Client) url(p dav.Path, slash bool) *url.URL {
+	raw := strings.TrimRight(c.Base.EscapedPath(), "/") + p.Escaped()
+	if slash && !strings.HasSuffix(raw, "/") {
+		raw += "/"
+	}
+	u := &url.URL{Scheme: c.Base.Scheme, Host: c.Base.Host, RawPath: raw}
+	// Base was parsed once and Escaped escapes, so raw unescapes.
+	u.Path, _ = url.PathUnescape(raw)
+	return u
+}
+
+func (c *Client) idle() time.Duration {
+	if c.Idle > 0 {
+		return c.Idle
+	}
+	return defaultIdle
+}
+
+func (c *Client) transport() http.RoundTripper {
+	if c.Transport != nil {
+		return c.Transport
+	}
+	c.once.Do(func() { c.own = NewTransport() })
+	return c.own
+}
+
+// NewTransport returns the transport that a Client uses by default, for callers that
+// want to set its TLSClientConfig.
+func NewTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		IdleConnTimeout:        4 * time.Second,
+		MaxIdleConns:           64,
+		MaxIdleConnsPerHost:    16,
+		MaxResponseHeaderBytes: 256 << 10,
+	}
+}
+
+// A Credential is what the upstream is shown. Its String hides the secret.
+type Credential struct {
+	Kind   string // "" none, "password" (Basic or Digest, as the upstream asks), "bearer"
+	User   string // of "password"
+	Secret string // password or bearer token
+}
+
+// String names the kind and the user, never the secret.
+func (c Credential) String() string {
+	switch c.Kind {
+	case "":
+		return "no credential"
+	case "password":
+		return fmt.Sprintf("password of %q", c.User)
+	}
+	return c.Kind + " credential"
+}
+
+// GoString is String, so that %#v hides the secret too.
+func (c Credential) GoString() string { return c.String() }
