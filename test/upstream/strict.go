@@ -1,0 +1,240 @@
+package upstream
+
+import (
+	"crypto/subtle"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
+	"davwopi/davbackend/localdav"
+	"davwopi/idmap/sqldb/sqldbtest"
+)
+
+const prefix = "/dav"
+
+// Strict is the embedded server behind HTTP with Basic authentication and switches.
+func Strict(t testing.TB) *Server {
+	t.Helper()
+	s, local := embedded(t)
+	s.Name, s.User, s.Password = "strict", userName, userPassword
+	s.Quirks, s.stopped = &Quirks{mu: new(sync.Mutex)}, make(chan struct{})
+	local.Prefix = prefix
+	s.inner = http.StripPrefix(prefix, local)
+	web := httptest.NewServer(http.HandlerFunc(s.handle))
+	t.Cleanup(func() { close(s.stopped); web.Close() })
+	s.URL = web.URL + prefix + "/"
+	return s
+}
+
+// Embedded is the embedded server in process, as the product runs it when no upstream
+// is configured: no socket, no authentication, no switches.
+func Embedded(t testing.TB) *Server {
+	t.Helper()
+	s, local := embedded(t)
+	s.Name, s.URL, s.transport = "embedded", "http://embedded/", local.RoundTripper()
+	return s
+}
+
+func embedded(t testing.TB) (*Server, *localdav.Server) {
+	t.Helper()
+	dir := t.TempDir()
+	local, err := localdav.Open(dir, sqldbtest.New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := local.Close(); err != nil {
+			t.Errorf("close the embedded server: %v", err)
+		}
+	})
+	return &Server{Dir: dir, Profile: davbackend.Embedded}, local
+}
+
+// handle logs, authenticates and lets quirks and faults happen.
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	entry := Request{Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, prefix), Header: r.Header.Clone(), Chunks: r.ContentLength < 0}
+	body := &countedBody{ReadCloser: r.Body}
+	r.Body = body
+	seen := &statusWriter{ResponseWriter: w}
+	defer func() {
+		entry.Bytes, entry.Status = body.n, seen.status
+		s.log.add(entry)
+	}()
+	q := s.Quirks.now()
+	if !allowed(q, r) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="dav", charset="UTF-8"`)
+		refuse(q, seen, http.StatusUnauthorized)
+		return
+	}
+	if q.Answer != nil {
+		if h := q.Answer(r); h != nil {
+			h.ServeHTTP(seen, r)
+			return
+		}
+	}
+	if f := s.Quirks.take(r.Method, path.Base(r.URL.Path)); f != nil {
+		s.happen(f, q, seen, r)
+		return
+	}
+	s.serve(q, seen, r)
+}
+
+func allowed(q Quirks, r *http.Request) bool {
+	name, given, ok := r.BasicAuth()
+	want, known := q.users[name]
+	if name == userName {
+		want, known = userPassword, true
+	}
+	return ok && known && subtle.ConstantTimeCompare([]byte(given), []byte(want)) == 1
+}
+
+// serve answers one request with its quirks: requests are changed before, answers
+// after; some are answered in between.
+func (s *Server) serve(q Quirks, w http.ResponseWriter, r *http.Request) {
+	if status := s.before(q, r); status != 0 {
+		if status >= 300 && status < 400 {
+			w.Header().Set("Location", "http://"+r.Host+r.URL.EscapedPath()+"/")
+		}
+		refuse(q, w, status)
+		return
+	}
+	if !changesAnswer(q, r) {
+		s.inner.ServeHTTP(w, r)
+		return
+	}
+	was := s.lockedTarget(q, r)
+	existed := r.Method == "LOCK" && q.LockQuietCreate && s.look(s.pathOf(r.URL.Path)).found
+	kept := &keptBody{ReadCloser: r.Body}
+	if q.PartialWrites && r.Method == http.MethodPut {
+		r.Body = kept
+	}
+	rec := httptest.NewRecorder()
+	s.inner.ServeHTTP(rec, r)
+	if kept.err != nil {
+		// The client left in the middle: what came is what is kept.
+		s.inner.ServeHTTP(httptest.NewRecorder(), s.withBody(r, kept.data))
+		return
+	}
+	s.after(q, r, rec, was, existed)
+	replay(w, rec)
+}
+
+// look asks the server without quirks about a resource.
+func (s *Server) look(p dav.Path) seen {
+	r := s.plain("PROPFIND", p)
+	r.Header.Set("Depth", "0")
+	rec := httptest.NewRecorder()
+	s.inner.ServeHTTP(rec, r)
+	var out seen
+	base := &url.URL{Path: prefix}
+	_ = dav.DecodeMultistatus(rec.Body, dav.Limits{}, func(resp dav.Response) error { // an error is "not found"
+		res, err := resp.Resource(base)
+		if err == nil && resp.Status < 300 {
+			out = seen{found: true, Resource: res}
+		}
+		return nil
+	})
+	return out
+}
+
+// seen is what look found.
+type seen struct {
+	dav.Resource
+	found bool
+}
+
+// plain returns a request to the server behind the quirks.
+func (s *Server) plain(method string, p dav.Path) *http.Request {
+	r := httptest.NewRequest(method, prefix+p.Escaped(), nil)
+	if u, err := url.Parse(s.URL); err == nil {
+		r.Host = u.Host
+	}
+	return r
+}
+
+func (s *Server) pathOf(urlPath string) dav.Path {
+	p, err := dav.ParsePath(strings.TrimPrefix(urlPath, prefix))
+	if err != nil {
+		return dav.Root // the server will refuse it
+	}
+	return p
+}
+
+// destination returns where MOVE and COPY go.
+func (s *Server) destination(r *http.Request) (dav.Path, bool) {
+	p, err := dav.ParseHref(r.Header.Get("Destination"), &url.URL{Path: prefix})
+	return p, err == nil
+}
+
+// DropLocks releases every lock on the file at p, as a restart of a server with its
+// locks in memory does.
+func (s *Server) DropLocks(t testing.TB, p dav.Path) {
+	t.Helper()
+	for _, l := range s.look(p).Locks {
+		s.unlock(p, l.Token)
+	}
+	if left := s.look(p).Locks; len(left) > 0 {
+		t.Fatalf("locks stay on %s: %v", p, left)
+	}
+}
+
+func (s *Server) unlock(p dav.Path, token dav.LockToken) {
+	r := s.plain("UNLOCK", p)
+	r.Header.Set("Lock-Token", "<"+string(token)+">")
+	s.inner.ServeHTTP(httptest.NewRecorder(), r)
+}
+
+type countedBody struct {
+	io.ReadCloser
+	n int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n += int64(n)
+	return n, err
+}
+
+// keptBody remembers what was read and whether it broke off.
+type keptBody struct {
+	io.ReadCloser
+	data []byte
+	err  error
+}
+
+func (b *keptBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.data = append(b.data, p[:n]...)
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
+	return n, err
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
