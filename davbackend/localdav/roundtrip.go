@@ -23,7 +23,10 @@ var (
 // RoundTripper serves requests in process: no socket, bodies stream both ways, the
 // request's context ends both. Every host is this server. A handler that panics is an error of
 // RoundTrip or, when the answer has begun, of reading its body. It may be used concurrently.
-func (s *Server) RoundTripper() http.RoundTripper { return inProcess{s} }
+// URLs carry [Server.Prefix], which must be set before, as they do over a socket.
+func (s *Server) RoundTripper() http.RoundTripper {
+	return inProcess{http.StripPrefix(s.Prefix, s)}
+}
 
 type inProcess struct{ handler http.Handler }
 
