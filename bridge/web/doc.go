@@ -1,0 +1,54 @@
+// Package web is what a browser sees of the bridge: sign-in, the list of files,
+// the host page around an editor, downloads, and the pages that say in words
+// what went wrong and what to do next.
+//
+// # Owns
+//
+// The pages, their style and their small script; the browser's cookie; the host
+// page with its form, frame and messages; POST /api/v1/open and the function
+// [Pages.Open] behind it, which the command line asks too.
+//
+// # Does not own
+//
+// Sessions, links and credentials (oauth), access tokens and tickets (access),
+// what an editor can do (discovery), who holds a file (locks), where a file is
+// (idmap), the protection of POST requests against other origins, host names and
+// limits of bodies for the whole house (bridge).
+//
+// # How a caller uses it
+//
+// Fill a [Pages] and call [Pages.Mount] on the router of the public address,
+// behind the cross-origin protection. Addresses in pages are paths made from
+// URLs.Public, so a path prefix works if the router strips or knows it.
+//
+// # Rules
+//
+//   - Every page has a Content-Security-Policy of its own with a fresh nonce;
+//     no inline handlers, no inline styles, nothing from another origin but the
+//     editor's frame and icon on its host page.
+//   - An access token appears only in the host page's form and in the answer to
+//     the page's own script. Never in an address.
+//   - GET changes nothing, but for a ticket, which lives a minute and works once.
+//   - Bytes that users wrote leave by endpoint.FileBytes only.
+//   - Names of files and people reach a page through html/template only.
+//   - A person's right is min(rule, grant), asked at each request; what rules
+//     hide is not found.
+//   - Lists and sign-in work without script.
+//
+// # Why it is so
+//
+//   - 2026-11-20 Referrer-Policy is same-origin, not no-referrer: under
+//     no-referrer browsers send "Origin: null" with our own forms, and on plain
+//     http, where they send no Sec-Fetch-Site either, our own POSTs would look
+//     foreign.
+//   - 2026-11-20 A sign-in link shows a page whose form is sent by script or by
+//     hand, because programs that preview links would use it up.
+//   - 2026-11-20 A list has at most 1,000 rows per page and is sorted on the
+//     server: 20,000 files need no script and no large page.
+//   - 2026-11-20 Signing in over another person's session signs that one out
+//     first, in the same careful way as the button does.
+//   - 2026-11-20 In the API, a person is named as sign-in would name them
+//     (issuer upstream:NAME) where passwords are checked upstream, so that the
+//     credential, the UserId and the grants are the same; elsewhere the issuer is
+//     the key's name, so that a key cannot pose as somebody who signed in.
+package web

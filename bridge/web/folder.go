@@ -1,0 +1,330 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"davwopi/bridge/access"
+	"davwopi/bridge/discovery"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+	"davwopi/oauth"
+)
+
+const (
+	pageRows   = 1000   // rows per page of a listing
+	maxEntries = 100000 // more are not shown at all
+)
+
+// A row is one file or folder of a listing.
+type row struct {
+	Name, Kind, KindName string
+	Href                 string // where the name leads
+	View, Download       string // other ways, "" none
+	Size                 int64  // bytes, -1 none
+	Modified             time.Time
+	Holder               string // who has it open, "" nobody
+	Since                time.Time
+	id                   idmap.FileID
+}
+
+type crumb struct{ Name, Href string }
+
+type folderBody struct {
+	Name    string
+	Crumbs  []crumb // above this folder
+	Rows    []row
+	Total   int
+	Hidden  int    // names that begin with a dot and are not shown
+	ShowAll string // the address that shows them
+	Cut     bool   // the folder has more than maxEntries
+	Page    int    // from 1
+	Pages   int
+	Prev    string
+	Next    string
+	Sort    map[string]sortLink
+	Read    bool // the rules let this person only read here
+}
+
+type sortLink struct {
+	Href string
+	Aria string // aria-sort: "ascending", "descending", "none"
+}
+
+// serveRoot is GET /: the one folder where everything begins, or a choice.
+func (s *site) serveRoot(w http.ResponseWriter, r *http.Request, session oauth.Session) {
+	type root struct{ Name, Href string }
+	var roots []root
+	var failed error
+	var single place
+	for _, up := range s.Upstreams.List {
+		paths := s.entrances(session.Principal, up)
+		for _, path := range paths {
+			at, err := s.at(r.Context(), session.Principal, up, path)
+			if err != nil {
+				failed = cmp.Or(failed, err)
+				continue
+			}
+			single = at
+			name := at.Entry.Name
+			if path.IsRoot() || name == "" {
+				name = s.upstreamName(up.Name)
+			}
+			roots = append(roots, root{name, s.path("folder", string(at.Entry.ID))})
+		}
+	}
+	switch {
+	case len(roots) == 0 && failed == nil:
+		failed = idmap.ErrNotFound
+		fallthrough
+	case len(roots) == 0:
+		s.fail(w, r, session.Principal, failed)
+	case len(roots) == 1 && failed == nil:
+		s.listFolder(w, r, session.Principal, single)
+	default:
+		if failed != nil {
+			s.Log(r, failed)
+		}
+		s.show(w, r, http.StatusOK, "roots", "Files", session.Principal, policy{}, struct {
+			Roots  []root
+			Failed string
+		}{roots, s.explainShortly(failed)})
+	}
+}
+
+// serveFolder is GET /folder/{id}.
+func (s *site) serveFolder(w http.ResponseWriter, r *http.Request, session oauth.Session) {
+	at, err := s.locate(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))
+	if err != nil {
+		s.fail(w, r, session.Principal, err)
+		return
+	}
+	if at.Entry.Kind != idmap.Container {
+		http.Redirect(w, r, s.path("view", string(at.Entry.ID)), http.StatusSeeOther)
+		return
+	}
+	s.listFolder(w, r, session.Principal, at)
+}
+
+var errEnough = errors.New("web: enough entries")
+
+// listFolder answers with one page of a folder.
+func (s *site) listFolder(w http.ResponseWriter, r *http.Request, who oauth.Principal, at place) {
+	ctx := r.Context()
+	var seen []dav.Resource
+	err := at.View.List(ctx, at.Entry.Path, func(res dav.Resource) error {
+		if len(seen) == maxEntries {
+			return errEnough
+		}
+		seen = append(seen, res)
+		return nil
+	})
+	whole := err == nil
+	if err != nil && !errors.Is(err, errEnough) {
+		s.fail(w, r, who, &placeError{at.Upstream, at.Entry.Name, err})
+		return
+	}
+	s.outages.over(at.Upstream.Name)
+	entries, err := s.IDs.AtAll(ctx, at.Entry.Space, at.Entry.Path, seen, whole)
+	if err != nil {
+		s.fail(w, r, who, err)
+		return
+	}
+	body := folderBody{Name: s.folderName(at), Cut: !whole, Read: at.Rights < access.Edit}
+	if body.Crumbs, err = s.crumbs(ctx, who, at); err != nil {
+		s.fail(w, r, who, err)
+		return
+	}
+	rows := s.rows(ctx, who, at, entries, seen, r.URL.Query().Has("all"), &body)
+	s.paginate(r, rows, &body)
+	if err := s.holders(ctx, body.Rows); err != nil {
+		s.fail(w, r, who, err)
+		return
+	}
+	s.show(w, r, http.StatusOK, "folder", body.Name, who, policy{}, body)
+}
+
+func (s *site) folderName(at place) string {
+	if at.Entry.Path.IsRoot() || at.Entry.Name == "" {
+		return s.upstreamName(at.Upstream.Name)
+	}
+	return at.Entry.Name
+}
+
+// crumbs are the folders above, as far as the rules let this person see them.
+func (s *site) crumbs(ctx context.Context, who oauth.Principal, at place) ([]crumb, error) {
+	var out []crumb
+	if len(s.Upstreams.List) > 1 {
+		out = append(out, crumb{"Files", s.path()})
+	}
+	above, err := s.IDs.Ancestors(ctx, at.Entry.Space, at.Entry.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range above {
+		if s.Rules.Allows(who, at.Upstream.Name, string(e.Path)) < access.View {
+			continue
+		}
+		name, href := e.Name, s.path("folder", string(e.ID))
+		if e.Path.IsRoot() {
+			name = s.upstreamName(at.Upstream.Name)
+		}
+		out = append(out, crumb{name, href})
+	}
+	return out, nil
+}
+
+// rows makes the rows that this person may see. all shows names with a dot too.
+func (s *site) rows(ctx context.Context, who oauth.Principal, at place, entries []idmap.Entry, seen []dav.Resource, all bool, body *folderBody) []row {
+	// What the built-in editor can do is made in process: the first list may wait
+	// for it, as it must not for others. An error means that nothing can be edited.
+	for _, e := range s.Editors.List {
+		if e.Builtin != nil {
+			_, _ = s.Editors.Action(ctx, "txt", discovery.ModeView, 1, e.URL)
+		}
+	}
+	rows := make([]row, 0, len(entries))
+	for i, e := range entries {
+		rights := s.Rules.Allows(who, at.Upstream.Name, string(e.Path))
+		if rights < access.View || lockFile(e.Name) {
+			continue
+		}
+		if strings.HasPrefix(e.Name, ".") && !all {
+			body.Hidden++
+			continue
+		}
+		rows = append(rows, s.row(e, seen[i], rights))
+	}
+	return rows
+}
+
+// row decides where a name leads: into the editor where one can, to the page that
+// explains editors for office files, else to the bytes.
+func (s *site) row(e idmap.Entry, seen dav.Resource, rights access.Rights) row {
+	id := string(e.ID)
+	out := row{Name: e.Name, Size: -1, Modified: seen.Modified, id: e.ID}
+	if e.Kind == idmap.Container {
+		out.Kind, out.Href = "folder", s.path("folder", id)
+		out.KindName = kindNames[out.Kind]
+		return out
+	}
+	ext := extension(e.Name)
+	out.Kind, out.Size = kindOf(ext), seen.Size
+	out.KindName = kindNames[out.Kind]
+	out.Download = s.path("download", id)
+	view, edit := s.Editors.Can(ext)
+	switch {
+	case edit && rights >= access.Edit:
+		out.Href, out.View = s.path("edit", id), s.path("view", id)
+	case edit || view:
+		out.Href = s.path("view", id)
+	case office(out.Kind) && rights >= access.Edit:
+		out.Href = s.path("edit", id)
+	case office(out.Kind):
+		out.Href = s.path("view", id)
+	default:
+		out.Href = out.Download
+	}
+	return out
+}
+
+// orders are the ways to sort; folders come first in each.
+var orders = map[string]func(a, b row) int{
+	"name": func(a, b row) int { return naturally(a.Name, b.Name) },
+	"size": func(a, b row) int { return cmp.Or(cmp.Compare(a.Size, b.Size), naturally(a.Name, b.Name)) },
+	"date": func(a, b row) int { return cmp.Or(a.Modified.Compare(b.Modified), naturally(a.Name, b.Name)) },
+}
+
+// paginate sorts the rows as the address says and keeps one page of them.
+func (s *site) paginate(r *http.Request, rows []row, body *folderBody) {
+	q := r.URL.Query()
+	by, down := q.Get("sort"), q.Get("dir") == "desc"
+	if orders[by] == nil {
+		by, down = "name", false
+	}
+	slices.SortFunc(rows, func(a, b row) int {
+		if (a.Kind == "folder") != (b.Kind == "folder") {
+			if a.Kind == "folder" {
+				return -1
+			}
+			return 1
+		}
+		if down {
+			a, b = b, a
+		}
+		return orders[by](a, b)
+	})
+	body.Total, body.Pages = len(rows), max(1, (len(rows)+pageRows-1)/pageRows)
+	body.Page, _ = strconv.Atoi(q.Get("page")) // what is no number is the first page
+	body.Page = min(max(body.Page, 1), body.Pages)
+	body.Rows = rows[(body.Page-1)*pageRows : min(body.Page*pageRows, len(rows))]
+
+	here := func(sort string, desc bool, page int, all bool) string {
+		v := url.Values{}
+		if sort != "name" || desc {
+			v.Set("sort", sort)
+		}
+		if desc {
+			v.Set("dir", "desc")
+		}
+		if page > 1 {
+			v.Set("page", strconv.Itoa(page))
+		}
+		if all {
+			v.Set("all", "")
+		}
+		return "?" + v.Encode()
+	}
+	all := q.Has("all")
+	body.Sort = make(map[string]sortLink, len(orders))
+	for name := range orders {
+		link := sortLink{here(name, name == by && !down, 1, all), "none"}
+		if name == by {
+			link.Aria = map[bool]string{false: "ascending", true: "descending"}[down]
+		}
+		body.Sort[name] = link
+	}
+	body.ShowAll = here(by, down, body.Page, true)
+	if body.Page > 1 {
+		body.Prev = here(by, down, body.Page-1, all)
+	}
+	if body.Page < body.Pages {
+		body.Next = here(by, down, body.Page+1, all)
+	}
+}
+
+// holders notes who has which file open, from the database alone.
+func (s *site) holders(ctx context.Context, rows []row) error {
+	ids := make([]idmap.FileID, 0, len(rows))
+	for _, r := range rows {
+		if r.Kind != "folder" {
+			ids = append(ids, r.id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	states, err := s.Locks.States(ctx, ids)
+	if err != nil {
+		return err
+	}
+	now, err := s.IDs.DB.Now(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		if state, ok := states[rows[i].id]; ok {
+			rows[i].Holder, rows[i].Since = holderOf(state, now)
+		}
+	}
+	return nil
+}

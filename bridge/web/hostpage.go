@@ -1,0 +1,331 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"davwopi/bridge/access"
+	"davwopi/bridge/discovery"
+	"davwopi/bridge/locks"
+	"davwopi/bridge/wopi"
+	"davwopi/idmap"
+	"davwopi/oauth"
+)
+
+// An opening is a person at an editor with a file: what a host page is made of.
+type opening struct {
+	Place   place
+	Who     oauth.Principal
+	Session string // browser session, "" for a ticket
+	Mode    discovery.Mode
+	Editor  string       // only this one, "" any
+	Scope   idmap.FileID // "" the root
+	Rights  access.Rights
+}
+
+// hostBody is the host page. The access token is in Token alone.
+type hostBody struct {
+	ActionURL string
+	Token     string
+	TTL       int64 // access_token_ttl: ms since 1970
+	Holder    string
+	Icon      string
+	Name      string
+	Folder    string
+	Download  string
+	Note      string // above the editor, "" none
+	Script    hostScript
+}
+
+// hostScript is what the page's script is told.
+type hostScript struct {
+	Origin  string `json:"origin"` // of the frame, "" the page's own: messages of no other are heard
+	Name    string `json:"name"`
+	Brand   string `json:"brand"`
+	Folder  string `json:"folder"`
+	Edit    string `json:"edit"`   // host page in edit mode, "" not allowed
+	Renew   string `json:"renew"`  // where a new token is asked for, "" nowhere
+	Holder  string `json:"holder"` // where to ask who has the file, "" nowhere
+	Editor  string `json:"editor"` // identity of the editor
+	User    string `json:"user"`   // UserId of the person for whom the page was made
+	Expires int64  `json:"expires"`
+	SignIn  string `json:"signIn"`
+}
+
+// serveEdit is GET /edit/{id}.
+func (s *site) serveEdit(w http.ResponseWriter, r *http.Request, session oauth.Session) {
+	s.servePage(w, r, session, discovery.ModeEdit)
+}
+
+// serveView is GET /view/{id}.
+func (s *site) serveView(w http.ResponseWriter, r *http.Request, session oauth.Session) {
+	s.servePage(w, r, session, discovery.ModeView)
+}
+
+func (s *site) servePage(w http.ResponseWriter, r *http.Request, session oauth.Session, mode discovery.Mode) {
+	at, err := s.locate(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))
+	if err != nil {
+		s.fail(w, r, session.Principal, err)
+		return
+	}
+	if at.Entry.Kind == idmap.Container {
+		http.Redirect(w, r, s.path("folder", string(at.Entry.ID)), http.StatusSeeOther)
+		return
+	}
+	s.outages.over(at.Upstream.Name)
+	s.hostPage(w, r, opening{Place: at, Who: session.Principal, Session: session.ID, Mode: mode, Rights: access.Edit})
+}
+
+// serveTicket is GET /ticket/{secret}: the host page of the API's host_url,
+// without a session. A HEAD request would not use the ticket up.
+func (s *site) serveTicket(w http.ResponseWriter, r *http.Request) {
+	k, err := s.Tickets.Redeem(r.Context(), mux.Vars(r)["secret"])
+	if err != nil {
+		s.fail(w, r, oauth.Principal{}, err)
+		return
+	}
+	up, err := s.Upstreams.Get(k.Upstream)
+	if err != nil {
+		s.fail(w, r, k.Principal, err)
+		return
+	}
+	at, err := s.look(r.Context(), k.Principal, up, k.Space, k.File)
+	if err != nil {
+		err = &placeError{up, "", err}
+		if errors.Is(err, access.ErrNeedsSignIn) {
+			err = access.ErrToken // signing in would not bring this page back
+		}
+		s.fail(w, r, oauth.Principal{}, err)
+		return
+	}
+	s.hostPage(w, r, opening{Place: at, Who: k.Principal, Mode: discovery.Mode(k.Mode), Editor: k.Editor, Scope: k.Scope, Rights: k.Rights})
+}
+
+// mint chooses the editor's action and makes the access token for it. An action
+// that turned out to be less than editing gets a token that cannot edit.
+func (p *Pages) mint(ctx context.Context, o *opening) (a discovery.Action, token string, g access.Grant, err error) {
+	rights := min(o.Rights, o.Place.Rights)
+	if rights < access.Edit {
+		o.Mode = discovery.ModeView
+	}
+	a, err = p.action(ctx, *o)
+	if err != nil {
+		return a, "", g, err
+	}
+	if a.Mode == discovery.ModeView {
+		rights = access.View
+	}
+	token, g, err = p.grant(ctx, *o, rights, a.Editor.URL)
+	return a, token, g, err
+}
+
+func (p *Pages) action(ctx context.Context, o opening) (discovery.Action, error) {
+	ext := extension(o.Place.Entry.Name)
+	a, err := p.Editors.Action(ctx, ext, o.Mode, o.Place.Seen.Size, o.Editor)
+	if err == nil && a.Mode == discovery.ModeConvert {
+		// Converting makes a second file, which nobody has asked for here.
+		return p.Editors.Action(ctx, ext, discovery.ModeView, o.Place.Seen.Size, o.Editor)
+	}
+	return a, err
+}
+
+// grant mints the access token for one file, one person and one editor.
+func (p *Pages) grant(ctx context.Context, o opening, rights access.Rights, editor string) (string, access.Grant, error) {
+	scope := o.Scope
+	if scope == "" {
+		root, err := p.IDs.Root(ctx, o.Place.Entry.Space)
+		if err != nil {
+			return "", access.Grant{}, fmt.Errorf("web: root: %w", err)
+		}
+		scope = root.ID
+	}
+	return p.Tokens.Mint(ctx, access.Grant{
+		File: o.Place.Entry.ID, Space: o.Place.Entry.Space, Upstream: o.Place.Upstream.Name, Principal: o.Who,
+		Session: o.Session, Rights: rights, Editor: editor, Scope: scope,
+	})
+}
+
+// hostPage answers with the page around the editor, or says why there is none.
+func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
+	asked := o.Mode
+	a, token, g, err := s.mint(r.Context(), &o)
+	if errors.Is(err, discovery.ErrNoEditor) {
+		s.connectPage(w, r, o)
+		return
+	}
+	if err != nil {
+		s.fail(w, r, o.Who, err)
+		return
+	}
+	id, origin := o.Place.Entry.ID, a.Origin()
+	body := hostBody{
+		ActionURL: passed(a.URL(discovery.Params{WOPISrc: s.URLs.WOPISrc(id), UI: language(r)}), r.URL.Query()),
+		Token:     token, TTL: g.Expires.UnixMilli(), Name: o.Place.Entry.Name, Icon: icon(a.Icon), Folder: s.path("closed"),
+		Script: hostScript{Origin: origin, Name: o.Place.Entry.Name, Brand: s.brand(), Folder: s.path("closed"), Editor: a.Editor.URL, Expires: g.Expires.UnixMilli()},
+	}
+	allow := policy{Frame: origin, Form: origin, Image: originOf(body.Icon), Framed: true}
+	if a.Office == wopi.TextEditor {
+		// Ours is on whatever name the person came by, localhost or 127.0.0.1.
+		body.ActionURL, body.Icon, body.Script.Origin = onlyPath(body.ActionURL), onlyPath(body.Icon), ""
+		allow = policy{Frame: "'self'", Framed: true}
+	}
+	if o.Session != "" {
+		if err := s.ownAddresses(r.Context(), o, a.Mode, &body); err != nil {
+			s.fail(w, r, o.Who, err)
+			return
+		}
+	}
+	if err := s.whoElse(r.Context(), o, a, asked, &body); err != nil {
+		s.fail(w, r, o.Who, err)
+		return
+	}
+	s.show(w, r, http.StatusOK, "host", body.Name, o.Who, allow, body)
+}
+
+// ownAddresses are those that work for somebody who is signed in.
+func (s *site) ownAddresses(ctx context.Context, o opening, mode discovery.Mode, body *hostBody) error {
+	e := o.Place.Entry
+	body.Folder = s.path()
+	folder, err := s.IDs.KnownAt(ctx, e.Space, e.Path.Parent())
+	switch {
+	case err == nil && s.Rules.Allows(o.Who, o.Place.Upstream.Name, string(folder.Path)) >= access.View:
+		body.Folder = s.path("folder", string(folder.ID))
+	case err != nil && !errors.Is(err, idmap.ErrNotFound) && !errors.Is(err, idmap.ErrMissing):
+		return err
+	}
+	body.Download = s.path("download", string(e.ID))
+	page := "edit"
+	if mode == discovery.ModeView {
+		page = "view"
+	}
+	body.Script.Folder = body.Folder
+	body.Script.User = o.Who.UserID()
+	body.Script.Renew = s.path(page, string(e.ID), "token")
+	body.Script.Holder = s.path("view", string(e.ID), "holder")
+	body.Script.SignIn = s.path("signin") + "?next=" + url.QueryEscape(s.path())
+	if o.Place.Rights >= access.Edit {
+		body.Script.Edit = s.path("edit", string(e.ID))
+	}
+	return nil
+}
+
+// whoElse fills in what stands above the editor. The text editor says by itself
+// who has the file, when it is refused the lock.
+func (s *site) whoElse(ctx context.Context, o opening, a discovery.Action, asked discovery.Mode, body *hostBody) error {
+	name, since, state, err := s.holder(ctx, o.Place.Entry.ID)
+	if err != nil {
+		return err
+	}
+	other := name != "" && state.Holder.UserID != o.Who.UserID()
+	if other && a.Office == wopi.TextEditor {
+		body.Holder = name
+	}
+	switch {
+	case other && a.Office != wopi.TextEditor && state.Holder.Editor == a.Editor.URL:
+		body.Note = name + " has this document open too. You can work on it together."
+	case other && a.Office != wopi.TextEditor:
+		body.Note = fmt.Sprintf("%s has had this document open since %s in another program, so it can only be read for now.", name, humanTime(since))
+	case asked == discovery.ModeEdit && a.Mode == discovery.ModeView && o.Place.Rights < access.Edit && a.Office != wopi.TextEditor:
+		body.Note = "You may read this document, but not change it."
+	case asked == discovery.ModeEdit && a.Mode == discovery.ModeView && o.Place.Rights >= access.Edit:
+		body.Note = fmt.Sprintf("%s can show this kind of file, but not edit it.", a.Editor.Name)
+	}
+	return nil
+}
+
+// holder asks the database who has a file open; "" nobody.
+func (s *site) holder(ctx context.Context, id idmap.FileID) (string, time.Time, locks.State, error) {
+	state, err := s.Locks.State(ctx, id)
+	if err != nil {
+		return "", time.Time{}, state, err
+	}
+	now, err := s.IDs.DB.Now(ctx)
+	if err != nil {
+		return "", time.Time{}, state, err
+	}
+	name, since := holderOf(state, now)
+	return name, since, state, nil
+}
+
+// holderOf names who has a file, for people.
+func holderOf(state locks.State, now time.Time) (string, time.Time) {
+	if state.Lock.Held(now) {
+		if name := strings.TrimSuffix(state.Holder.Name, " via davwopi"); name != "" {
+			return name, state.Since
+		}
+		return "somebody", state.Since
+	}
+	return strings.TrimSuffix(state.Foreign, " via davwopi"), state.Since
+}
+
+// passed hands the wd* parameters of the host page on to the editor, as Microsoft
+// asks of host pages.
+func passed(action string, q url.Values) string {
+	u, err := url.Parse(action)
+	if err != nil {
+		return action
+	}
+	extra := url.Values{}
+	for name, values := range q {
+		if strings.HasPrefix(name, "wd") && len(name) <= 64 && len(values) == 1 && len(values[0]) <= 512 {
+			extra.Set(name, values[0])
+		}
+	}
+	if len(extra) == 0 {
+		return action
+	}
+	if u.RawQuery = strings.TrimSuffix(u.RawQuery, "&"); u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += extra.Encode()
+	return u.String()
+}
+
+// onlyPath makes an address of ours one on the page's own origin.
+func onlyPath(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || address == "" {
+		return address
+	}
+	return (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}).String()
+}
+
+// language is the browser's first language, if it looks like one (RFC 5646).
+func language(r *http.Request) string {
+	tag, _, _ := strings.Cut(r.Header.Get("Accept-Language"), ",")
+	tag, _, _ = strings.Cut(tag, ";")
+	tag = strings.TrimSpace(tag)
+	if len(tag) < 2 || len(tag) > 35 {
+		return ""
+	}
+	for _, c := range tag {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-') {
+			return ""
+		}
+	}
+	return tag
+}
+
+// icon is the editor's, if it is a plain web address.
+func icon(address string) string {
+	if originOf(address) == "" {
+		return ""
+	}
+	return address
+}
+
+// originOf is scheme and host of a web address, "" if it is none.
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.ContainsAny(u.Host, " ;,'\"") {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}

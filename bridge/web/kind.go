@@ -1,0 +1,111 @@
+package web
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// kinds maps extensions to what a file is for people; the name of a kind is that
+// of its icon.
+var kinds = map[string]string{
+	"doc":     "doc docx docm dot dotx odt ott fodt rtf pages wpd",
+	"sheet":   "xls xlsx xlsm xlsb xlt xltx ods ots fods numbers",
+	"slides":  "ppt pptx pptm pot potx pps ppsx odp otp fodp key",
+	"pdf":     "pdf djvu xps oxps epub",
+	"image":   "png jpg jpeg gif webp avif heic heif bmp tif tiff svg ico raw cr2 nef odg vsd vsdx psd",
+	"audio":   "mp3 m4a aac flac ogg oga opus wav wma mid",
+	"video":   "mp4 m4v mkv webm mov avi wmv mpg mpeg 3gp",
+	"archive": "zip 7z rar tar gz tgz bz2 xz zst iso dmg deb rpm",
+	"text":    "txt text md markdown log rst adoc org tex csv tsv ini conf cfg nfo srt vtt",
+	"code":    "json yaml yml toml xml html htm css js mjs ts py go rb php java c h cc cpp hpp rs sh sql lua pl",
+}
+
+// kindNames are the kinds as screen readers say them.
+var kindNames = map[string]string{
+	"folder": "Folder", "doc": "Document", "sheet": "Spreadsheet", "slides": "Presentation", "pdf": "PDF", "image": "Picture",
+	"audio": "Sound", "video": "Film", "archive": "Archive", "text": "Text", "code": "Code", "file": "File",
+}
+
+// extension is that of a name, in lower case and without its dot. A dot in front
+// begins a name, not an extension.
+func extension(name string) string {
+	i := strings.LastIndexByte(name, '.')
+	if i <= 0 {
+		return ""
+	}
+	return strings.ToLower(name[i+1:])
+}
+
+// kindOf is the kind of the file with that extension.
+func kindOf(ext string) string {
+	if ext == "" {
+		return "file"
+	}
+	for kind, list := range kinds {
+		for len(list) > 0 {
+			var e string
+			if e, list, _ = strings.Cut(list, " "); e == ext {
+				return kind
+			}
+		}
+	}
+	return "file"
+}
+
+// office says whether files of that kind want Collabora, ONLYOFFICE or
+// Microsoft Office, so that opening one without is worth an explanation.
+func office(kind string) bool { return kind == "doc" || kind == "sheet" || kind == "slides" }
+
+// lockFile says whether a name is that of a desktop program's lock file or of an
+// upload of ours on its way.
+func lockFile(name string) bool {
+	return strings.HasPrefix(name, ".~lock.") || strings.HasPrefix(name, "~$") || strings.HasPrefix(name, ".davwopi-")
+}
+
+// naturally compares names as people sort them: without regard to case, and
+// numbers by their value, so that "page 9" comes before "page 10". Equal only
+// for equal names.
+func naturally(a, b string) int {
+	x, y := a, b
+	for x != "" && y != "" {
+		if digit(x[0]) && digit(y[0]) {
+			var m, n string
+			m, x = digits(x)
+			n, y = digits(y)
+			if c := byValue(m, n); c != 0 {
+				return c
+			}
+			continue
+		}
+		r, i := utf8.DecodeRuneInString(x)
+		q, j := utf8.DecodeRuneInString(y)
+		if c := int(unicode.ToLower(r)) - int(unicode.ToLower(q)); c != 0 {
+			return c
+		}
+		x, y = x[i:], y[j:]
+	}
+	if c := len(x) - len(y); c != 0 {
+		return c
+	}
+	return strings.Compare(a, b)
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+// digits splits s behind its leading digits.
+func digits(s string) (number, rest string) {
+	i := 0
+	for i < len(s) && digit(s[i]) {
+		i++
+	}
+	return s[:i], s[i:]
+}
+
+func byValue(m, n string) int {
+	m, n = strings.TrimLeft(m, "0"), strings.TrimLeft(n, "0")
+	if len(m) != len(n) {
+		return len(m) - len(n)
+	}
+	return strings.Compare(m, n)
+}

@@ -1,0 +1,185 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"davwopi/bridge/access"
+	"davwopi/bridge/discovery"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+	"davwopi/oauth"
+)
+
+// ErrRequest is wrapped where a request to open a document makes no sense. The
+// text says what is wrong with it.
+var ErrRequest = errors.New("web: bad request")
+
+// NoEditor, as the Editor of an [OpenRequest], makes a token for a program that
+// speaks WOPI itself: no action, and no proof keys are asked for.
+const NoEditor = "none"
+
+// An OpenRequest asks for all that is needed to open one document.
+type OpenRequest struct {
+	Path     string // on the upstream, beginning with "/"
+	User     string // name of the person for whom it is opened
+	Mode     string // "edit" (default) or "view"
+	Editor   string // URL or name of the editor; "" the first that can; [NoEditor]
+	Upstream string // name of the upstream; "" the first
+
+	// Key is the API key that asks; nil: the operator does, who may do everything
+	// that the access rules allow the person.
+	Key *access.APIKey
+	// Principal is the person, if the caller knows them; else they are made from
+	// User.
+	Principal oauth.Principal
+}
+
+// Opened is the answer. WOPISrc and AccessToken are what a WOPI client needs,
+// ActionURL is where a form posts the token to open the editor ("" if there is
+// none), HostURL is a page of ours that does all that, once, within a minute.
+type Opened struct {
+	WOPISrc        string `json:"wopi_src"`
+	AccessToken    string `json:"access_token"`
+	AccessTokenTTL int64  `json:"access_token_ttl"` // when it expires: ms since 1970
+	ActionURL      string `json:"action_url"`
+	HostURL        string `json:"host_url"`
+}
+
+// String tells nothing that could be used.
+func (o Opened) String() string { return "web: opened " + o.WOPISrc }
+
+// Open mints an access token for a document by its path. It returns an error that
+// wraps [ErrRequest], [access.ErrNotAllowed] (which may be shown to the key's
+// owner), [access.ErrUpstream], [idmap.ErrNotFound], [access.ErrNeedsSignIn] if
+// the upstream wants the person's own credential and none is kept,
+// [discovery.ErrDown], [discovery.ErrNoEditor] if the named editor cannot open it,
+// or an error of the upstream (dav.Err...).
+func (p *Pages) Open(ctx context.Context, q OpenRequest) (Opened, error) {
+	path, up, who, err := p.readOpen(q)
+	if err != nil {
+		return Opened{}, err
+	}
+	at, err := p.at(ctx, who, up, path)
+	if err != nil {
+		return Opened{}, err
+	}
+	if at.Entry.Kind != idmap.File {
+		return Opened{}, fmt.Errorf("%w: path is a folder", ErrRequest)
+	}
+	o := opening{Place: at, Who: who, Mode: discovery.Mode(q.Mode), Editor: q.Editor, Rights: access.Edit}
+	if q.Mode == "view" {
+		o.Rights = access.View
+	}
+	if q.Key != nil {
+		if o.Scope, err = p.keyScope(ctx, who, up, q.Key.Subtree); err != nil {
+			return Opened{}, err
+		}
+	}
+	out, err := p.openWith(ctx, q, &o)
+	if err != nil {
+		return Opened{}, err
+	}
+	secret, err := p.Tickets.Make(ctx, access.Ticket{
+		Principal: who, File: at.Entry.ID, Space: at.Entry.Space, Upstream: up.Name,
+		Mode: string(o.Mode), Editor: o.Editor, Scope: o.Scope, Rights: min(o.Rights, at.Rights),
+	}, access.DefaultTicketTTL)
+	if err != nil {
+		return Opened{}, err
+	}
+	out.HostURL = p.URLs.Public.JoinPath("ticket", secret).String()
+	return out, nil
+}
+
+// readOpen checks the request before anything is asked.
+func (p *Pages) readOpen(q OpenRequest) (dav.Path, *access.Upstream, oauth.Principal, error) {
+	var none oauth.Principal
+	path, err := dav.ParsePath(q.Path)
+	if err != nil {
+		return "", nil, none, fmt.Errorf("%w: path: %w", ErrRequest, err)
+	}
+	if q.Mode != "edit" && q.Mode != "view" && q.Mode != "" {
+		return "", nil, none, fmt.Errorf("%w: mode must be edit or view", ErrRequest)
+	}
+	if len(p.Upstreams.List) == 0 {
+		return "", nil, none, access.ErrUpstream
+	}
+	up := p.Upstreams.List[0]
+	if q.Upstream != "" {
+		if up, err = p.Upstreams.Get(q.Upstream); err != nil {
+			return "", nil, none, err
+		}
+	}
+	who := q.Principal
+	if who.Subject == "" {
+		who = p.principalOf(q.User, q.Key)
+	}
+	if err := who.Check(); err != nil {
+		return "", nil, none, fmt.Errorf("%w: user: %w", ErrRequest, err)
+	}
+	if q.Key != nil {
+		mode := q.Mode
+		if mode == "" {
+			mode = "edit"
+		}
+		if err := access.May(*q.Key, who.Name, up.Name, string(path), mode); err != nil {
+			return "", nil, none, err
+		}
+	}
+	return path, up, who, nil
+}
+
+// principalOf names a person as signing in would, where passwords are checked
+// upstream; else as somebody of the key, or of the operator.
+func (p *Pages) principalOf(user string, key *access.APIKey) oauth.Principal {
+	who := oauth.Principal{Issuer: oauth.IssuerLink, Subject: user, Name: user}
+	switch {
+	case p.Password != nil:
+		who.Issuer = "upstream:" + p.Password.Upstream
+	case key != nil:
+		who.Issuer = "key:" + key.Name
+	}
+	return who
+}
+
+// keyScope is the folder above which a key's tokens cannot see.
+func (p *Pages) keyScope(ctx context.Context, who oauth.Principal, up *access.Upstream, subtree string) (idmap.FileID, error) {
+	path, err := dav.ParsePath(subtree)
+	if subtree == "" || err == nil && path.IsRoot() {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w: subtree of the key: %w", access.ErrNotAllowed, err)
+	}
+	top, err := p.at(ctx, who, up, path)
+	return top.Entry.ID, err
+}
+
+// openWith makes the token, and the action if there is an editor for it.
+func (p *Pages) openWith(ctx context.Context, q OpenRequest, o *opening) (Opened, error) {
+	if o.Mode == "" {
+		o.Mode = discovery.ModeEdit
+	}
+	out := Opened{WOPISrc: p.URLs.WOPISrc(o.Place.Entry.ID)}
+	err := discovery.ErrNoEditor
+	var a discovery.Action
+	var g access.Grant
+	if q.Editor != NoEditor {
+		a, out.AccessToken, g, err = p.mint(ctx, o)
+	}
+	switch {
+	case err == nil:
+		out.ActionURL = a.URL(discovery.Params{WOPISrc: out.WOPISrc})
+	case errors.Is(err, discovery.ErrNoEditor) && (q.Editor == "" || q.Editor == NoEditor):
+		// A file that no editor opens is still one for programs.
+		o.Editor = ""
+		if out.AccessToken, g, err = p.grant(ctx, *o, min(o.Rights, o.Place.Rights), ""); err != nil {
+			return Opened{}, err
+		}
+	default:
+		return Opened{}, err
+	}
+	out.AccessTokenTTL = g.Expires.UnixMilli()
+	return out, nil
+}

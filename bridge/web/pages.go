@@ -1,0 +1,109 @@
+package web
+
+import (
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"davwopi/bridge/access"
+	"davwopi/bridge/discovery"
+	"davwopi/bridge/endpoint"
+	"davwopi/bridge/locks"
+	"davwopi/idmap"
+	"davwopi/oauth"
+)
+
+// Pages serves what browsers see. All fields but Password, Keys, Banner and
+// Brand must be set before use and not changed afterwards. Safe for concurrent
+// use.
+type Pages struct {
+	URLs      endpoint.URLs
+	Sessions  *oauth.Sessions
+	Links     *oauth.Links
+	Password  *oauth.PasswordSignIn // nil: sign-in is by link only
+	Upstreams *access.Upstreams
+	IDs       *idmap.Map
+	Tokens    *access.Tokens
+	Tickets   *access.Tickets
+	Keys      *access.APIKeys // nil: no key opens anything
+	Rules     access.Rules
+	Editors   *discovery.Editors
+	Locks     *locks.Locks
+
+	// Log is told, once per request, what made a page say that something is
+	// wrong: mostly a *wopi.Error with the status that was answered, around the
+	// cause. It is called from many goroutines.
+	Log func(r *http.Request, err error)
+
+	Secure bool   // browsers come over https: the cookie is __Host-davwopi
+	Banner string // shown on every page, "" none
+	Brand  string // "" davwopi
+}
+
+// site is Pages with what is made once.
+type site struct {
+	*Pages
+	base    string // path of the public address, without a closing slash
+	stamp   string // changes with the embedded files
+	views   map[string]*template.Template
+	outages *outages
+}
+
+// Mount adds the routes of all pages to r. Where r has no NotFoundHandler, the
+// page for unknown addresses becomes it.
+func (p *Pages) Mount(r *mux.Router) {
+	s := &site{
+		Pages:   p,
+		base:    strings.TrimSuffix(p.URLs.Public.EscapedPath(), "/"),
+		stamp:   assetStamp(),
+		views:   parseViews(),
+		outages: &outages{since: make(map[string]time.Time)},
+	}
+	const id = "{id:[a-z2-7]{26}}"
+	get := func(path string, h http.HandlerFunc) { r.Methods(http.MethodGet).Path(path).Handler(h) }
+	post := func(path string, h http.HandlerFunc) { r.Methods(http.MethodPost).Path(path).Handler(h) }
+
+	get("/", s.signedIn(s.serveRoot))
+	get("/folder/"+id, s.signedIn(s.serveFolder))
+	get("/edit/"+id, s.signedIn(s.serveEdit))
+	get("/view/"+id, s.signedIn(s.serveView))
+	get("/download/"+id, s.signedIn(s.serveDownload))
+	get("/view/"+id+"/holder", s.signedIn(s.serveHolder))
+	post("/{mode:edit|view}/"+id+"/token", s.serveRenew)
+	get("/signin", s.serveSignIn)
+	post("/signin", s.serveCheck)
+	get("/link/{secret}", s.serveLink)
+	post("/link/{secret}", s.serveRedeem)
+	post("/signout", s.serveSignOut)
+	get("/ticket/{secret}", s.serveTicket)
+	get("/closed", s.serveClosed)
+	post("/api/v1/open", s.serveOpen)
+	get("/favicon.ico", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, "icon.svg") })
+	get("/static/{name}", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, mux.Vars(r)["name"]) })
+	if r.NotFoundHandler == nil {
+		r.NotFoundHandler = http.HandlerFunc(s.serveUnknown)
+	}
+}
+
+// Handler returns the pages alone, without the rest of the house.
+func (p *Pages) Handler() http.Handler {
+	r := mux.NewRouter()
+	p.Mount(r)
+	return r
+}
+
+func (p *Pages) brand() string {
+	if p.Brand != "" {
+		return p.Brand
+	}
+	return "davwopi"
+}
+
+// path is the address of a page of ours on this origin. The parts are words and
+// IDs, which need no escaping.
+func (s *site) path(parts ...string) string {
+	return s.base + "/" + strings.Join(parts, "/")
+}

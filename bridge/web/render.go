@@ -1,0 +1,164 @@
+package web
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"davwopi/oauth"
+)
+
+//go:embed views
+var views embed.FS
+
+//go:embed assets
+var assets embed.FS
+
+// page is what every view gets.
+type page struct {
+	Brand, Banner string
+	Title         string // of the window, without the brand
+	Person        string // display name of whoever is signed in, "" nobody
+	Nonce         string
+	Base          string // prefix of every path
+	Stamp         string
+	Body          any
+}
+
+// policy is what a page's Content-Security-Policy allows besides our own parts.
+type policy struct {
+	Frame, Form, Image string // origins, "" none
+	Framed             bool   // pages of this origin may frame it
+}
+
+func (p policy) header(nonce string) string {
+	allow := func(name, own string, more string) string {
+		return "; " + strings.Join(strings.Fields(name+" "+own+" "+more), " ")
+	}
+	s := "default-src 'none'; script-src 'nonce-" + nonce + "'; style-src 'self'; connect-src 'self'; base-uri 'none'"
+	s += allow("img-src", "'self'", p.Image) + allow("form-action", "'self'", p.Form)
+	if p.Frame != "" {
+		s += allow("frame-src", "", p.Frame)
+	}
+	if p.Framed {
+		return s + "; frame-ancestors 'self'"
+	}
+	return s + "; frame-ancestors 'none'"
+}
+
+// parseViews makes one template per view. The views are part of the program, so
+// a fault in one is a fault of the build that every test finds.
+func parseViews() map[string]*template.Template {
+	funcs := template.FuncMap{"bytes": humanSize, "when": humanTime, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }}
+	common := template.Must(template.New("").Funcs(funcs).ParseFS(views, "views/layout.html", "views/icons.html"))
+	out := make(map[string]*template.Template)
+	for _, name := range []string{"folder", "roots", "signin", "link", "trouble", "connect", "host"} {
+		out[name] = template.Must(template.Must(common.Clone()).ParseFS(views, "views/"+name+".html"))
+	}
+	return out
+}
+
+// show answers with a view. who is the zero Principal where nobody is signed in.
+func (s *site) show(w http.ResponseWriter, r *http.Request, status int, view, title string, who oauth.Principal, p policy, body any) {
+	var random [18]byte
+	_, _ = rand.Read(random[:]) // never fails, says crypto/rand
+	pg := page{
+		Brand: s.brand(), Banner: s.Banner, Title: title, Person: personName(who), Base: s.base, Stamp: s.stamp,
+		Nonce: base64.StdEncoding.EncodeToString(random[:]), Body: body,
+	}
+	root := "layout"
+	if view == "host" {
+		root = "host"
+	}
+	var b bytes.Buffer
+	if err := s.views[view].ExecuteTemplate(&b, root, pg); err != nil {
+		s.Log(r, fmt.Errorf("web: view %s: %w", view, err))
+		http.Error(w, "Sorry, this page could not be made. Please try again.", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", p.header(pg.Nonce))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "no-cache, no-store")
+	w.WriteHeader(status)
+	_, _ = b.WriteTo(w) // a browser that went away needs no answer
+}
+
+func personName(p oauth.Principal) string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return p.Subject
+}
+
+// serveAsset sends one embedded file; with the stamp of this build in the
+// address browsers may keep it.
+func serveAsset(w http.ResponseWriter, r *http.Request, name string) {
+	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+	b, err := assets.ReadFile("assets/" + path.Base(name))
+	if err != nil {
+		http.Error(w, "Not found.", http.StatusNotFound)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", kinds[path.Ext(name)])
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Cache-Control", "no-cache")
+	if r.URL.Query().Has("v") {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(b))
+}
+
+// assetStamp changes with every change of an embedded file.
+func assetStamp() string {
+	sum := sha256.New()
+	names, _ := fs.Glob(assets, "assets/*") // the pattern is well formed
+	for _, name := range names {
+		b, _ := assets.ReadFile(name)
+		sum.Write(b)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6])
+}
+
+// humanSize is a size for people, in the units that file managers use.
+func humanSize(n int64) string {
+	if n < 0 {
+		return ""
+	}
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, unit := float64(n), ""
+	for _, unit = range []string{"KB", "MB", "GB", "TB", "PB"} {
+		if f /= 1024; f < 999.5 {
+			break
+		}
+	}
+	if f < 9.95 {
+		return fmt.Sprintf("%.1f %s", f, unit)
+	}
+	return fmt.Sprintf("%.0f %s", f, unit)
+}
+
+// humanTime is a time in the server's zone; the page's script turns it into the
+// browser's own.
+func humanTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04")
+}

@@ -1,0 +1,87 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"davwopi/bridge/access"
+	"davwopi/idmap"
+	"davwopi/oauth"
+)
+
+// What the host page's script asks for while it is open.
+
+// serveHolder is GET /view/{id}/holder: who has the file open now, for the script
+// of the host page.
+func (s *site) serveHolder(w http.ResponseWriter, r *http.Request, session oauth.Session) {
+	at, err := s.locate(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))
+	var name string
+	var since time.Time
+	if err == nil {
+		name, since, _, err = s.holder(r.Context(), at.Entry.ID)
+	}
+	if err != nil {
+		s.refuseJSON(w, r, err)
+		return
+	}
+	answerJSON(w, http.StatusOK, map[string]string{"name": name, "since": humanTime(since)})
+}
+
+// serveRenew is POST /{edit|view}/{id}/token: a new access token for the host page
+// that is open, made for the same editor and the same person: whoever signs in to the
+// browser meanwhile does not go on with what another one typed. It takes a session:
+// a token alone is never renewed.
+func (s *site) serveRenew(w http.ResponseWriter, r *http.Request) {
+	session, err := s.session(r)
+	if err != nil {
+		s.refuseJSON(w, r, err)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	var asked struct {
+		Editor string `json:"editor"`
+		User   string `json:"user"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || !s.configured(asked.Editor) {
+		s.refuseJSON(w, r, fmt.Errorf("%w: editor", ErrRequest))
+		return
+	}
+	if asked.User != session.Principal.UserID() {
+		s.refuseJSON(w, r, errOther)
+		return
+	}
+	at, err := s.locate(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))
+	if err == nil && at.Entry.Kind != idmap.File {
+		err = idmap.ErrNotFound
+	}
+	if err != nil {
+		s.refuseJSON(w, r, err)
+		return
+	}
+	rights := access.View
+	if mux.Vars(r)["mode"] == "edit" {
+		rights = at.Rights
+	}
+	token, g, err := s.grant(r.Context(), opening{Place: at, Who: session.Principal, Session: session.ID}, rights, asked.Editor)
+	if err != nil {
+		s.refuseJSON(w, r, err)
+		return
+	}
+	answerJSON(w, http.StatusOK, map[string]any{"access_token": token, "access_token_ttl": g.Expires.UnixMilli()})
+}
+
+var errOther = errors.New("web: somebody else is signed in now")
+
+func (p *Pages) configured(editor string) bool {
+	for _, e := range p.Editors.List {
+		if e.URL == editor && editor != "" {
+			return true
+		}
+	}
+	return false
+}

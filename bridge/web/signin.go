@@ -1,0 +1,180 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"davwopi/oauth"
+)
+
+// maxForm bounds the body of a form of ours.
+const maxForm = 16 << 10
+
+type signInBody struct {
+	Password bool   // ask for user name and password; else explain the link
+	Upstream string // whose user name and password
+	Next     string
+	User     string
+	Error    string // what was wrong with the last try
+	Notice   string
+}
+
+// notices are what the sign-in page says at first, by the word in its address.
+var notices = map[string]string{
+	"bye":     "You are signed out. Documents that were being edited can still be saved for half an hour.",
+	"refused": "The storage no longer accepts the password that you signed in with. Please sign in again.",
+	"again":   "Please sign in again.",
+}
+
+func (s *site) signInBody(next string) signInBody {
+	b := signInBody{Password: s.Password != nil, Next: next}
+	if b.Password {
+		b.Upstream = s.upstreamName(s.Password.Upstream)
+	}
+	return b
+}
+
+// serveSignIn is GET /signin.
+func (s *site) serveSignIn(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	next := s.localPath(q.Get("next"))
+	_, err := s.session(r)
+	if err == nil && q.Get("why") == "" {
+		http.Redirect(w, r, next, http.StatusSeeOther)
+		return
+	}
+	body := s.signInBody(next)
+	body.Notice = notices[q.Get("why")]
+	s.show(w, r, http.StatusOK, "signin", "Sign in", oauth.Principal{}, policy{}, body)
+}
+
+// serveCheck is POST /signin: user name and password.
+func (s *site) serveCheck(w http.ResponseWriter, r *http.Request) {
+	if s.Password == nil {
+		s.serveUnknown(w, r)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		s.failBadForm(w, r, err)
+		return
+	}
+	body := s.signInBody(s.localPath(r.PostForm.Get("next")))
+	body.User = r.PostForm.Get("user")
+	p, err := s.Password.SignIn(r.Context(), body.User, r.PostForm.Get("password"), r.RemoteAddr)
+	status := http.StatusOK
+	var many *oauth.TooManyError
+	switch {
+	case errors.As(err, &many):
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", strconv.Itoa(int(many.RetryAfter.Seconds())))
+		body.Error = fmt.Sprintf("That were too many tries. Please wait %s and try again.", humanWait(many.RetryAfter))
+	case errors.Is(err, oauth.ErrRefused):
+		status = http.StatusForbidden
+		body.Error = "This user name and password were not accepted. Please check both; capital letters count."
+	case err != nil:
+		s.Log(r, err)
+		status = http.StatusServiceUnavailable
+		body.Error = body.Upstream + " cannot be asked right now, so nobody can sign in. Nothing is wrong with your password. Please try again in a moment."
+	}
+	if err != nil {
+		s.show(w, r, status, "signin", "Sign in", oauth.Principal{}, policy{}, body)
+		return
+	}
+	if err := s.keepCredential(r, p, r.PostForm.Get("password")); err != nil {
+		s.fail(w, r, oauth.Principal{}, err)
+		return
+	}
+	s.start(w, r, p, body.Next)
+}
+
+// keepCredential seals what the person signed in with, where the upstream wants
+// to see each person's own.
+func (s *site) keepCredential(r *http.Request, p oauth.Principal, password string) error {
+	up, err := s.Upstreams.Get(s.Password.Upstream)
+	if err != nil {
+		return err
+	}
+	if up.Service != nil {
+		return nil
+	}
+	return s.Upstreams.Credentials.Put(r.Context(), p.Key(), up.Name, oauth.Secret{Kind: "password", User: p.Subject, Secret: password})
+}
+
+// start begins a session and goes to next. A session that this browser had is
+// signed out first: it may be somebody else's.
+func (s *site) start(w http.ResponseWriter, r *http.Request, p oauth.Principal, next string) {
+	old, err := s.session(r)
+	if err == nil && old.Principal.Key() != p.Key() {
+		err = s.signOut(r, old)
+	}
+	if err != nil && !errors.Is(err, oauth.ErrNoSession) {
+		s.fail(w, r, oauth.Principal{}, err)
+		return
+	}
+	cookie, _, err := s.Sessions.Start(r.Context(), p)
+	if err != nil {
+		s.fail(w, r, oauth.Principal{}, err)
+		return
+	}
+	s.setCookie(w, cookie)
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+// signOut ends a session without losing work: tokens of open editings can still
+// save (DESIGN 8).
+func (p *Pages) signOut(r *http.Request, session oauth.Session) error {
+	members, err := p.Locks.Members(r.Context())
+	if err != nil {
+		return err
+	}
+	if err := p.Tokens.SignedOut(r.Context(), session.ID, members); err != nil {
+		return err
+	}
+	return p.Sessions.End(r.Context(), session.ID)
+}
+
+// serveSignOut is POST /signout.
+func (s *site) serveSignOut(w http.ResponseWriter, r *http.Request) {
+	session, err := s.session(r)
+	if err == nil {
+		err = s.signOut(r, session)
+	}
+	if err != nil && !errors.Is(err, oauth.ErrNoSession) {
+		s.fail(w, r, session.Principal, err)
+		return
+	}
+	s.setCookie(w, "")
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, s.path("signin")+"?why=bye", http.StatusSeeOther)
+}
+
+// serveLink is GET /link/{secret}: a page with a button. It does not even look
+// whether the link is good.
+func (s *site) serveLink(w http.ResponseWriter, r *http.Request) {
+	s.show(w, r, http.StatusOK, "link", "Sign in", oauth.Principal{}, policy{}, nil)
+}
+
+// serveRedeem is POST /link/{secret}.
+func (s *site) serveRedeem(w http.ResponseWriter, r *http.Request) {
+	p, err := s.Links.Redeem(r.Context(), mux.Vars(r)["secret"])
+	if err != nil {
+		s.fail(w, r, oauth.Principal{}, err)
+		return
+	}
+	s.start(w, r, p, s.path())
+}
+
+// humanWait is a duration as people say it.
+func humanWait(d time.Duration) string {
+	if d < 2*time.Minute {
+		return fmt.Sprintf("%d seconds", int(max(d, time.Second).Seconds()))
+	}
+	return fmt.Sprintf("%d minutes", int(d.Minutes()+0.5))
+}

@@ -1,0 +1,175 @@
+package web_test
+
+import (
+	"errors"
+	"html"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
+	"davwopi/test/upstream"
+)
+
+func TestEveryTroubleSaysWhatHappenedAndWhatToDo(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*house)
+		fault  *upstream.Fault
+		path   func(id string) string
+		delete bool
+		status int
+		words  []string
+	}{
+		{"the upstream is switched off", nil, &upstream.Fault{Status: 503}, func(string) string { return "/" }, false, 503, []string{"Home NAS does not answer", "No answer since", "Try again", "not affected"}},
+		{"the upstream hangs up", nil, &upstream.Fault{Cut: true}, func(id string) string { return "/edit/" + id }, false, 503, []string{"Home NAS does not answer", "http://127.0.0.1"}},
+		{"the service account is refused", nil, &upstream.Fault{Status: 401}, func(id string) string { return "/view/" + id }, false, 502, []string{"refuses our password", "upstream.password", "Nothing is wrong with your own"}},
+		{"no access", nil, &upstream.Fault{Status: 403}, func(id string) string { return "/download/" + id }, false, 403, []string{"no access", "Home NAS", "Back to the files"}},
+		{"the file is gone", nil, nil, func(id string) string { return "/edit/" + id }, true, 404, []string{"“a.txt” is not here any more", "deleted, or moved", "Back to the files"}},
+		{"an ID that never was", nil, nil, func(string) string { return "/edit/" + strings.Repeat("q", 26) }, false, 404, []string{"not here any more"}},
+		{"no such page", nil, nil, func(string) string { return "/nothing" }, false, 404, []string{"There is no page here", "Go to the files"}},
+		{"a ticket that is none", nil, nil, func(string) string { return "/ticket/wbt_x" }, false, 410, []string{"used already", "open the document again"}},
+		{"the upstream does not speak TLS", func(h *house) {
+			u := *h.Upstreams.List[0].Client.Base
+			u.Scheme = "https"
+			h.Upstreams.List[0].Client = &davbackend.Client{Base: &u}
+		}, nil, func(string) string { return "/" }, false, 503, []string{"does not answer", "TLS"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHouse(t, nil)
+			h.up.Write(t, "a.txt", "hello")
+			b := h.person("anna")
+			id := b.get("/").id(t, "a.txt")
+			if c.change != nil {
+				c.change(h)
+			}
+			if c.delete {
+				if err := os.Remove(filepath.Join(h.up.Dir, "a.txt")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.fault != nil {
+				h.up.Quirks.Fail(*c.fault)
+			}
+			got := b.get(c.path(id))
+			if got.status != c.status {
+				t.Errorf("status %d, want %d", got.status, c.status)
+			}
+			contains(t, got.body, c.words...)
+			if strings.Contains(got.body, "dav:") || strings.Contains(got.body, "idmap:") || strings.Contains(got.body, "access:") {
+				t.Errorf("an error's own text is shown:\n%s", got.body)
+			}
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			var logged *wopi.Error
+			if c.name != "no such page" && (len(h.log) == 0 || !errors.As(h.log[len(h.log)-1], &logged) || logged.Status != c.status) {
+				t.Errorf("logged %v", h.log)
+			}
+			if got.status == 503 && got.header.Get("Retry-After") == "" {
+				t.Error("503 without Retry-After")
+			}
+		})
+	}
+}
+
+func TestAnEditorThatIsDownIsNamed(t *testing.T) {
+	h := newHouse(t, func(h *house) {
+		e := h.withEditor(wopi.Collabora, "docx")
+		e.Down(true)
+	})
+	h.up.Write(t, "a.docx", "hello")
+	b := h.person("anna")
+	got := b.get("/edit/" + b.get("/").id(t, "a.docx"))
+	if got.status != http.StatusServiceUnavailable {
+		t.Errorf("status %d", got.status)
+	}
+	contains(t, got.body, "The editor does not answer", h.Editors.List[0].URL, "not affected")
+	h.up.Write(t, "b.txt", "hello")
+	if got := b.get("/edit/" + b.get("/").id(t, "b.txt")); got.status != http.StatusOK {
+		t.Errorf("text files must still open: %d", got.status)
+	}
+}
+
+func TestEveryPageIsLockedDown(t *testing.T) {
+	h := newHouse(t, func(h *house) { h.Banner = "This page is not encrypted." })
+	h.up.Write(t, "a.txt", "hello")
+	h.up.Write(t, "b.docx", "hello")
+	b := h.person("anna")
+	list := b.get("/")
+	signedOut := h.browser()
+	nonces := make(map[string]bool)
+	check := func(name string, got answer) { t.Run(name, func(t *testing.T) { lockedDown(t, nonces, got) }) }
+	check("list", list)
+	check("edit", b.get("/edit/"+list.id(t, "a.txt")))
+	check("view", b.get("/view/"+list.id(t, "a.txt")))
+	check("connect", b.get("/edit/"+list.id(t, "b.docx")))
+	check("sign-in", signedOut.get("/signin"))
+	check("link", signedOut.get("/link/x"))
+	check("bad link", signedOut.post("/link/x", nil))
+	check("ticket", signedOut.get("/ticket/x"))
+	check("closed", signedOut.get("/closed"))
+	check("unknown", b.get("/unknown"))
+	h.up.Quirks.Fail(upstream.Fault{Status: 500})
+	check("outage", b.get("/"))
+}
+
+// lockedDown checks what holds for every page; nonces are those of other pages.
+func lockedDown(t *testing.T, nonces map[string]bool, got answer) {
+	t.Helper()
+	csp := got.header.Get("Content-Security-Policy")
+	nonce := regexp.MustCompile(`script-src 'nonce-([A-Za-z0-9+/]{24})';`).FindStringSubmatch(csp)
+	if nonce == nil || nonces[nonce[1]] {
+		t.Errorf("no fresh nonce in %q", csp)
+		return
+	}
+	nonces[nonce[1]] = true
+	contains(t, csp, "default-src 'none'", "base-uri 'none'", "frame-ancestors '", "form-action 'self'")
+	if strings.Contains(csp, "unsafe") || strings.Contains(csp, "*") {
+		t.Errorf("%q", csp)
+	}
+	if strings.Contains(csp, "frame-ancestors 'self'") != strings.Contains(got.body, `class="host"`) {
+		t.Errorf("frame-ancestors in %q", csp)
+	}
+	for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-cache, no-store"} {
+		if got.header.Get(header) != want {
+			t.Errorf("%s %q", header, got.header.Get(header))
+		}
+	}
+	if m := regexp.MustCompile(`(?i)\son[a-z]+=|\sstyle=|<style|javascript:`).FindString(got.body); m != "" {
+		t.Errorf("inline %q", m)
+	}
+	for _, tag := range regexp.MustCompile(`<script[^>]*>`).FindAllString(got.body, -1) {
+		if !strings.Contains(html.UnescapeString(tag), `nonce="`+nonce[1]+`"`) {
+			t.Errorf("script without the nonce: %s", tag)
+		}
+	}
+	contains(t, got.body, "This page is not encrypted.", `<html lang="en">`, "<title>")
+	if len(got.body) > 50<<10 {
+		t.Errorf("%d bytes", len(got.body))
+	}
+	outside := strings.Replace(got.body, formToken.FindString(got.body), "", 1)
+	if m := anyToken.FindString(outside); m != "" {
+		t.Errorf("a token outside of the form: %s", m)
+	}
+}
+
+func TestStaticFilesAreKeptByTheirStamp(t *testing.T) {
+	h := newHouse(t, nil)
+	b := h.browser()
+	page := b.get("/signin").body
+	for _, m := range regexp.MustCompile(`"(/static/[^"]+)"`).FindAllStringSubmatch(page, -1) {
+		got := b.get(m[1])
+		if got.status != http.StatusOK || !strings.Contains(got.header.Get("Cache-Control"), "immutable") || got.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v", m[1], got.status, got.header)
+		}
+	}
+	for _, path := range []string{"/static/nothing.js", "/static/..%2fdoc.go", "/static/%2e%2e"} {
+		if got := b.get(path); got.status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, got.status)
+		}
+	}
+}
