@@ -1,0 +1,121 @@
+package saves
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"davwopi/bridge/locks"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+)
+
+// An Entry is a line of the journal, for `davwopi saves list` and for pages.
+type Entry struct {
+	ID     string
+	State  string // spooled, delivering, verified, conflict, unacknowledged, refused, preimage
+	Name   string // of the file when it was saved
+	Reason string // why it is still here, "" none
+	File   idmap.FileID
+	Size   int64 // bytes
+	Writer string
+	At     time.Time
+}
+
+func (r *row) public() Entry {
+	return Entry{
+		ID: r.id, State: r.state, Name: nameOf(r), Reason: r.reason, File: r.file, Size: r.size, Writer: r.writer, At: r.made,
+	}
+}
+
+// List returns what this directory holds, oldest first.
+func (s *Saves) List(ctx context.Context) ([]Entry, error) {
+	all, err := s.entries(ctx, `1 = 1`)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Entry, 0, len(all))
+	for _, r := range all {
+		list = append(list, r.public())
+	}
+	return list, nil
+}
+
+// Open returns the bytes of an entry, which the caller closes; [ErrNoEntry]. They
+// are compared with the journal's hash first, because the directory may have been
+// touched.
+func (s *Saves) Open(ctx context.Context, id string) (io.ReadCloser, Entry, error) {
+	r, err := s.entry(ctx, id)
+	if err != nil {
+		return nil, Entry{}, err
+	}
+	sp, err := hashFile(s.path(r))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Entry{}, ErrNoEntry
+	}
+	if err != nil {
+		return nil, Entry{}, fmt.Errorf("saves: reading entry %s: %w", id, err)
+	}
+	if !bytes.Equal(sp.sha256, r.sha256) {
+		return nil, Entry{}, fmt.Errorf("saves: the bytes of entry %s are not those that were saved", id)
+	}
+	f, err := os.Open(s.path(r))
+	if err != nil {
+		return nil, Entry{}, fmt.Errorf("saves: reading entry %s: %w", id, err)
+	}
+	return f, r.public(), nil
+}
+
+// Drop removes an entry and its bytes for good, on a person's word. [ErrInUse] if
+// a request works on it or its outcome is not settled yet; [ErrNoEntry].
+func (s *Saves) Drop(ctx context.Context, id string) error {
+	r, err := s.entry(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !s.live.take(id) {
+		return ErrInUse
+	}
+	defer s.live.leave(id)
+	// What may have taken a file away is looked at first: its temp may be that file.
+	if r.sent == sentMove {
+		if err := s.settle(ctx, r); err != nil {
+			return fmt.Errorf("%w: %w", ErrInUse, err)
+		}
+		if r, err = s.entry(ctx, id); errors.Is(err, ErrNoEntry) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.forget(ctx, r)
+}
+
+// Undo writes a pre-image back over its file: an [Saves.Overwrite] with the bytes
+// of entry id, which itself keeps a pre-image. Errors are Overwrite's, and
+// [ErrNoEntry] if id is no pre-image of t.File.
+func (s *Saves) Undo(ctx context.Context, t locks.Target, a locks.Actor, id string) (idmap.Entry, error) {
+	r, err := s.entry(ctx, id)
+	if err != nil {
+		return idmap.Entry{}, err
+	}
+	if r.state != statePreimage || r.file != t.File.ID {
+		return idmap.Entry{}, ErrNoEntry
+	}
+	body, _, err := s.Open(ctx, id)
+	if err != nil {
+		return idmap.Entry{}, err
+	}
+	defer body.Close()
+	e, err := s.Overwrite(ctx, t, a, body, r.size)
+	if errors.Is(err, dav.ErrIncomplete) {
+		return idmap.Entry{}, fmt.Errorf("saves: entry %s: %w", id, err)
+	}
+	return e, err
+}

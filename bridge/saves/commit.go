@@ -1,0 +1,153 @@
+package saves
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"davwopi/bridge/locks"
+	"davwopi/bridge/wopi"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
+)
+
+// landed reports whether an earlier try, whose answer was lost, has brought the
+// bytes to its target, and what is there. A piece of them is noted as ours.
+func (d *delivery) landed(ctx context.Context) (dav.Resource, bool, error) {
+	if d.r.sent == sentNothing || d.r.beside != d.beside() {
+		return dav.Resource{}, false, nil
+	}
+	res, err := d.view.Stat(ctx, d.r.target)
+	if errors.Is(err, dav.ErrNotFound) {
+		return res, false, nil
+	}
+	if err != nil || d.r.before != "" && res.ETag.Same(d.r.before) {
+		return res, false, err
+	}
+	ok, err := d.holds(ctx, res)
+	if err != nil || ok || d.r.sent != sentPut {
+		return res, ok, err
+	}
+	if err := d.mangled(ctx, res); !errors.Is(err, errAgain) && !errors.Is(err, errShort) {
+		return res, false, err
+	}
+	return res, false, nil
+}
+
+// commit records that res has our bytes: new revision, new base, entry verified,
+// what the same editing left undelivered dropped.
+func (d *delivery) commit(ctx context.Context, res dav.Resource) (idmap.Revision, error) {
+	if err := d.s.step("landed"); err != nil {
+		return idmap.Revision{}, err
+	}
+	if err := d.mine(ctx); err != nil {
+		return idmap.Revision{}, err
+	}
+	e, err := d.s.IDs.Wrote(ctx, d.t.File.Space, d.file, res, d.r.sha256)
+	if err != nil {
+		return idmap.Revision{}, d.unrecorded(err)
+	}
+	if err := d.s.step("recorded"); err != nil {
+		return idmap.Revision{}, err
+	}
+	d.entry = e
+	return e.Revision, d.settled(ctx, e, res)
+}
+
+// settled writes down what follows from the verified revision of e.
+func (d *delivery) settled(ctx context.Context, e idmap.Entry, res dav.Resource) error {
+	rev, temp := e.Revision, d.unusedTemp()
+	err := d.s.advance(ctx, d.r, func(n *row) { n.arrived(rev, res) }, func(tx sqldb.Queryer) error {
+		return wrote(ctx, tx, d.r.changed, d.r.editing, d.file, rev, d.r.sha256)
+	})
+	if err != nil {
+		return d.unrecorded(err)
+	}
+	if ed := d.permit.Editing; ed != nil {
+		if err := d.s.Locks.SetBase(ctx, d.lease, ed.ID, rev.Number); err != nil {
+			return d.unrecorded(err)
+		}
+		if ed.Reported != 0 {
+			if err := d.s.Locks.SetConflict(ctx, d.lease, ed.ID, 0, ed.Diverted); err != nil {
+				return d.unrecorded(err)
+			}
+		}
+	}
+	d.tidy(ctx, temp)
+	return nil
+}
+
+// arrived is what becomes of an entry whose bytes were seen at res, as rev.
+func (r *row) arrived(rev idmap.Revision, res dav.Resource) {
+	r.state, r.revision, r.target, r.etag, r.reason = stateVerified, rev.Number, res.Path, res.ETag, ""
+	r.temp, r.sent = "", sentNothing
+}
+
+// unusedTemp is the entry's temp if it was not moved to the target.
+func (d *delivery) unusedTemp() dav.Path {
+	if d.r.sent == sentMove {
+		return ""
+	}
+	return d.r.temp
+}
+
+// unrecorded says that the bytes are on the upstream, but the database could not
+// be told. It does not end the entry: settle does, which looks again.
+func (d *delivery) unrecorded(err error) error {
+	if errors.Is(err, locks.ErrStale) {
+		return err
+	}
+	return &KeptError{Entry: d.r.id, Err: fmt.Errorf("saves: delivered, not recorded: %w", err)}
+}
+
+// tidy removes what the verified save has made needless: its own temp, if it went
+// in place in the end, and older entries. Nothing depends on it.
+func (d *delivery) tidy(ctx context.Context, temp dav.Path) {
+	d.dropTemp(ctx, temp)
+	if d.r.editing == 0 {
+		return
+	}
+	older, err := d.s.entries(ctx, `file = ? AND editing = ? AND kind = ? AND state = ? AND num < ?`,
+		string(d.file), d.r.editing, kindPut, stateUnacknowledged, d.r.num)
+	for _, r := range older {
+		if !d.s.live.take(r.id) {
+			continue
+		}
+		d.dropTemp(ctx, r.temp) // the target was just seen
+		err = errors.Join(err, d.s.forget(ctx, r))
+		d.s.live.leave(r.id)
+	}
+	if err != nil {
+		d.s.OnError("saves: dropping superseded entries", err)
+	}
+}
+
+// end gives the entry of a delivery that failed its state, and the caller its
+// error.
+func (d *delivery) end(ctx context.Context, err error) error {
+	var conflict *ConflictError
+	var kept *KeptError
+	var foreign *foreignError
+	switch {
+	case errors.As(err, &conflict), errors.As(err, &kept), errors.Is(err, locks.ErrStale), errors.Is(err, errCrash):
+		return err
+	case errors.As(err, &foreign) && d.pending == nil && d.r.kind == kindPut:
+		// It lasted longer than our patience: as good as a change from outside.
+		d.holder = foreign.holder
+		return d.end(ctx, d.conflict(ctx, "conflict"))
+	case d.pending != nil && !d.pending.Diverted:
+		return d.keepConflict(ctx, err)
+	}
+	if d.putBack != nil {
+		d.restore(ctx)
+	}
+	d.dropTemp(ctx, d.unusedTemp())
+	return d.s.keep(ctx, d.r, err)
+}
+
+// errCrash is what a test's crash says; the entry stays as the process leaves it.
+var errCrash = errors.New("saves: the test lets the process die")
+
+// office is the kind of editor that gets the answer.
+func (d *delivery) office() wopi.Office { return d.actor.Office }

@@ -1,0 +1,212 @@
+package saves
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"davwopi/bridge/locks"
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+)
+
+// A delivery is one attempt to bring an entry's bytes to one file, under that
+// file's lease. It is used by one goroutine.
+type delivery struct {
+	s     *Saves
+	r     *row
+	t     locks.Target
+	p     Put
+	actor locks.Actor
+	lease *locks.Lease // of the file; nil while a new file is made
+	until time.Time    // end of the request's patience
+
+	permit locks.Permit
+	view   *davbackend.View // whose credential is tried now
+	token  dav.LockToken    // shown on the upstream; "" none
+	file   idmap.FileID     // the file that is written
+	base   int64            // revision that the bytes rest on; 0: anything goes
+
+	entry idmap.Entry    // the file as the last look showed it
+	was   dav.Resource   // the PROPFIND of that look
+	own   map[int64]bool // revisions of the file that this delivery has left
+
+	copyOwn map[int64]bool // the same of the conflict copy
+
+	inflight   string         // state while sending; "": delivering
+	inPlace    bool           // the profile says so, or MOVE is refused
+	asTaker    bool           // the lock taker's credential is tried
+	reshadowed bool           // the DAV lock was taken again, once
+	missed     bool           // the file was not there, once
+	tempSeen   dav.Resource   // the temp when it was verified
+	attempt    int            // names tried for a new file
+	pre        *row           // pre-image of exactly what the last look showed
+	putBack    *row           // pre-image to restore if the upload in place fails
+	holder     string         // who has the file instead; "" nobody
+	superseded bool           // by the holder of a WOPI lock
+	pending    *ConflictError // the answer if the copy cannot be made in time
+}
+
+// body is the spool as the upstream client wants it.
+func (d *delivery) body() davbackend.Body {
+	path := d.s.path(d.r)
+	return davbackend.Body{
+		Open: func() (io.ReadCloser, error) { return os.Open(path) },
+		Size: d.r.size,
+	}
+}
+
+// condition is what must hold for a write: our lock, and the contents that the
+// last look showed, where the profile honours ETags or nothing else protects the
+// file. (The upstream client looks itself where ETags are not honoured.)
+func (d *delivery) condition() davbackend.Condition {
+	c := davbackend.Condition{Token: d.token}
+	if d.token == "" || d.view.Client().Profile.Conditions {
+		c.ETag = d.was.ETag
+	}
+	return c
+}
+
+// look finds the file and what lies there now. Contents that have only got another
+// ETag stay the revision that they were.
+//
+// It costs one PROPFIND if the file is where it was. Errors: [idmap.ErrMissing],
+// [idmap.ErrNotFound], or the upstream's.
+func (d *delivery) look(ctx context.Context) error {
+	known, err := d.s.IDs.Known(ctx, d.t.File.Space, d.file)
+	if err != nil {
+		return err
+	}
+	res, err := d.view.Stat(ctx, known.Path)
+	if err == nil && !res.Collection {
+		if err := d.touched(ctx, known, res); err != nil {
+			return err
+		}
+		e, err := d.s.IDs.At(ctx, d.t.File.Space, res)
+		if err != nil {
+			return err
+		}
+		if e.ID == d.file {
+			d.entry, d.was = e, res
+			return nil
+		}
+	} else if err != nil && !errors.Is(err, dav.ErrNotFound) {
+		return err
+	}
+	e, res, err := d.s.IDs.Find(ctx, d.t.File.Space, d.file, d.view)
+	if err != nil {
+		return err
+	}
+	d.entry, d.was = e, res
+	return nil
+}
+
+// touched tells idmap that an ETag changed while the contents did not (DESIGN
+// 7.7: compared by sha256 before it is called a change).
+func (d *delivery) touched(ctx context.Context, known idmap.Entry, res dav.Resource) error {
+	rev := known.Revision
+	if len(rev.SHA256) == 0 || res.Size != rev.Size || res.ETag == "" || rev.ETag == "" || res.ETag.Same(rev.ETag) {
+		return nil
+	}
+	sum, err := hashAt(ctx, d.view, res.Path)
+	if err != nil || !bytes.Equal(sum, rev.SHA256) {
+		return err
+	}
+	_, err = d.s.IDs.Rebind(ctx, d.t.File.Space, d.file, res)
+	return err
+}
+
+// same reports whether two looks showed the same contents, as far as a PROPFIND
+// can tell.
+func same(a, b dav.Resource) bool {
+	if a.ETag != "" && b.ETag != "" {
+		return a.ETag.Same(b.ETag)
+	}
+	return a.Size == b.Size && a.Modified.Equal(b.Modified)
+}
+
+// hashAt reads what lies at p and hashes it. It returns [dav.ErrIncomplete] if the
+// upstream hangs up early.
+func hashAt(ctx context.Context, v *davbackend.View, p dav.Path) ([]byte, error) {
+	c, err := v.Get(ctx, p, 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	hash := sha256.New()
+	n, err := io.CopyBuffer(onlyWriter{hash}, c, make([]byte, chunk))
+	if err != nil {
+		return nil, fmt.Errorf("saves: reading back: %w", err)
+	}
+	if c.Size >= 0 && n != c.Size {
+		return nil, fmt.Errorf("saves: reading back: %w", dav.ErrIncomplete)
+	}
+	return hash.Sum(nil), nil
+}
+
+// holds reports whether res has our bytes: by the temp's ETag, which a MOVE keeps,
+// else by sha256, never by size alone.
+func (d *delivery) holds(ctx context.Context, res dav.Resource) (bool, error) {
+	if res.Size >= 0 && res.Size != d.r.size {
+		return false, nil
+	}
+	if d.r.tempETag != "" && res.ETag.Same(d.r.tempETag) && !d.r.tempETag.Same(d.r.before) {
+		return true, nil
+	}
+	sum, err := hashAt(ctx, d.view, res.Path)
+	if err != nil {
+		return false, err
+	}
+	return bytes.Equal(sum, d.r.sha256), nil
+}
+
+// brokeOff reports whether res is what an upload of ours left that broke off: a
+// strict prefix of our bytes.
+func (d *delivery) brokeOff(ctx context.Context, res dav.Resource) (bool, error) {
+	if res.Size < 0 || res.Size >= d.r.size {
+		return false, nil
+	}
+	c, err := d.view.Get(ctx, res.Path, 0, -1)
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	f, err := os.Open(d.s.path(d.r))
+	if errors.Is(err, fs.ErrNotExist) && d.r.store != d.s.store {
+		return false, nil // another bridge's; nothing can be proven
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	theirs, ours := make([]byte, chunk), make([]byte, chunk)
+	for {
+		n, err := io.ReadFull(c, theirs)
+		if _, ferr := io.ReadFull(f, ours[:n]); ferr != nil && n > 0 {
+			return false, nil
+		}
+		if !bytes.Equal(theirs[:n], ours[:n]) {
+			return false, nil
+		}
+		switch {
+		case errors.Is(err, dav.ErrIncomplete):
+			return false, err
+		case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+	}
+}
+
+// lost reports whether an answer does not say what became of the request.
+func lost(err error) bool {
+	return errors.Is(err, dav.ErrUnavailable) || errors.Is(err, dav.ErrIncomplete)
+}

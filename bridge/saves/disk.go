@@ -1,0 +1,55 @@
+package saves
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// A disk is the file operations that the spool's promise rests on, so that a test
+// can put a file system behind them that forgets what was not fsynced.
+type disk struct {
+	create  func(path string) (spoolFile, error) // new, mode 0600; an existing file is an error
+	rename  func(from, to string) error
+	remove  func(path string) error
+	syncDir func(dir string) error
+
+	// What follows switches one protection off each. A test sets them to prove
+	// that it would notice.
+	noFileSync bool
+	noDirSync  bool
+}
+
+type spoolFile struct {
+	io.Writer
+	sync  func() error
+	close func() error
+}
+
+// osDisk is the real one.
+func osDisk() disk {
+	return disk{
+		create: func(path string) (spoolFile, error) {
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if err != nil {
+				return spoolFile{}, err
+			}
+			return spoolFile{Writer: f, sync: f.Sync, close: f.Close}, nil
+		},
+		rename: os.Rename,
+		remove: func(path string) error {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return nil
+		},
+		syncDir: func(dir string) error {
+			d, err := os.Open(dir)
+			if err != nil {
+				return err
+			}
+			return errors.Join(d.Sync(), d.Close())
+		},
+	}
+}

@@ -1,0 +1,61 @@
+// Package saves is the save journal: it takes the bytes of a PutFile, makes them
+// durable, brings them to the upstream by the way which that upstream allows,
+// looks whether they are there, and only then lets go of them.
+//
+// # It owns
+//
+// The files in STATE/saves and the rows that describe them; the choice between
+// writing in place and writing beside and moving; conflict copies, pre-images and
+// what a crash left of any of them. It also makes new files (PutRelativeFile,
+// upload), because a new file is lost as easily as a save.
+//
+// # It does not own
+//
+// Locks, editings and leases (bridge/locks), revisions and the strings that name
+// them (idmap), credentials (bridge/access), and what an editor is told: it
+// returns errors, and bridge/endpoint answers.
+//
+// # How a caller uses it
+//
+// [New] once, [Saves.Recover] before the first request, [Saves.Run] beside the
+// server. Then [Saves.Put] for PutFile, [Saves.Create] and [Saves.Overwrite] for
+// everything that makes or replaces a file without a lock. All may be called
+// concurrently; for one file they take turns by its operation lease.
+//
+// # Rules
+//
+//   - No failure after the spool discards the body. An entry leaves the journal
+//     when its bytes were seen on the upstream after the lease, when a newer save of
+//     the same editing is verified, when a person drops it, or after seven days.
+//   - What lies on the upstream is written over only if the editing started from it
+//     or wrote it; else it stays, or is copied first.
+//   - The row is changed before the upstream is, never after: a row that says
+//     "MOVE sent" may be wrong, one that does not say it is right.
+//   - A row is changed by compare-and-swap on state and lease serial. Who loses has
+//     been taken over, and writes nothing more anywhere.
+//   - A temporary file on the upstream is removed only if its MOVE was never sent, or
+//     its entry is verified or dropped and the target is there.
+//   - A file in STATE/saves is removed before its row, so that a crash between the two
+//     never leaves a spool that nobody knows.
+//
+// # Why it is so
+//
+//   - 2026-11-20: The spool's name holds the file ID, and its row is written after
+//     it. A row first would cost one more commit per save, to gain only what
+//     recovery can read from the name.
+//   - 2026-11-20: The rows are the intents of this room. A put, create or conflict
+//     copy is described by its entry alone, and the spool it needs lies in one
+//     directory: another replica could not finish it.
+//   - 2026-11-20: Always written, never skipped. DESIGN 7.8 allows to skip a save of
+//     equal bytes where ETags see edits within a second; the gain is one PUT, the
+//     price a branch on which a save is not on the wire.
+//   - 2026-11-20: Once the body is spooled, the request's cancellation is ignored. An
+//     editor that hangs up has no use for half an upload, and its user has one for
+//     a whole one. Time is bounded by the patience and by the upstream client's
+//     progress limit.
+//   - 2026-11-20: A PUT into place that broke off is recognised by its contents: a
+//     strict prefix of what we sent. That is ours to repair; everything else that
+//     differs from what was there before is somebody's.
+//   - 2026-11-20: The previous save's spool becomes the pre-image of the next instead
+//     of a GET: the bytes are here already, and their hash is known.
+package saves

@@ -1,0 +1,271 @@
+package saves
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"davwopi/bridge/locks"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
+)
+
+// States of an entry.
+const (
+	// stateSpooled: durable here; nothing was sent.
+	stateSpooled = "spooled"
+	// stateDelivering: something may have been sent.
+	stateDelivering = "delivering"
+	// stateVerified: seen on the upstream; looked for once more before the spool goes.
+	stateVerified = "verified"
+	// stateConflict: not written to the file. If the row names a copy the bytes are in
+	// it, else they are here only.
+	stateConflict = "conflict"
+	// stateUnacknowledged: answered with anything but 200, or not at all. Never
+	// delivered by itself.
+	stateUnacknowledged = "unacknowledged"
+	// stateRefused: the upstream refused for good.
+	stateRefused = "refused"
+	// statePreimage: what lay on the upstream before a save replaced it.
+	statePreimage = "preimage"
+)
+
+// Kinds of an entry: what made it.
+const (
+	kindPut       = "put"
+	kindCreate    = "create"
+	kindOverwrite = "overwrite"
+	kindPreimage  = "preimage"
+	kindStray     = "stray" // a spool found without a row
+)
+
+// How far an upload had come when the row was last changed.
+const (
+	sentNothing int64 = iota
+	sentPut           // a PUT onto the target
+	sentMove          // a MOVE of the temp onto the target
+)
+
+var migrations = []string{
+	`CREATE TABLE saves_entry (
+		num {{serial}},
+		id TEXT {{bytes}} NOT NULL UNIQUE,
+		store TEXT {{bytes}} NOT NULL,
+		kind TEXT NOT NULL,
+		state TEXT NOT NULL,
+		file TEXT {{bytes}} NOT NULL,
+		space BIGINT NOT NULL,
+		upstream TEXT NOT NULL,
+		name TEXT NOT NULL,
+		size BIGINT NOT NULL,
+		sha256 {{blob}} NOT NULL,
+		writer TEXT NOT NULL,
+		member TEXT NOT NULL,
+		office BIGINT NOT NULL,
+		editing BIGINT NOT NULL,
+		base BIGINT NOT NULL,
+		revision BIGINT NOT NULL,
+		serial BIGINT NOT NULL,
+		target TEXT {{bytes}} NOT NULL,
+		before_etag TEXT NOT NULL,
+		temp TEXT {{bytes}} NOT NULL,
+		temp_etag TEXT NOT NULL,
+		sent BIGINT NOT NULL,
+		beside BIGINT NOT NULL,
+		copy TEXT {{bytes}} NOT NULL,
+		etag TEXT NOT NULL,
+		reason TEXT NOT NULL,
+		pinned {{blob}},
+		made BIGINT NOT NULL,
+		changed BIGINT NOT NULL
+	);
+	CREATE INDEX saves_entry_state ON saves_entry (store, state, changed);
+	CREATE INDEX saves_entry_file ON saves_entry (file, editing);
+	CREATE TABLE saves_written (
+		editing BIGINT NOT NULL,
+		file TEXT {{bytes}} NOT NULL,
+		revision BIGINT NOT NULL,
+		size BIGINT NOT NULL,
+		sha256 {{blob}},
+		made BIGINT NOT NULL,
+		PRIMARY KEY (file, editing, revision)
+	);
+	CREATE TABLE saves_copy (
+		file TEXT {{bytes}} NOT NULL,
+		editing BIGINT NOT NULL,
+		base BIGINT NOT NULL,
+		copy TEXT {{bytes}} NOT NULL,
+		revision BIGINT NOT NULL,
+		made BIGINT NOT NULL,
+		PRIMARY KEY (file, editing, base)
+	)`,
+}
+
+// A row is an entry of the journal. The fields above the line never change.
+type row struct {
+	num             int64 // grows with every entry
+	id, store, kind string
+	file            idmap.FileID // "" for a file that is not made yet
+	space           idmap.SpaceID
+	upstream, name  string // name of the file, for people
+	size            int64
+	sha256          []byte
+	writer, member  string
+	office          int64
+	pinned          []byte
+	made            time.Time
+	// ------
+	state    string
+	editing  int64        // 0 none
+	base     int64        // revision that the bytes rest on; 0 none
+	revision int64        // revision the bytes became, once verified
+	serial   int64        // of the lease under which the row was last changed
+	target   dav.Path     // where the bytes go
+	before   dav.ETag     // the target's when they went; "" unknown or absent
+	temp     dav.Path     // "" none
+	tempETag dav.ETag     // known once the temp is verified
+	sent     int64        // sentNothing, sentPut, sentMove
+	beside   int64        // 1: target is not the file, but a copy beside it
+	copy     idmap.FileID // the conflict copy that has the bytes
+	etag     dav.ETag     // the target's when the bytes were seen there
+	reason   string
+	changed  time.Time
+}
+
+const columns = `id, store, kind, file, space, upstream, name, size, sha256, writer, member, office, pinned, made,
+	state, editing, base, revision, serial, target, before_etag, temp, temp_etag, sent, beside, copy, etag, reason, changed`
+
+type scanner interface{ Scan(...any) error }
+
+func scan(from scanner) (*row, error) {
+	var r row
+	var made, changed int64
+	err := from.Scan(&r.num, &r.id, &r.store, &r.kind, &r.file, &r.space, &r.upstream, &r.name, &r.size, &r.sha256,
+		&r.writer, &r.member, &r.office, &r.pinned, &made, &r.state, &r.editing, &r.base, &r.revision, &r.serial,
+		&r.target, &r.before, &r.temp, &r.tempETag, &r.sent, &r.beside, &r.copy, &r.etag, &r.reason, &changed)
+	r.made, r.changed = sqldb.FromMillis(made), sqldb.FromMillis(changed)
+	return &r, err
+}
+
+// insert writes a new row.
+func (s *Saves) insert(ctx context.Context, r *row) error {
+	now, err := s.DB.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("saves: %w", err)
+	}
+	r.made, r.changed, r.store = now, now, s.store
+	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {
+		return tx.QueryRow(ctx, `INSERT INTO saves_entry (`+columns+`)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING num`,
+			r.id, r.store, r.kind, string(r.file), int64(r.space), r.upstream, r.name, r.size, r.sha256,
+			r.writer, r.member, r.office, r.pinned, sqldb.Millis(r.made), r.state, r.editing, r.base, r.revision, r.serial,
+			string(r.target), string(r.before), string(r.temp), string(r.tempETag), r.sent, r.beside, string(r.copy), string(r.etag),
+			r.reason, sqldb.Millis(r.changed)).Scan(&r.num)
+	})
+	if err != nil {
+		return fmt.Errorf("saves: journal: %w", err)
+	}
+	return nil
+}
+
+// advance changes r as set says, if the database still holds what r says; else
+// the entry was taken over, nothing is changed and the error wraps
+// [locks.ErrStale]. also, if not nil, joins the transaction.
+func (s *Saves) advance(ctx context.Context, r *row, set func(*row), also func(sqldb.Queryer) error) error {
+	now, err := s.DB.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("saves: %w", err)
+	}
+	next := *r
+	set(&next)
+	next.changed = now
+	unfenced := int64(0)
+	if s.noFence {
+		unfenced = 1
+	}
+	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {
+		n, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, editing = ?, base = ?, revision = ?, serial = ?,
+			target = ?, before_etag = ?, temp = ?, temp_etag = ?, sent = ?, beside = ?, copy = ?, etag = ?, reason = ?, changed = ?
+			WHERE id = ? AND (state = ? AND serial = ? OR CAST(? AS BIGINT) = 1)`,
+			next.state, next.editing, next.base, next.revision, next.serial,
+			string(next.target), string(next.before), string(next.temp), string(next.tempETag), next.sent, next.beside,
+			string(next.copy), string(next.etag), next.reason, sqldb.Millis(now), r.id, r.state, r.serial, unfenced)
+		if err != nil {
+			return err
+		}
+		if n != 1 {
+			return errTaken
+		}
+		if also != nil {
+			return also(tx)
+		}
+		return nil
+	})
+	if errors.Is(err, errTaken) {
+		return fmt.Errorf("saves: entry %s: %w", r.id, locks.ErrStale)
+	}
+	if err != nil {
+		return fmt.Errorf("saves: journal: %w", err)
+	}
+	*r = next
+	return nil
+}
+
+var errTaken = errors.New("saves: row changed")
+
+// entry reads one row of this directory; [ErrNoEntry].
+func (s *Saves) entry(ctx context.Context, id string) (*row, error) {
+	r, err := scan(s.DB.Read().QueryRow(ctx, `SELECT num, `+columns+` FROM saves_entry WHERE id = ? AND store = ?`, id, s.store))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNoEntry
+	}
+	if err != nil {
+		return nil, fmt.Errorf("saves: journal: %w", err)
+	}
+	return r, nil
+}
+
+// entries reads the rows of this directory for which where holds, oldest first.
+func (s *Saves) entries(ctx context.Context, where string, args ...any) ([]*row, error) {
+	return s.anywhere(ctx, `store = ? AND `+where, append([]any{s.store}, args...)...)
+}
+
+// anywhere is entries for all directories: the spools of others cannot be read.
+func (s *Saves) anywhere(ctx context.Context, where string, args ...any) ([]*row, error) {
+	rows, err := s.DB.Read().Query(ctx, `SELECT num, `+columns+` FROM saves_entry WHERE `+where+` ORDER BY num`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("saves: journal: %w", err)
+	}
+	defer rows.Close()
+	var all []*row
+	for rows.Next() {
+		r, err := scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("saves: journal: %w", err)
+		}
+		all = append(all, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("saves: journal: %w", err)
+	}
+	return all, nil
+}
+
+// forget removes an entry: the file first, so that a crash leaves a row without a
+// file, which is cleared away, and not a file without a row, which is kept.
+func (s *Saves) forget(ctx context.Context, r *row) error {
+	if err := s.disk.remove(s.path(r)); err != nil {
+		return fmt.Errorf("saves: dropping %s: %w", r.id, err)
+	}
+	err := s.DB.Write(ctx, func(tx sqldb.Queryer) error {
+		_, err := tx.Exec(ctx, `DELETE FROM saves_entry WHERE id = ?`, r.id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("saves: journal: %w", err)
+	}
+	return nil
+}

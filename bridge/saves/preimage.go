@@ -1,0 +1,181 @@
+package saves
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
+)
+
+// keepPreimage keeps what the upload is about to replace (DESIGN 7.3): the spool
+// of the save before it, if that is what is there, else one GET per editing; for a
+// save of nothing and for an overwrite without an editing always. Contents over
+// the limit are not kept; a save of nothing then does not happen.
+func (d *delivery) keepPreimage(ctx context.Context) error {
+	d.pre = nil
+	if d.was.Size == 0 {
+		return nil
+	}
+	have, err := d.previousSpool(ctx)
+	if err != nil || have {
+		return err
+	}
+	if d.r.size > 0 && d.r.editing != 0 {
+		first, err := d.s.entries(ctx, `file = ? AND editing = ? AND state = ? AND kind = ?`, string(d.file), d.r.editing, statePreimage, kindPreimage)
+		if err != nil || len(first) > 0 {
+			return err
+		}
+	}
+	r, err := d.fetch(ctx)
+	switch {
+	case err == nil:
+		d.pre = r
+		d.s.live.leave(r.id)
+		return d.s.trim(ctx, r.id)
+	case errors.Is(err, errAgain), lost(err), errors.Is(err, errCrash):
+		return err
+	case d.r.size == 0:
+		return fmt.Errorf("%w: %w", errNoPreimage, err)
+	}
+	return nil // no room, too large, or not readable: the save matters more
+}
+
+// previousSpool turns the entry whose bytes are there now into their pre-image.
+func (d *delivery) previousSpool(ctx context.Context) (bool, error) {
+	sum := d.entry.Revision.SHA256
+	if len(sum) == 0 {
+		return false, nil
+	}
+	all, err := d.s.entries(ctx, `file = ? AND sha256 = ? AND state IN (?, ?) AND copy = ''`, string(d.file), sum, stateVerified, statePreimage)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range all {
+		if _, err := os.Stat(d.s.path(r)); err != nil || !d.s.live.take(r.id) {
+			continue
+		}
+		if r.state == stateVerified {
+			err = d.s.advance(ctx, r, func(n *row) { n.state, n.reason = statePreimage, "" }, nil)
+		}
+		d.s.live.leave(r.id)
+		if err == nil {
+			d.pre = r
+			return true, d.s.trim(ctx, r.id)
+		}
+	}
+	return false, nil
+}
+
+// fetch reads what lies there into a pre-image, and checks it against what is
+// known of it. The entry is live; the caller takes it out.
+func (d *delivery) fetch(ctx context.Context) (*row, error) {
+	if d.was.Size < 0 || d.was.Size > d.s.preBytes {
+		return nil, errNoPreimage
+	}
+	c, err := d.view.Get(ctx, d.was.Path, 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	r, err := d.s.receive(ctx, sender{
+		kind: kindPreimage, file: d.file, space: d.t.File.Space, upstream: d.t.Upstream, name: d.name(),
+		writer: d.r.writer, member: d.r.member, office: d.r.office, editing: d.r.editing, base: d.entry.Revision.Number,
+		pin: d.t.Pin, max: d.s.preBytes,
+	}, c, c.Size)
+	if err != nil {
+		return nil, err
+	}
+	sum := d.entry.Revision.SHA256
+	if len(sum) > 0 && !bytes.Equal(sum, r.sha256) || len(sum) == 0 && r.size != d.was.Size {
+		d.s.live.leave(r.id)
+		return nil, errors.Join(errAgain, d.s.forget(ctx, r))
+	}
+	if len(sum) == 0 && c.ETag != "" && c.ETag.Same(d.was.ETag) {
+		if err := d.s.IDs.Hash(ctx, d.file, d.entry.Revision.Number, r.sha256); err != nil {
+			d.s.OnError("saves: noting a hash", err)
+		}
+	}
+	return r, nil
+}
+
+// trim keeps the pre-images below their limit, oldest first, but for the one that
+// is in use.
+func (s *Saves) trim(ctx context.Context, except string) error {
+	all, err := s.entries(ctx, `state = ?`, statePreimage)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(all, func(a, b *row) int { return a.changed.Compare(b.changed) }) // when it was replaced
+	total := int64(0)
+	for _, r := range all {
+		total += r.size
+	}
+	for _, r := range all {
+		if total <= s.preBytes {
+			return nil
+		}
+		if r.id == except || !s.live.take(r.id) {
+			continue
+		}
+		err := s.forget(ctx, r)
+		s.live.leave(r.id)
+		if err != nil {
+			return err
+		}
+		total -= r.size
+	}
+	return nil
+}
+
+// restore puts the pre-image back after an upload in place has broken off for
+// good. What it cannot restore, settle repairs: the bytes are in the journal.
+func (d *delivery) restore(ctx context.Context) {
+	err := d.restoreOnce(ctx)
+	if err != nil {
+		d.s.OnError("saves: putting a pre-image back", err)
+	}
+}
+
+func (d *delivery) restoreOnce(ctx context.Context) error {
+	res, err := d.view.Stat(ctx, d.r.target)
+	if err != nil {
+		return err
+	}
+	broken, err := d.brokeOff(ctx, res)
+	if err != nil || !broken || same(res, d.was) {
+		return err
+	}
+	if err := d.mine(ctx); err != nil {
+		return err
+	}
+	path := d.s.path(d.putBack)
+	body := davbackend.Body{Open: func() (io.ReadCloser, error) { return os.Open(path) }, Size: d.putBack.size}
+	if err := d.view.Put(ctx, d.r.target, body, davbackend.Condition{Token: d.token}); err != nil {
+		return err
+	}
+	if res, err = d.view.Stat(ctx, d.r.target); err != nil {
+		return err
+	}
+	if res.Size != d.putBack.size {
+		return errShort
+	}
+	e, err := d.s.IDs.Wrote(ctx, d.t.File.Space, d.file, res, d.putBack.sha256)
+	if err != nil {
+		return err
+	}
+	if err := d.s.noteOwn(ctx, d.r.editing, d.file, e.Revision, d.putBack.sha256); err != nil {
+		return err
+	}
+	return d.s.advance(ctx, d.r, func(n *row) { n.sent = sentNothing }, nil)
+}
+
+// errNoName: the caller's names have run out.
+func errNoName(tried int) error {
+	return fmt.Errorf("saves: %d names tried: %w", tried, dav.ErrExists)
+}

@@ -1,0 +1,134 @@
+package saves
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"davwopi/idmap"
+)
+
+// Recover looks at what an earlier process left in the directory. It is called
+// once, before the first request:
+//
+//   - half spools are removed: nobody was told anything of them;
+//   - whole spools without a row get one, as unacknowledged;
+//   - rows without a spool are removed;
+//   - every entry whose answer is unknown is settled by looking at the upstream (see
+//     settle). Where that does not answer, or an earlier holder's lease still runs,
+//     [Saves.Run] tries again.
+//
+// It fails only if the directory or the database does.
+func (s *Saves) Recover(ctx context.Context) error {
+	names, err := os.ReadDir(s.Dir)
+	if err != nil {
+		return fmt.Errorf("saves: recovering: %w", err)
+	}
+	for _, n := range names {
+		name := n.Name()
+		if strings.HasSuffix(name, partSuffix) {
+			err = s.disk.remove(filepath.Join(s.Dir, name))
+		} else if id, file, ok := parseSpoolName(name); ok {
+			err = s.adopt(ctx, name, id, file)
+		}
+		if err != nil {
+			return fmt.Errorf("saves: recovering: %w", err)
+		}
+	}
+	if err := s.forgetLost(ctx); err != nil {
+		return err
+	}
+	return s.settleAll(ctx)
+}
+
+// adopt gives a spool without a row its row. The bytes were whole and durable, but
+// no one was answered; if they are what the file has, they are needless.
+func (s *Saves) adopt(ctx context.Context, name, id string, file idmap.FileID) error {
+	if _, err := s.entry(ctx, id); !errors.Is(err, ErrNoEntry) {
+		return err
+	}
+	sp, err := hashFile(filepath.Join(s.Dir, name))
+	if err != nil {
+		return err
+	}
+	r := &row{
+		id: id, kind: kindStray, state: stateUnacknowledged, file: file, size: sp.size, sha256: sp.sha256,
+		reason: "davwopi stopped before this save was journaled",
+	}
+	if e, ok, err := s.whose(ctx, file); err != nil {
+		return err
+	} else if ok {
+		if bytes.Equal(e.Revision.SHA256, sp.sha256) {
+			return s.disk.remove(filepath.Join(s.Dir, name))
+		}
+		r.name, r.space = e.Name, e.Space
+	}
+	return s.insert(ctx, r)
+}
+
+// whose finds a file by its ID in the space of an entry that knew it.
+func (s *Saves) whose(ctx context.Context, file idmap.FileID) (idmap.Entry, bool, error) {
+	if file == "" {
+		return idmap.Entry{}, false, nil
+	}
+	before, err := s.entries(ctx, `file = ? AND kind <> ?`, string(file), kindStray)
+	if err != nil || len(before) == 0 {
+		return idmap.Entry{}, false, err
+	}
+	e, err := s.IDs.Known(ctx, before[len(before)-1].space, file)
+	if errors.Is(err, idmap.ErrNotFound) || errors.Is(err, idmap.ErrMissing) {
+		return idmap.Entry{}, false, nil
+	}
+	return e, err == nil, err
+}
+
+// forgetLost removes rows whose spool is not there.
+func (s *Saves) forgetLost(ctx context.Context) error {
+	all, err := s.entries(ctx, `1 = 1`)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if _, err := os.Stat(s.path(r)); !errors.Is(err, fs.ErrNotExist) || !s.live.take(r.id) {
+			continue
+		}
+		err := s.forget(ctx, r)
+		s.live.leave(r.id)
+		if err != nil {
+			return err
+		}
+		if r.state != stateVerified && r.state != statePreimage {
+			s.OnError("saves: entry "+r.id+" has lost its bytes", fs.ErrNotExist)
+		}
+	}
+	return nil
+}
+
+// settleAll settles what no request works on any more.
+func (s *Saves) settleAll(ctx context.Context) error {
+	all, err := s.entries(ctx, `(state IN (?, ?) OR state IN (?, ?) AND (sent > 0 OR temp <> '') OR state IN (?, ?) AND copy = '' AND (sent > 0 OR temp <> ''))`,
+		stateSpooled, stateDelivering, stateUnacknowledged, stateRefused, stateConflict, statePreimage)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !s.live.due(r.id) || !s.live.take(r.id) {
+			continue
+		}
+		err := s.settle(ctx, r)
+		s.live.leave(r.id)
+		s.live.again(r.id, err != nil)
+		if err != nil && !errors.Is(err, errCrash) {
+			s.OnError("saves: settling entry "+r.id, err)
+		}
+	}
+	return nil
+}

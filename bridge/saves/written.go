@@ -1,0 +1,127 @@
+package saves
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
+)
+
+// The revisions that an editing has written itself are never "outside" (DESIGN 7,
+// base). They are remembered one by one, because a save that was answered with an
+// error may have landed all the same.
+
+// wrote remembers, inside tx, that editing (0: none) wrote revision of file. sha256 is nil
+// for what an upload left that broke off.
+func wrote(ctx context.Context, tx sqldb.Queryer, now time.Time, editing int64, file idmap.FileID, rev idmap.Revision, sha256 []byte) error {
+	if rev.Number == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO saves_written (editing, file, revision, size, sha256, made) VALUES (?,?,?,?,?,?)
+		ON CONFLICT (file, editing, revision) DO NOTHING`, editing, string(file), rev.Number, rev.Size, sha256, sqldb.Millis(now))
+	return err
+}
+
+// noteOwn is wrote in a transaction of its own.
+func (s *Saves) noteOwn(ctx context.Context, editing int64, file idmap.FileID, rev idmap.Revision, sha256 []byte) error {
+	now, err := s.DB.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("saves: %w", err)
+	}
+	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error { return wrote(ctx, tx, now, editing, file, rev, sha256) })
+	if err != nil {
+		return fmt.Errorf("saves: journal: %w", err)
+	}
+	return nil
+}
+
+// writtenBy reports whether editing wrote that revision of file.
+func (s *Saves) writtenBy(ctx context.Context, editing int64, file idmap.FileID, revision int64) (bool, error) {
+	if editing == 0 {
+		return false, nil
+	}
+	return s.exists(ctx, `SELECT 1 FROM saves_written WHERE file = ? AND revision = ? AND editing = ?`, string(file), revision, editing)
+}
+
+// writtenHere reports whether that revision of file was written through us.
+func (s *Saves) writtenHere(ctx context.Context, file idmap.FileID, revision int64) (bool, error) {
+	return s.exists(ctx, `SELECT 1 FROM saves_written WHERE file = ? AND revision = ? LIMIT 1`, string(file), revision)
+}
+
+func (s *Saves) exists(ctx context.Context, query string, args ...any) (bool, error) {
+	var one int64
+	err := s.DB.Read().QueryRow(ctx, query, args...).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("saves: journal: %w", err)
+	}
+	return true, nil
+}
+
+// hashesOf is what any editing wrote as that revision of file, if it has size bytes.
+func (s *Saves) hashesOf(ctx context.Context, file idmap.FileID, revision, size int64) ([][]byte, error) {
+	return s.hashes(ctx, `SELECT sha256 FROM saves_written WHERE file = ? AND revision = ? AND size = ? AND sha256 IS NOT NULL`,
+		string(file), revision, size)
+}
+
+// ownHashes are the contents of size bytes that editing has sent for file, whether
+// they are known to have arrived or not.
+func (s *Saves) ownHashes(ctx context.Context, editing int64, file idmap.FileID, size int64) ([][]byte, error) {
+	return s.hashes(ctx, `SELECT sha256 FROM saves_written
+		WHERE file = ? AND editing = ? AND size = ? AND sha256 IS NOT NULL
+		UNION SELECT sha256 FROM saves_entry
+		WHERE file = ? AND editing = ? AND size = ? AND kind = ? AND sent > 0 AND copy = ''`,
+		string(file), editing, size, string(file), editing, size, kindPut)
+}
+
+func (s *Saves) hashes(ctx context.Context, query string, args ...any) ([][]byte, error) {
+	rows, err := s.DB.Read().Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("saves: journal: %w", err)
+	}
+	defer rows.Close()
+	var all [][]byte
+	for rows.Next() {
+		var sum []byte
+		if err := rows.Scan(&sum); err != nil {
+			return nil, fmt.Errorf("saves: journal: %w", err)
+		}
+		all = append(all, sum)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("saves: journal: %w", err)
+	}
+	return all, nil
+}
+
+// A copyRow is the conflict copy of (file, base, editing).
+type copyRow struct {
+	copy     idmap.FileID
+	revision int64 // that we wrote
+}
+
+func (s *Saves) copyOf(ctx context.Context, file idmap.FileID, editing, base int64) (copyRow, bool, error) {
+	var c copyRow
+	err := s.DB.Read().QueryRow(ctx, `SELECT copy, revision FROM saves_copy WHERE file = ? AND editing = ? AND base = ?`,
+		string(file), editing, base).Scan(&c.copy, &c.revision)
+	if errors.Is(err, sql.ErrNoRows) {
+		return copyRow{}, false, nil
+	}
+	if err != nil {
+		return copyRow{}, false, fmt.Errorf("saves: journal: %w", err)
+	}
+	return c, true, nil
+}
+
+func setCopy(ctx context.Context, tx sqldb.Queryer, now time.Time, file idmap.FileID, editing, base int64, c copyRow) error {
+	_, err := tx.Exec(ctx, `INSERT INTO saves_copy (file, editing, base, copy, revision, made) VALUES (?,?,?,?,?,?)
+		ON CONFLICT (file, editing, base) DO UPDATE SET copy = excluded.copy, revision = excluded.revision, made = excluded.made`,
+		string(file), editing, base, string(c.copy), c.revision, sqldb.Millis(now))
+	return err
+}
