@@ -1,0 +1,54 @@
+// Package idmap gives upstream resources names that last.
+//
+// An office addresses a file by a file ID that must survive edits, renames and
+// moves of the file or of any folder above it, and be the same for every person.
+// A path does none of that. This package owns the pairing of IDs and places, the
+// evidence by which a file is known again, and the strings that name a file's
+// contents towards an office (Version, LastModifiedTime).
+//
+// It does not own files, rights or locks: whether a person may see a file is
+// decided by the person's own PROPFIND, before its result comes here. It talks to
+// an upstream only through [Finder], and only in [Map.Find].
+//
+// # How a caller uses it
+//
+// [New] once per process. [Map.Space] names a root; [Map.At] and [Map.AtAll] turn
+// what a PROPFIND showed into entries with IDs; [Map.Find] turns an ID back into
+// the resource. What we do ourselves is recorded by [Map.Wrote], [Map.Moved] and
+// [Map.Deleted] right after the upstream has confirmed it.
+//
+// # Rules
+//
+//   - What is given to [Map.At] was seen just now, by the credential of the
+//     person who asks. Never a remembered resource.
+//   - A place has at most one file, and a file at most one place per space. A file
+//     that has to give way to another keeps its ID and waits to be found.
+//   - An ID never changes its kind, and never comes to mean another file.
+//   - An ID that died answers [ErrNotFound]. Only the same native id or
+//     resource-id revives it.
+//   - A Version or LastModified string of a file is never given to other contents
+//     of it. See [Revision].
+//   - The root of a space keeps its ID, and evidence is never recorded for it.
+//
+// # Why it is so
+//
+//   - 2026-11-20: The tree is by parent, not by path: a folder with a million files
+//     below it is renamed by one row. A path is put together by one recursive query.
+//   - 2026-11-20: "Missing" belongs to a place and not to a file: one person may
+//     lose sight of a shared file while another still edits it. Only death is the
+//     file's.
+//   - 2026-11-20: A file that gave way keeps a row at its old place, marked as
+//     waiting, so that what lies below a folder stays with the folder, and so that
+//     the place can still be told to the operator.
+//   - 2026-11-20: The present revision lies in the resource's own row, older ones in
+//     a table of their own: a folder that is listed and never edited costs two rows
+//     per file.
+//   - 2026-11-20: The same resource-id may be recorded for two live files (hard
+//     links). The known place ranks first, so that each keeps its own ID once a
+//     listing has shown both; before that, a sight of one takes the ID along.
+//   - 2026-11-20: At writes nothing if nothing changed (once an hour it notes that
+//     the file was seen): CheckFileInfo must not cost an fsync.
+//   - 2026-11-20: An ID that was made for a folder because something below it was
+//     seen has no evidence yet. If the folder turns out to be one that we know from
+//     elsewhere, the known one takes over what was found below.
+package idmap

@@ -1,0 +1,112 @@
+package idmap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"davwopi/davbackend/dav"
+)
+
+// Find looks where id is now in space s, as the person behind f sees it: one Stat
+// at the known place, whose evidence is compared, and everything that [Map.At]
+// does. Only if the file is not there, it asks f for the native id, and then
+// looks once through the container that the file was in, for its native id or
+// resource-id.
+//
+// It returns [ErrNotFound] if id never was, died, or belongs to another space;
+// [ErrMissing] if the file was not found, which is noted, and the ID kept; and
+// any other error of f as it is (dav.ErrUnavailable, dav.ErrDenied, ...), without
+// a note.
+func (m *Map) Find(ctx context.Context, s SpaceID, id FileID, f Finder) (Entry, dav.Resource, error) {
+	fail := func(err error) (Entry, dav.Resource, error) {
+		return Entry{}, dav.Resource{}, fmt.Errorf("idmap: finding %s: %w", id, err)
+	}
+	r, chain, err := m.locate(ctx, s, id)
+	if err != nil {
+		return fail(err)
+	}
+	known := located(s, r, chain)
+	if chain[0].waiting == 0 {
+		e, res, err := m.look(ctx, s, id, known.Path, f)
+		if err == nil || !errors.Is(err, ErrMissing) {
+			return e, res, wrap(id, err)
+		}
+	}
+	e, res, err := m.search(ctx, s, r, known.Path, f)
+	if !errors.Is(err, ErrMissing) {
+		return e, res, wrap(id, err)
+	}
+	if chain[0].missing == 0 && chain[0].parent != 0 {
+		lose := m.change(ctx, s, func(c *change) error { return c.lose(ctx, r.num) })
+		err = errors.Join(err, lose)
+	}
+	return fail(err)
+}
+
+func wrap(id FileID, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("idmap: finding %s: %w", id, err)
+}
+
+// look sees what is at p and returns ErrMissing if that is not id.
+func (m *Map) look(ctx context.Context, s SpaceID, id FileID, p dav.Path, f Finder) (Entry, dav.Resource, error) {
+	res, err := f.Stat(ctx, p)
+	if errors.Is(err, dav.ErrNotFound) {
+		return Entry{}, dav.Resource{}, ErrMissing
+	}
+	if err != nil {
+		return Entry{}, dav.Resource{}, err
+	}
+	return m.take(ctx, s, id, res)
+}
+
+// take records res and returns ErrMissing if that is not id.
+func (m *Map) take(ctx context.Context, s SpaceID, id FileID, res dav.Resource) (Entry, dav.Resource, error) {
+	e, err := m.At(ctx, s, res)
+	if err != nil {
+		return Entry{}, dav.Resource{}, err
+	}
+	if e.ID != id {
+		return Entry{}, dav.Resource{}, ErrMissing
+	}
+	return e, res, nil
+}
+
+// search looks for r beyond its known place, was. Its cost is bounded: a look-up,
+// a Stat, and one listing.
+func (m *Map) search(ctx context.Context, s SpaceID, r *resource, was dav.Path, f Finder) (Entry, dav.Resource, error) {
+	if r.native != "" {
+		p, err := f.ByNativeID(ctx, r.native)
+		switch {
+		case err == nil:
+			e, res, err := m.look(ctx, s, r.id, p, f)
+			if !errors.Is(err, ErrMissing) {
+				return e, res, err
+			}
+		case !errors.Is(err, dav.ErrUnsupported) && !errors.Is(err, dav.ErrNotFound):
+			return Entry{}, dav.Resource{}, err
+		}
+	}
+	if r.native == "" && r.rid == "" || was.IsRoot() {
+		return Entry{}, dav.Resource{}, ErrMissing
+	}
+	found := errors.New("found")
+	var sibling dav.Resource
+	err := f.List(ctx, was.Parent(), func(res dav.Resource) error {
+		if r.compare(res) != same {
+			return nil
+		}
+		sibling = res
+		return found
+	})
+	switch {
+	case errors.Is(err, found):
+		return m.take(ctx, s, r.id, sibling)
+	case err == nil || errors.Is(err, dav.ErrNotFound):
+		return Entry{}, dav.Resource{}, ErrMissing
+	}
+	return Entry{}, dav.Resource{}, err
+}

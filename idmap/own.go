@@ -1,0 +1,192 @@
+package idmap
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"davwopi/davbackend/dav"
+)
+
+// Wrote records contents that we wrote ourselves and verified: res is what the
+// PROPFIND after it showed, sha256 (32 bytes, or nil) is of the bytes. The result
+// is always a new revision, equal bytes or not. The file is known by the evidence
+// of res from now on, and nothing else is, also if the upstream gave the path to
+// a new resource.
+//
+// It returns [ErrNotFound] if id died or has no place in s, and [ErrKind] if it
+// is a container; nothing is recorded then.
+func (m *Map) Wrote(ctx context.Context, s SpaceID, id FileID, res dav.Resource, sha256 []byte) (Entry, error) {
+	return m.own(ctx, "wrote", s, id, res, sha256, true)
+}
+
+// Rebind records that res is the present revision of id, under new evidence: the
+// ETag changed, but the bytes were compared and did not. It makes no revision.
+// Errors are those of [Map.Wrote].
+func (m *Map) Rebind(ctx context.Context, s SpaceID, id FileID, res dav.Resource) (Entry, error) {
+	return m.own(ctx, "rebind", s, id, res, nil, false)
+}
+
+func (m *Map) own(ctx context.Context, what string, s SpaceID, id FileID, res dav.Resource, sha256 []byte, isNew bool) (Entry, error) {
+	if err := checkHash(sha256); err != nil {
+		return Entry{}, err
+	}
+	var e Entry
+	err := m.change(ctx, s, func(c *change) error {
+		r, _, err := c.mine(ctx, id)
+		if err != nil {
+			return err
+		}
+		if r.kind != File || res.Collection {
+			return ErrKind
+		}
+		if _, err := c.place(ctx, r, res.Path, false); err != nil {
+			return err
+		}
+		if isNew {
+			if err := c.advance(ctx, r, res, sha256); err != nil {
+				return err
+			}
+		}
+		if err := c.bind(ctx, r, res); err != nil {
+			return err
+		}
+		e = r.entry(s, res.Path)
+		return nil
+	})
+	if err != nil {
+		return Entry{}, fmt.Errorf("idmap: %s %s: %w", what, id, err)
+	}
+	return e, nil
+}
+
+// mine reads a living resource that has a place in the space.
+func (c *change) mine(ctx context.Context, id FileID) (*resource, *place, error) {
+	r, err := resourceBy(ctx, c.tx, `r.id = ? AND r.died = 0`, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := placeOf(ctx, c.tx, c.space, r.num)
+	return r, p, err
+}
+
+// bind makes the evidence of res that of r alone.
+func (c *change) bind(ctx context.Context, r *resource, res dav.Resource) error {
+	r.learn(res, false)
+	if err := c.claim(ctx, r); err != nil {
+		return err
+	}
+	return c.save(ctx, r)
+}
+
+// place puts r at p. What owned the place and was there has been overwritten and
+// dies if overwrites is true; else it gives way. It returns what died, nil if
+// nothing did.
+func (c *change) place(ctx context.Context, r *resource, p dav.Path, overwrites bool) (dead *resource, err error) {
+	names := p.Segments()
+	if len(names) == 0 {
+		return nil, ErrRoot
+	}
+	parents, err := c.chain(ctx, names[:len(names)-1])
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(parents, r.num) {
+		return nil, ErrBelow
+	}
+	parent, name := parents[len(parents)-1], names[len(names)-1]
+	at, owner, err := ownerOf(ctx, c.tx, c.space, parent, name)
+	if err != nil {
+		return nil, err
+	}
+	if owner == nil || owner.num == r.num {
+		return nil, c.put(ctx, r.num, parent, name)
+	}
+	if !overwrites || at.missing != 0 {
+		if err := c.displace(ctx, owner.num); err != nil {
+			return nil, err
+		}
+		return nil, c.put(ctx, r.num, parent, name)
+	}
+	chain, err := up(ctx, c.tx, c.space, r.num)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(chain, func(p place) bool { return p.resource == owner.num }) {
+		return nil, ErrBelow
+	}
+	if err := c.bury(ctx, owner.num); err != nil {
+		return nil, err
+	}
+	return owner, c.put(ctx, r.num, parent, name)
+}
+
+// Moved records a move or rename that the upstream carried out for us; res is
+// what is at to now, or zero if that is not known. It touches one row, whatever
+// lies below a container. A resource that was at to was overwritten and dies. The
+// revision stays, though the upstream may show another ETag after a move.
+//
+// It returns [ErrNotFound] if id died or has no place in s, [ErrRoot] if id or to
+// is the root, [ErrBelow] if to lies below id, and [ErrKind] if res is of another
+// kind; nothing is recorded then.
+func (m *Map) Moved(ctx context.Context, s SpaceID, id FileID, to dav.Path, res dav.Resource) (Entry, error) {
+	var e Entry
+	err := m.change(ctx, s, func(c *change) error {
+		r, at, err := c.mine(ctx, id)
+		if err != nil {
+			return err
+		}
+		if at.parent == 0 {
+			return ErrRoot
+		}
+		if err := c.move(ctx, r, to, res); err != nil {
+			return err
+		}
+		e = r.entry(s, to)
+		return nil
+	})
+	if err != nil {
+		return Entry{}, fmt.Errorf("idmap: moved %s to %q: %w", id, to, err)
+	}
+	return e, nil
+}
+
+func (c *change) move(ctx context.Context, r *resource, to dav.Path, res dav.Resource) error {
+	if res.Path != "" && kindOf(res) != r.kind {
+		return ErrKind
+	}
+	dead, err := c.place(ctx, r, to, true)
+	if err != nil {
+		return err
+	}
+	if res.Path != "" {
+		return c.bind(ctx, r, res)
+	}
+	// Nobody looked. The upstream may have made another ETag, and some let a file
+	// that was overwritten keep its native id or resource-id; the next sight tells.
+	r.etag = ""
+	if dead != nil && r.kind == File {
+		r.native, r.rid = "", ""
+	}
+	return c.save(ctx, r)
+}
+
+// Deleted records a deletion that the upstream carried out for us: id and
+// everything below it die, in every space. It returns [ErrNotFound] if id is dead
+// already or has no place in s, and [ErrRoot] for a root.
+func (m *Map) Deleted(ctx context.Context, s SpaceID, id FileID) error {
+	err := m.change(ctx, s, func(c *change) error {
+		r, at, err := c.mine(ctx, id)
+		if err != nil {
+			return err
+		}
+		if at.parent == 0 {
+			return ErrRoot
+		}
+		return c.bury(ctx, r.num)
+	})
+	if err != nil {
+		return fmt.Errorf("idmap: deleted %s: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package idmap_test
+
+const raced = false

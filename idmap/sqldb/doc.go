@@ -1,0 +1,51 @@
+// Package sqldb opens the state database: one SQLite file, or PostgreSQL when
+// several bridges share their state. It owns the connections, the transactions,
+// the clock and the order of migrations.
+//
+// It does not own a table of any room: every room hands in its own migrations
+// and its own queries. It knows nothing of WebDAV or WOPI.
+//
+// # How a caller uses it
+//
+// [Open] once per process, [DB.Migrate] once per room, then [DB.Read] for single
+// queries and [DB.Write] for everything that changes something. Queries are
+// written once, in the SQL that SQLite and PostgreSQL share, with `?` for
+// arguments; ON CONFLICT, RETURNING and WITH RECURSIVE are in both.
+//
+// # Rules
+//
+//   - The function given to [DB.Write] may run more than once: it has no effects
+//     but those on the database and on variables that it sets anew each time.
+//   - It never calls [DB.Write] itself: SQLite has one writer, it would wait for
+//     itself. It returns every error it gets: PostgreSQL has given the
+//     transaction up by then. A violation that is expected is avoided with
+//     ON CONFLICT.
+//   - Errors are wrapped with %w, or [DB.Write] cannot see that it should try again.
+//   - Rows are closed before the next statement of the same transaction, because
+//     a connection of PostgreSQL does one thing at a time.
+//   - No bool and no time.Time in a column: BIGINT, and [Millis]. No NUL in TEXT.
+//   - An argument that PostgreSQL cannot give a type from its surroundings is
+//     written CAST(? AS BIGINT).
+//
+// # Security considerations
+//
+// Whoever can write to the database is trusted: IDs, locks and grants are what it
+// says. The SQLite file is made with mode 0600.
+//
+// # Why it is so
+//
+//   - 2026-11-20: SQLite by modernc.org/sqlite: pure Go, and its commits are
+//     several times faster than those of a B+tree file with one fsync per page
+//     chain. PostgreSQL by pgx, because a tree needs unique(parent, name), and a
+//     lock needs compare-and-swap, in one transaction.
+//   - 2026-11-20: synchronous(FULL). A file ID that was given out and forgotten
+//     by a power cut breaks an open document for good.
+//   - 2026-11-20: One writer connection and BEGIN IMMEDIATE instead of retries
+//     on SQLITE_BUSY; writers queue in the process, in order. On PostgreSQL every
+//     write transaction is serializable and tried again, so that a room's code is
+//     the same for both.
+//   - 2026-11-20: A lock file beside the SQLite file keeps a second daemon out.
+//     SQLite itself would let it in, and two lock keepers would fight.
+//   - 2026-11-20: No SQLite on network file systems: WAL needs shared memory, and
+//     their locks are promises.
+package sqldb

@@ -1,0 +1,57 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// Connections of one bridge; PostgreSQL allows 100 in all unless told otherwise.
+const (
+	postgresWriters = 8
+	postgresReaders = 8
+)
+
+func openPostgres(ctx context.Context, where string) (*DB, error) {
+	config, err := pgx.ParseConfig(where)
+	if err != nil {
+		return nil, fmt.Errorf("sqldb: %w", err) // pgx hides the password
+	}
+	defaults := map[string]string{
+		"application_name":                    "davwopi",
+		"lock_timeout":                        "10000", // ms
+		"idle_in_transaction_session_timeout": "60000", // a bridge that hangs must not hold the others
+	}
+	for k, v := range defaults {
+		if _, ok := config.RuntimeParams[k]; !ok {
+			config.RuntimeParams[k] = v
+		}
+	}
+	readConfig := config.Copy()
+	readConfig.RuntimeParams["default_transaction_read_only"] = "on"
+	db := &DB{
+		kind:  dialectPostgres,
+		write: pool(config, postgresWriters),
+		read:  pool(readConfig, postgresReaders),
+	}
+	for _, d := range []*sql.DB{db.write, db.read} {
+		if err := d.PingContext(ctx); err != nil {
+			db.abandon()
+			return nil, fmt.Errorf("sqldb: connecting to PostgreSQL: %w", err)
+		}
+	}
+	db.stmts = newStatements(db.kind, db.read)
+	return db, nil
+}
+
+func pool(config *pgx.ConnConfig, size int) *sql.DB {
+	d := stdlib.OpenDB(*config)
+	d.SetMaxOpenConns(size)
+	d.SetMaxIdleConns(size)
+	d.SetConnMaxIdleTime(5 * time.Minute)
+	return d
+}

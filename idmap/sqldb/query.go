@@ -1,0 +1,195 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+const (
+	maxTries       = 12                     // of one write transaction on PostgreSQL
+	maxUniqueTries = 3                      // of one that ended in a unique violation
+	firstPause     = 2 * time.Millisecond   // doubled with every try, with jitter
+	longestPause   = 200 * time.Millisecond // between two tries
+)
+
+// Read returns the readers' side: each query sees the last committed state by
+// itself, and never waits for a writer. Exec on it is an error, and so is a
+// query that writes.
+func (db *DB) Read() Queryer { return reader{db} }
+
+type reader struct{ db *DB }
+
+func (r reader) Exec(context.Context, string, ...any) (int64, error) { return 0, errReadOnly }
+
+func (r reader) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if st := r.db.stmts.reader(ctx, query); st != nil {
+		return st.QueryContext(ctx, args...)
+	}
+	return r.db.read.QueryContext(ctx, r.db.stmts.text(query), args...)
+}
+
+func (r reader) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	if st := r.db.stmts.reader(ctx, query); st != nil {
+		return st.QueryRowContext(ctx, args...)
+	}
+	return r.db.read.QueryRowContext(ctx, r.db.stmts.text(query), args...)
+}
+
+// Write runs f in one write transaction and commits it if f returns nil; any
+// error of f is returned as it is, and nothing has changed then. When Write
+// returns nil, the change survives a power cut.
+//
+// Transactions are serializable. On SQLite f waits for its turn (BEGIN
+// IMMEDIATE); on PostgreSQL f runs again when it collided with another
+// transaction, at most 12 times. See the rules in the package comment.
+func (db *DB) Write(ctx context.Context, f func(tx Queryer) error) error {
+	pause := firstPause
+	for try := 1; ; try++ {
+		failed, err := db.writeOnce(ctx, f)
+		if err == nil {
+			return nil
+		}
+		if db.kind != dialectPostgres || !again(err, failed, try) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause/2 + rand.N(pause)):
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+// writeOnce is one try. failed is the last error of a statement, which f may
+// have hidden.
+func (db *DB) writeOnce(ctx context.Context, f func(tx Queryer) error) (failed, err error) {
+	opts := &sql.TxOptions{}
+	if db.kind == dialectPostgres {
+		opts.Isolation = sql.LevelSerializable
+	}
+	tx, err := db.write.BeginTx(ctx, opts)
+	if err != nil {
+		return nil, fmt.Errorf("sqldb: begin: %w", err)
+	}
+	defer tx.Rollback() // no effect after a commit; frees the writer if f panics
+	w := &writer{db: db, tx: tx}
+	if err := f(w); err != nil {
+		return w.failed, err
+	}
+	if err := tx.Commit(); err != nil {
+		return w.failed, fmt.Errorf("sqldb: commit: %w", err)
+	}
+	return nil, nil
+}
+
+// again reports whether a transaction that ended with err deserves another try.
+// PostgreSQL may report a collision as a unique violation, but a violation may
+// also be real, so these get fewer tries.
+func again(err, failed error, try int) bool {
+	for _, e := range []error{err, failed} {
+		var pe *pgconn.PgError
+		if !errors.As(e, &pe) {
+			continue
+		}
+		switch pe.Code {
+		case "40001", "40P01": // serialization_failure, deadlock_detected
+			return try < maxTries
+		case "23505", "42P07": // unique_violation, duplicate_table
+			return try < maxUniqueTries
+		}
+	}
+	return false
+}
+
+// IsUnique reports whether err is a violation of a unique constraint or primary key.
+func IsUnique(err error) bool {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return pe.Code == "23505"
+	}
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		return se.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || se.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	return false
+}
+
+// A writer is one write transaction. Like the transaction it is used by one
+// goroutine at a time.
+type writer struct {
+	db     *DB
+	tx     *sql.Tx
+	failed error
+	own    map[string]*sql.Stmt // SQLite: prepared in this transaction
+}
+
+func (w *writer) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	var r sql.Result
+	var err error
+	if st := w.prepared(ctx, query); st != nil {
+		r, err = st.ExecContext(ctx, args...)
+	} else {
+		r, err = w.tx.ExecContext(ctx, w.db.stmts.text(query), args...)
+	}
+	if err != nil {
+		return 0, w.note(err)
+	}
+	return r.RowsAffected()
+}
+
+// Query is never prepared: its rows may still be open when the same text is
+// asked for again.
+func (w *writer) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := w.tx.QueryContext(ctx, w.db.stmts.text(query), args...)
+	return rows, w.note(err)
+}
+
+func (w *writer) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	var row *sql.Row
+	if st := w.prepared(ctx, query); st != nil {
+		row = st.QueryRowContext(ctx, args...)
+	} else {
+		row = w.tx.QueryRowContext(ctx, w.db.stmts.text(query), args...)
+	}
+	w.note(row.Err())
+	return row
+}
+
+// prepared makes long transactions cheap: a listing runs the same few statements
+// for every child.
+func (w *writer) prepared(ctx context.Context, query string) *sql.Stmt {
+	if w.db.kind != dialectSQLite {
+		return nil
+	}
+	if st := w.own[query]; st != nil {
+		return st
+	}
+	if len(w.own) >= maxStatements {
+		return nil
+	}
+	st, err := w.tx.PrepareContext(ctx, query)
+	if err != nil {
+		return nil
+	}
+	if w.own == nil {
+		w.own = map[string]*sql.Stmt{}
+	}
+	w.own[query] = st
+	return st
+}
+
+func (w *writer) note(err error) error {
+	if err != nil {
+		w.failed = err
+	}
+	return err
+}

@@ -1,0 +1,81 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+)
+
+// maxStatements bounds the texts that are kept; rooms have far fewer.
+const maxStatements = 512
+
+// statements keeps what was made of each query's text: for PostgreSQL the
+// rebound text (pgx prepares by itself), for SQLite the prepared statement,
+// because parsing costs SQLite more than a look-up by key does.
+type statements struct {
+	kind dialect
+	read *sql.DB
+
+	mu       sync.RWMutex
+	rebound  map[string]string    // guarded by mu
+	prepared map[string]*sql.Stmt // guarded by mu; on read
+}
+
+func newStatements(kind dialect, read *sql.DB) *statements {
+	return &statements{kind: kind, read: read, rebound: map[string]string{}, prepared: map[string]*sql.Stmt{}}
+}
+
+// text is query as the database wants it.
+func (s *statements) text(query string) string {
+	if s.kind == dialectSQLite {
+		return query
+	}
+	s.mu.RLock()
+	t, ok := s.rebound[query]
+	s.mu.RUnlock()
+	if ok {
+		return t
+	}
+	t = rebind(query)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.rebound) < maxStatements {
+		s.rebound[query] = t
+	}
+	return t
+}
+
+// reader returns the prepared form of query on the readers' side, nil if it has
+// none. That query is wrong will show when it is run unprepared.
+func (s *statements) reader(ctx context.Context, query string) *sql.Stmt {
+	if s.kind != dialectSQLite {
+		return nil
+	}
+	s.mu.RLock()
+	st, n := s.prepared[query], len(s.prepared)
+	s.mu.RUnlock()
+	if st != nil || n >= maxStatements {
+		return st
+	}
+	st, err := s.read.PrepareContext(ctx, query)
+	if err != nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other := s.prepared[query]; other != nil {
+		st.Close()
+		return other
+	}
+	s.prepared[query] = st
+	return st
+}
+
+func (s *statements) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.prepared {
+		st.Close()
+	}
+	clear(s.prepared)
+}
