@@ -1,0 +1,103 @@
+package locks
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
+	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
+)
+
+// Unlock is WOPI's Unlock: it releases the lock, ends the editing, and gives the
+// DAV lock back. That last step may fail without harm: the file is unlocked for
+// WOPI then, the row stays `releasing` with its token, the keeper tries again, and
+// a new Lock takes the token over.
+//
+// It waits for a save that is just being written. Errors: [*MismatchError],
+// [wopi.ErrMalformed], [ErrBusy].
+func (l *Locks) Unlock(ctx context.Context, t Target, a Actor, id wopi.LockID) error {
+	return l.working(ctx, t.File.ID, "unlock", func(x *Lease, r *row, now time.Time) error {
+		if r.locked(now) && r.actor.Editor != a.Editor {
+			return otherEditor(r)
+		}
+		if _, err := r.wopi(now).Release(id, now); err != nil {
+			return err
+		}
+		next, err := l.startReleasing(ctx, r, true, now)
+		if err != nil {
+			return err
+		}
+		done, cancel := detached(ctx)
+		defer cancel()
+		view, err := l.viewOf(done, r, t, a)
+		if err == nil {
+			err = l.drop(done, view, next, now)
+		}
+		l.failed("releasing a DAV lock", err)
+		return nil
+	})
+}
+
+// Release gives the lock of file up on behalf of its owner or an administrator,
+// whatever its ID is: as an Unlock would. It is no error if there is none. Who may
+// do so is the caller's to decide. Errors: [ErrBusy].
+func (l *Locks) Release(ctx context.Context, f idmap.FileID) error {
+	return l.working(ctx, f, "release", func(x *Lease, r *row, now time.Time) error {
+		if r == nil {
+			return l.DB.Write(ctx, func(tx sqldb.Queryer) error { return endEditings(ctx, tx, f, now) })
+		}
+		next, err := l.startReleasing(ctx, r, true, now)
+		if err != nil {
+			return err
+		}
+		done, cancel := detached(ctx)
+		defer cancel()
+		view, err := l.keep(done, r.upstream, r.pinned)
+		if err == nil {
+			err = l.drop(done, view, next, now)
+		}
+		l.failed("releasing a DAV lock", err)
+		return nil
+	})
+}
+
+// startReleasing makes r `releasing`: unlocked for WOPI, its DAV lock about to be
+// given back. The row changes even if it is releasing already, so that whoever
+// has read it before, and would take its token over, notices.
+func (l *Locks) startReleasing(ctx context.Context, r *row, ends bool, now time.Time) (*row, error) {
+	next := *r
+	next.phase, next.next = releasing, now.Add(takingFor)
+	if r.phase != releasing {
+		next.lock.Expires, next.tries = now, 0
+	}
+	return &next, l.swap(ctx, r, &next, func(tx sqldb.Queryer) error {
+		if !ends {
+			return nil
+		}
+		return endEditings(ctx, tx, r.file, now)
+	})
+}
+
+// drop gives back what the releasing row r has on the upstream, and removes the
+// row; or, if that may have failed, keeps the row for the keeper to try again and
+// returns the error. The caller holds the lease.
+func (l *Locks) drop(ctx context.Context, view *davbackend.View, r *row, now time.Time) error {
+	o, _ := r.leave()
+	err := l.release(ctx, view, o)
+	if err != nil && now.Sub(r.lock.Expires) < intentLife {
+		next := *r
+		next.tries++
+		next.next = now.Add(backoff(r.tries))
+		if swapErr := l.swap(ctx, r, &next, nil); swapErr != nil && !errors.Is(swapErr, errRaced) {
+			err = errors.Join(err, swapErr)
+		}
+		return err
+	}
+	if swapErr := l.swap(ctx, r, nil, nil); !errors.Is(swapErr, errRaced) {
+		err = errors.Join(err, swapErr)
+	}
+	return err
+}
