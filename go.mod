@@ -2,23 +2,17 @@ module davwopi
 
 go 1.26.0
 
-require github.com/coreos/go-oidc/v3 v3.21.0
-
 require github.com/gorilla/mux v1.8.1
-
-require github.com/patrickmn/go-cache v2.1.0+incompatible
 
 require github.com/rs/zerolog v1.35.1
 
 require golang.org/x/net v0.62.0
 
-require golang.org/x/oauth2 v0.37.0
-
 require modernc.org/sqlite v1.60.1
 
 require github.com/jackc/pgx/v5 v5.12.0
 
-require golang.org/x/sync v0.24.0
+require golang.org/x/sync v0.24.0 // indirect
 
 require golang.org/x/time v0.16.0
 
@@ -28,15 +22,10 @@ require pgregory.net/rapid v1.3.0
 
 require go.uber.org/goleak v1.3.0
 
-require (
-	github.com/rogpeppe/go-internal v1.16.0
-	golang.org/x/sys v0.49.0
-	golang.org/x/text v0.43.0
-)
+require golang.org/x/sys v0.49.0
 
 require (
 	github.com/dustin/go-humanize v1.0.1 // indirect
-	github.com/go-jose/go-jose/v4 v4.1.4 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
@@ -45,7 +34,7 @@ require (
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
-	golang.org/x/tools v0.51.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
 	modernc.org/libc v1.77.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect

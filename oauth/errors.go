@@ -27,6 +27,7 @@ type TooManyError struct {
 	RetryAfter time.Duration // whole seconds, at least one: when the next attempt may be looked at
 }
 
+// Error says how long to wait.
 func (e *TooManyError) Error() string {
 	return fmt.Sprintf("%v, the next in %v", ErrTooMany, e.RetryAfter)
 }
