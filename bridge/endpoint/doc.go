@@ -1,0 +1,30 @@
+// Package endpoint is the shared way of a WOPI request.
+//
+// It owns the steps that every operation goes through, in their order: which
+// operation, whose access token, is the signature good, may this person do this
+// here, what do the headers say; then the operation itself; then one answer and
+// one log line. It owns the only table that turns errors of ours into statuses of
+// WOPI ([Refusal]), and the addresses that we hand out ([URLs]).
+//
+// It does not own what an operation does: that is in files (and containers,
+// ecosystem), one file per operation. It does not own locks, saves, identity or
+// tokens; it only asks them.
+//
+// A room of operations fills a [Table] and mounts [Endpoint.Handler] for each
+// route. An [Operation] gets a [Request] that was read once, and returns a
+// [wopi.Response] or an error. It never sees the http.ResponseWriter.
+//
+// Rules: the steps are numbered and none can be skipped; the access token is read
+// from the query or the Authorization header, never by FormValue, which eats the
+// body; nothing below learns of HTTP; an unknown error is a 500 that says nothing.
+//
+// # Why it is so
+//
+// 2026-11-20: an expired access token is refused before its signature is looked
+// at: the answer is the same 401 for every token that opens nothing, so nothing
+// is learned from the order.
+//
+// 2026-11-20: a signature is tried over wopi_url and over public_url, because an
+// editor signs the address that it was given and both are ours; path and query
+// are those of the request line, byte for byte.
+package endpoint

@@ -1,0 +1,81 @@
+package endpoint
+
+import (
+	"context"
+	"time"
+
+	"davwopi/bridge/access"
+	"davwopi/bridge/discovery"
+	"davwopi/bridge/locks"
+	"davwopi/bridge/saves"
+	"davwopi/bridge/wopi"
+	"davwopi/idmap"
+)
+
+// An Endpoint holds what the steps and the operations ask. All fields are set
+// before use; it may be used concurrently.
+type Endpoint struct {
+	URLs      URLs
+	Tokens    *access.Tokens
+	Rules     access.Rules
+	Upstreams *access.Upstreams
+	IDs       *idmap.Map
+	Locks     *locks.Locks
+	Saves     *saves.Saves
+	Editors   *discovery.Editors
+	Offers    Offers
+
+	// MaxBody is the largest body of a file, in bytes.
+	MaxBody int64
+
+	// Log is told of every request once, after its answer.
+	Log func(context.Context, Line)
+
+	// Now is the clock for signatures.
+	Now func() time.Time
+}
+
+// Offers are the capabilities that the operator switched.
+type Offers struct {
+	WriteRelative bool // PutRelativeFile
+	FileURL       bool // CheckFileInfo's FileUrl
+	BusinessUsers bool // LicenseCheckForEditIsEnabled
+}
+
+// An Operation carries out one WOPI operation. Its error becomes an answer by
+// [Refusal].
+type Operation func(context.Context, *Request) (wopi.Response, error)
+
+// An Entry of a [Table] says what an operation demands and what it does.
+type Entry struct {
+	Run Operation
+
+	// Edit is true if the operation wants the right to edit. Without it the
+	// answer is Denied.
+	Edit   bool
+	Denied int
+
+	// Sleeper is true if a save-only grant may still do it (DESIGN 8).
+	Sleeper bool
+
+	// Bytes is true if the body is that of a file; others are bounded to 64 KiB.
+	Bytes bool
+}
+
+// A Table is the operations of one room.
+type Table map[wopi.Operation]Entry
+
+// A Line is what is logged of one request. It holds no token, no proof, and no
+// name of a document.
+type Line struct {
+	Operation   wopi.Operation
+	File        idmap.FileID
+	UserID      string
+	Editor      string
+	Status      int
+	Duration    time.Duration
+	Trips       int // requests to the upstream
+	Correlation string
+	Session     string
+	Err         error // the cause of a refusal; nil for success
+}

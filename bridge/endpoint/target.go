@@ -1,0 +1,86 @@
+package endpoint
+
+import (
+	"context"
+
+	"davwopi/bridge/locks"
+	"davwopi/bridge/saves"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+)
+
+// Known returns the file as this person reaches it, at the place where it was
+// last; no request is made to the upstream.
+func (e *Endpoint) Known(ctx context.Context, q *Request) (locks.Target, error) {
+	view, err := e.Upstreams.View(ctx, q.Grant.Upstream, q.Grant.Principal)
+	if err != nil {
+		return locks.Target{}, err
+	}
+	return locks.Target{
+		File:     q.Known,
+		Upstream: q.Grant.Upstream,
+		View:     view,
+		Pin: func(ctx context.Context) ([]byte, error) {
+			return e.Upstreams.Pin(ctx, q.Grant.Upstream, q.Grant.Principal)
+		},
+	}, nil
+}
+
+// Seen is [Endpoint.Known] after one look at the upstream: where the file is now,
+// and what it is. A file that turns up at another place is asked about again: q's
+// rights become those of that place. The errors are those of [idmap.Map.Find], and
+// of a file that the grant does not reach.
+func (e *Endpoint) Seen(ctx context.Context, q *Request) (locks.Target, error) {
+	t, err := e.Known(ctx, q)
+	if err != nil {
+		return t, err
+	}
+	if t.File, t.Seen, err = e.IDs.Find(ctx, q.Grant.Space, q.File, t.View); err != nil {
+		return t, err
+	}
+	if t.File.Path != q.Known.Path {
+		if err := e.allow(ctx, q, t.File); err != nil {
+			return locks.Target{}, err
+		}
+	}
+	return t, nil
+}
+
+// Beside is the folder of the file, as a place in which something can be made.
+func (e *Endpoint) Beside(t locks.Target) saves.Place {
+	return saves.Place{
+		Space:    t.File.Space,
+		Upstream: t.Upstream,
+		View:     t.View,
+		Folder:   t.File.Path.Parent(),
+		Pin:      t.Pin,
+	}
+}
+
+// Lookup is the file that is called name in folder, as this person reaches it.
+// It returns [dav.ErrNotFound] if there is none.
+func (e *Endpoint) Lookup(ctx context.Context, q *Request, folder dav.Path, name string) (locks.Target, error) {
+	t, err := e.Known(ctx, q)
+	if err != nil {
+		return t, err
+	}
+	p, err := folder.Join(name)
+	if err != nil {
+		return t, err
+	}
+	if t.Seen, err = t.View.Stat(ctx, p); err != nil {
+		return t, err
+	}
+	t.File, err = e.IDs.At(ctx, q.Grant.Space, t.Seen)
+	return t, err
+}
+
+// Source is the address of a file, with a token derived from the request's grant:
+// for answers that hand out other files or containers.
+func (e *Endpoint) Source(q *Request, other idmap.Entry) string {
+	address := e.URLs.WOPISrc(other.ID)
+	if other.Kind == idmap.Container {
+		address = e.URLs.ContainerSrc(other.ID)
+	}
+	return WithToken(address, e.Tokens.Derive(q.Grant, other.ID))
+}

@@ -1,0 +1,55 @@
+package endpoint
+
+import (
+	"net/url"
+
+	"davwopi/idmap"
+)
+
+// URLs makes the addresses that we hand out. Neither field has a trailing slash,
+// a query or a fragment.
+type URLs struct {
+	Public *url.URL // what browsers use
+	WOPI   *url.URL // what the editors' servers use
+}
+
+// WOPISrc is the address of the files endpoint for one file, without a token.
+func (u URLs) WOPISrc(id idmap.FileID) string {
+	return u.WOPI.JoinPath("wopi", "files", string(id)).String()
+}
+
+// ContainerSrc is the address of the containers endpoint for one container,
+// without a token.
+func (u URLs) ContainerSrc(id idmap.FileID) string {
+	return u.WOPI.JoinPath("wopi", "containers", string(id)).String()
+}
+
+// FileURL is the address at which the bytes of a file can be fetched without a
+// signature (CheckFileInfo's FileUrl), without its token.
+func (u URLs) FileURL(id idmap.FileID) string {
+	return u.WOPI.JoinPath("wopi", "fileurl", string(id)).String()
+}
+
+// HostEdit is the host page in edit mode.
+func (u URLs) HostEdit(id idmap.FileID) string { return u.page("edit", id) }
+
+// HostView is the host page in view mode.
+func (u URLs) HostView(id idmap.FileID) string { return u.page("view", id) }
+
+// Folder is the page that lists a container.
+func (u URLs) Folder(id idmap.FileID) string { return u.page("folder", id) }
+
+// Download is the address at which a signed-in person gets the bytes.
+func (u URLs) Download(id idmap.FileID) string { return u.page("download", id) }
+
+func (u URLs) page(kind string, id idmap.FileID) string {
+	return u.Public.JoinPath(kind, string(id)).String()
+}
+
+// Origin is scheme, host and port of the pages, as browsers compare them.
+func (u URLs) Origin() string { return u.Public.Scheme + "://" + u.Public.Host }
+
+// WithToken adds an access token to an address.
+func WithToken(address, accessToken string) string {
+	return address + "?access_token=" + url.QueryEscape(accessToken)
+}

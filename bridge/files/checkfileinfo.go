@@ -1,0 +1,132 @@
+package files
+
+import (
+	"context"
+	"encoding/base64"
+	"strconv"
+
+	"davwopi/bridge/access"
+	"davwopi/bridge/endpoint"
+	"davwopi/bridge/locks"
+	"davwopi/bridge/wopi"
+	"davwopi/idmap"
+)
+
+// checkFileInfo is WOPI's CheckFileInfo.
+func (f *Files) checkFileInfo(ctx context.Context, q *endpoint.Request) (wopi.Response, error) {
+	t, err := f.Seen(ctx, q)
+	if err != nil {
+		return wopi.Response{}, err
+	}
+	if t.File.Kind != idmap.File {
+		return wopi.Response{}, idmap.ErrNotFound
+	}
+	if !q.Grant.SaveOnly { // who has signed out joins nothing that began since
+		if err := f.Locks.Joined(ctx, q.File, q.Actor); err != nil {
+			return wopi.Response{}, err
+		}
+	}
+	userInfo, err := f.UserInfo.Get(ctx, q.Grant.Principal.Key())
+	if err != nil {
+		return wopi.Response{}, err
+	}
+	info := f.describe(q, t)
+	info.UserInfo = userInfo
+	if err := f.addresses(ctx, q, t, &info); err != nil {
+		return wopi.Response{}, err
+	}
+	adapt(&info, q.Actor.Office, q.Headers.Native)
+	return wopi.Response{JSON: info}, nil
+}
+
+// describe is what the file is and what this person may do.
+func (f *Files) describe(q *endpoint.Request, t locks.Target) wopi.CheckFileInfo {
+	principal, revision := q.Grant.Principal, t.File.Revision
+	canWrite := q.Rights >= access.Edit
+	canMore := canWrite && !q.Grant.SaveOnly
+	_, ext := wopi.SplitExt(t.File.Name)
+	info := wopi.CheckFileInfo{
+		BaseFileName:            t.File.Name,
+		OwnerId:                 ownerID(q.Grant, t.File.Space),
+		Size:                    revision.Size,
+		UserId:                  principal.UserID(),
+		Version:                 revision.Version,
+		ReadOnly:                !canWrite,
+		UserCanWrite:            canWrite,
+		UserCanNotWriteRelative: !canMore || !f.Offers.WriteRelative || f.mayCreate(q, t) != nil,
+		UserCanRename:           canMore,
+
+		LicenseCheckForEditIsEnabled: f.Offers.BusinessUsers,
+	}
+	info.Capabilities = wopi.Capabilities{
+		SupportsUpdate:             true,
+		SupportsLocks:              true,
+		SupportsGetLock:            true,
+		SupportsExtendedLockLength: true,
+		SupportsRename:             true,
+		SupportsDeleteFile:         true,
+		SupportsUserInfo:           true,
+	}
+	info.UserFriendlyName = principal.Name
+	info.FileExtension = ext
+	info.FileNameMaxLength = maxStem
+	info.LastModifiedTime = revision.LastModified
+	if len(revision.SHA256) > 0 {
+		info.SHA256 = base64.StdEncoding.EncodeToString(revision.SHA256)
+	}
+	return info
+}
+
+// maxStem is the longest name without extension that is offered for a rename, in
+// characters; names of 255 bytes are what the usual file systems hold.
+const maxStem = 200
+
+// ownerID is constant per space: a WebDAV server does not tell who owns a file,
+// and an owner who seems to change confuses editors.
+func ownerID(g access.Grant, s idmap.SpaceID) string {
+	return "o" + strconv.FormatInt(int64(s), 10) + "-" + g.Upstream
+}
+
+// addresses adds the URLs and the flags of the host page that answers them.
+func (f *Files) addresses(ctx context.Context, q *endpoint.Request, t locks.Target, info *wopi.CheckFileInfo) error {
+	u := f.URLs
+	info.HostViewUrl = u.HostView(t.File.ID)
+	if info.UserCanWrite {
+		info.HostEditUrl = u.HostEdit(t.File.ID)
+	}
+	info.DownloadUrl = u.Download(t.File.ID)
+	info.PostMessageOrigin = u.Origin()
+	info.ClosePostMessage = true
+	info.EditNotificationPostMessage = true
+	if f.Offers.FileURL {
+		info.FileUrl = endpoint.WithToken(u.FileURL(t.File.ID), f.Tokens.Derive(q.Grant, t.File.ID))
+	}
+	info.CloseUrl = u.Public.JoinPath("/").String()
+	info.BreadcrumbBrandName = f.Brand
+	info.BreadcrumbBrandUrl = u.Public.JoinPath("/").String()
+	info.BreadcrumbDocName, _ = wopi.SplitExt(t.File.Name)
+	folder, visible, err := f.folderOf(ctx, q, t)
+	if err != nil || !visible {
+		return err
+	}
+	info.CloseUrl = u.Folder(folder.ID)
+	info.BreadcrumbFolderUrl = info.CloseUrl
+	info.BreadcrumbFolderName = folder.Name
+	if folder.Path.IsRoot() {
+		info.BreadcrumbFolderName = f.RootName(q.Grant.Upstream)
+	}
+	return nil
+}
+
+// folderOf is the folder of the file, if the grant can see it.
+func (f *Files) folderOf(ctx context.Context, q *endpoint.Request, t locks.Target) (idmap.Entry, bool, error) {
+	if q.Grant.Scope == q.File {
+		return idmap.Entry{}, false, nil
+	}
+	folder, err := f.IDs.KnownAt(ctx, t.File.Space, t.File.Path.Parent())
+	if err != nil {
+		return folder, false, err
+	}
+	allowed := f.Rules.Allows(q.Grant.Principal, q.Grant.Upstream, string(folder.Path)) >= access.View
+	return folder, allowed, nil
+}

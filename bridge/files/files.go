@@ -1,0 +1,73 @@
+package files
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"davwopi/bridge/endpoint"
+	"davwopi/bridge/wopi"
+)
+
+// Files serves /wopi/files/{id}. All fields are set before use; it may be used
+// concurrently.
+type Files struct {
+	*endpoint.Endpoint
+	UserInfo *UserInfo
+
+	// Brand is the name of the installation in breadcrumbs.
+	Brand string
+	// RootName gives the display name of an upstream's root folder.
+	RootName func(upstream string) string
+}
+
+// Mount adds the routes of the files endpoint to r.
+func (f *Files) Mount(r *mux.Router) {
+	table := f.operations()
+	id := func(r *http.Request) string { return mux.Vars(r)["id"] }
+	for _, suffix := range []string{"", "contents", "ancestry", "ecosystem_pointer", "activities"} {
+		path := "/wopi/files/{id}"
+		if suffix != "" {
+			path += "/" + suffix
+		}
+		r.Handle(path, f.Handler(table, suffix, id))
+	}
+	if f.Offers.FileURL {
+		// FileUrl is fetched unsigned: its token is derived and opens bytes only.
+		bytes := endpoint.Table{wopi.OpGetFile: {Run: f.getFile}}
+		r.Handle("/wopi/fileurl/{id}", f.UnsignedHandler(bytes, "contents", id))
+	}
+}
+
+// operations is the table of what this endpoint can do. Operations that exist on
+// paper only, and those whose endpoints are not offered, are not in it: 501.
+func (f *Files) operations() endpoint.Table {
+	const hidden, refused = http.StatusNotFound, http.StatusNotImplemented
+	return endpoint.Table{
+		wopi.OpCheckFileInfo:      {Run: f.checkFileInfo, Sleeper: true},
+		wopi.OpGetFile:            {Run: f.getFile},
+		wopi.OpLock:               {Run: f.lock, Edit: true, Denied: hidden, Sleeper: true},
+		wopi.OpGetLock:            {Run: f.getLock, Sleeper: true},
+		wopi.OpRefreshLock:        {Run: f.refreshLock, Edit: true, Denied: hidden, Sleeper: true},
+		wopi.OpUnlock:             {Run: f.unlock, Edit: true, Denied: hidden, Sleeper: true},
+		wopi.OpUnlockAndRelock:    {Run: f.unlockAndRelock, Edit: true, Denied: hidden, Sleeper: true},
+		wopi.OpPutFile:            {Run: f.putFile, Edit: true, Denied: hidden, Sleeper: true, Bytes: true},
+		wopi.OpPutRelativeFile:    {Run: f.putRelativeFile, Edit: true, Denied: refused, Bytes: true},
+		wopi.OpRenameFile:         {Run: f.renameFile, Edit: true, Denied: refused, Bytes: true},
+		wopi.OpDeleteFile:         {Run: f.deleteFile, Edit: true, Denied: refused},
+		wopi.OpPutUserInfo:        {Run: f.putUserInfo},
+		wopi.OpEnumerateAncestors: {Run: f.enumerateAncestors},
+		wopi.OpGetShareUrl:        {Run: unsupported("GetShareUrl")},
+		wopi.OpGetEcosystem:       {Run: unsupported("GetEcosystem")},
+		wopi.OpAddActivities:      {Run: unsupported("AddActivities")},
+	}
+}
+
+// unsupported answers 501 to a person who may see the file; to anybody else the
+// shared steps have answered before.
+func unsupported(name string) endpoint.Operation {
+	return func(context.Context, *endpoint.Request) (wopi.Response, error) {
+		return wopi.Response{}, &wopi.Error{Status: http.StatusNotImplemented, Reason: name + " is not offered"}
+	}
+}
