@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"davwopi/bridge"
+	"davwopi/config"
+)
+
+// A call is a command with its arguments on the way to be run.
+type call struct {
+	surroundings
+	command command
+	args    []string
+	flags   *flag.FlagSet
+
+	configFile string
+	overrides  config.Overrides
+}
+
+// newCall prepares the flags that every command has.
+func newCall(c command, args []string, around surroundings) *call {
+	k := &call{surroundings: around, command: c, args: args, overrides: config.Overrides{}}
+	k.flags = flag.NewFlagSet("davwopi "+c.name, flag.ContinueOnError)
+	k.flags.SetOutput(around.stderr)
+	for _, entry := range around.environ {
+		if file, ok := strings.CutPrefix(entry, "DAVWOPI_CONFIG="); ok {
+			k.configFile = file
+		}
+	}
+	k.flags.StringVar(&k.configFile, "config", k.configFile, "configuration `FILE`")
+	k.override("state", "state", "`DIR` that keeps what must survive a restart")
+	return k
+}
+
+// override makes a flag that sets a configuration key.
+func (k *call) override(flagName, key, help string) {
+	k.flags.Func(flagName, help, func(value string) error {
+		k.overrides[key] = value
+		return nil
+	})
+}
+
+// parse reads the flags and wants between least and most further arguments. Flags
+// may also stand behind them.
+func (k *call) parse(least, most int) ([]string, error) {
+	var rest []string
+	args := k.args
+	for {
+		if err := k.flags.Parse(args); err != nil {
+			if err == flag.ErrHelp {
+				return nil, err
+			}
+			return nil, fmt.Errorf("%w: %w", errUsage, err)
+		}
+		if k.flags.NArg() == 0 {
+			break
+		}
+		rest, args = append(rest, k.flags.Arg(0)), k.flags.Args()[1:]
+	}
+	if len(rest) < least || len(rest) > most {
+		return nil, fmt.Errorf("%w: %d arguments given", errUsage, len(rest))
+	}
+	return rest, nil
+}
+
+// load reads the configuration that the flags and the environment name.
+func (k *call) load() (*config.Config, error) {
+	return config.Load(k.configFile, k.environ, k.overrides)
+}
+
+// ask sends a command to the daemon that runs on the state directory.
+func (k *call) ask(ctx context.Context, name string, arguments, out any) error {
+	c, err := k.load()
+	if err != nil {
+		return err
+	}
+	return bridge.Ask(ctx, socketOf(c), name, arguments, out)
+}
+
+// socketOf is the admin socket of a state directory.
+func socketOf(c *config.Config) string { return filepath.Join(c.State, "admin.sock") }
+
+// printJSON shows a value to a script.
+func (k *call) printJSON(v any) error {
+	e := json.NewEncoder(k.stdout)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"davwopi/bridge"
+	"davwopi/bridge/web"
+	"davwopi/idmap"
+	"davwopi/oauth"
+)
+
+// The daemon's side of the commands that are asked over the admin socket.
+
+type inviteArguments struct{ Name string }
+
+type inviteResult struct{ Link string }
+
+type openArguments struct{ Path, User, Mode, Editor, Upstream string }
+
+type idsArguments struct{ What string }
+
+type releaseArguments struct{ File string }
+
+type dropArguments struct{ ID string }
+
+type appPasswordArguments struct{ Name string }
+
+type appPasswordResult struct{ URL, User, Password string }
+
+type lockResult struct{ File, Path, Who, State, Expires string }
+
+type saveResult struct {
+	ID, At, State, Name, Writer, Reason string
+	Size                                int64
+}
+
+func (h *house) commands() map[string]bridge.Command {
+	return map[string]bridge.Command{
+		"invite":              asCommand(h.invite),
+		"open":                asCommand(h.open),
+		"ids":                 asCommand(h.describe),
+		"locks":               asCommand(h.listLocks),
+		"release":             asCommand(h.releaseLock),
+		"saves":               asCommand(h.listSaves),
+		"show-save":           asCommand(h.showSave),
+		"drop":                asCommand(h.dropSave),
+		"app-password":        asCommand(h.newAppPassword),
+		"app-passwords":       asCommand(h.listAppPasswords),
+		"revoke-app-password": asCommand(h.revokeAppPassword),
+	}
+}
+
+// asCommand decodes the arguments for f.
+func asCommand[In, Out any](f func(context.Context, In) (Out, error)) bridge.Command {
+	return func(ctx context.Context, arguments json.RawMessage) (any, error) {
+		var in In
+		if err := json.Unmarshal(arguments, &in); err != nil {
+			return nil, fmt.Errorf("arguments: %w", err)
+		}
+		return f(ctx, in)
+	}
+}
+
+// owner is the person whom the first link signs in.
+func owner() oauth.Principal {
+	name := os.Getenv("USER")
+	if name == "" {
+		name = "Owner"
+	}
+	return oauth.Principal{Issuer: "link", Subject: "owner", Name: name}
+}
+
+func (h *house) newLink(ctx context.Context, p oauth.Principal) (string, error) {
+	secret, err := h.links.Make(ctx, p, h.config.SignIn.LinkLifetime)
+	if err != nil {
+		return "", err
+	}
+	return h.config.PublicURL.JoinPath("link", secret).String(), nil
+}
+
+func (h *house) invite(ctx context.Context, in inviteArguments) (inviteResult, error) {
+	if h.config.SignIn.Kind != "link" {
+		return inviteResult{}, fmt.Errorf("people sign in at %s with their name and password; there are no links", h.config.PublicURL)
+	}
+	p := oauth.Principal{Issuer: "link", Subject: "guest:" + strings.ToLower(in.Name), Name: in.Name}
+	if in.Name == "" {
+		number := rand.Text()[:4]
+		p.Subject, p.Name = "guest:"+rand.Text(), "Guest "+number
+	}
+	link, err := h.newLink(ctx, p)
+	return inviteResult{link}, err
+}
+
+// person is the principal that a name on the command line means.
+func (h *house) person(name string) oauth.Principal {
+	switch {
+	case h.config.SignIn.Kind == "upstream":
+		return oauth.Principal{Issuer: "upstream:" + h.config.SignIn.Upstream, Subject: name, Name: name}
+	case name == "":
+		return owner()
+	}
+	return oauth.Principal{Issuer: "link", Subject: "guest:" + strings.ToLower(name), Name: name}
+}
+
+func (h *house) open(ctx context.Context, in openArguments) (web.Opened, error) {
+	if in.User == "" && h.config.SignIn.Kind == "upstream" {
+		return web.Opened{}, errors.New("say for whom: -user NAME")
+	}
+	return h.pages.Open(ctx, web.OpenRequest{
+		Principal: h.person(in.User), Upstream: in.Upstream, Path: "/" + strings.TrimPrefix(in.Path, "/"),
+		Mode: in.Mode, Editor: in.Editor,
+	})
+}
+
+func (h *house) describe(ctx context.Context, in idsArguments) ([]idmap.Description, error) {
+	return h.ids.Describe(ctx, in.What)
+}
+
+func (h *house) listLocks(ctx context.Context, _ struct{}) ([]lockResult, error) {
+	rows, err := h.locks.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []lockResult{}
+	for _, r := range rows {
+		at, err := h.ids.Known(ctx, r.Space, r.File)
+		if err != nil && !errors.Is(err, idmap.ErrMissing) && !errors.Is(err, idmap.ErrNotFound) {
+			return nil, err
+		}
+		out = append(out, lockResult{
+			File: string(r.File), Path: string(at.Path), Who: r.Holder.Name, State: r.Phase, Expires: r.Lock.Expires.Format(time.RFC3339),
+		})
+	}
+	return out, nil
+}
+
+func (h *house) releaseLock(ctx context.Context, in releaseArguments) (struct{}, error) {
+	id, err := idmap.ParseFileID(in.File)
+	if err != nil {
+		return struct{}{}, err
+	}
+	return struct{}{}, h.locks.Release(ctx, id)
+}
+
+func (h *house) listSaves(ctx context.Context, _ struct{}) ([]saveResult, error) {
+	entries, err := h.saves.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []saveResult{}
+	for _, e := range entries {
+		out = append(out, saveResult{
+			ID: e.ID, At: e.At.Format(time.RFC3339), State: e.State, Name: e.Name, Writer: e.Writer, Reason: e.Reason, Size: e.Size,
+		})
+	}
+	return out, nil
+}
+
+func (h *house) showSave(ctx context.Context, in dropArguments) (io.ReadCloser, error) {
+	bytes, _, err := h.saves.Open(ctx, in.ID)
+	return bytes, err
+}
+
+func (h *house) dropSave(ctx context.Context, in dropArguments) (struct{}, error) {
+	return struct{}{}, h.saves.Drop(ctx, in.ID)
+}
+
+func (h *house) newAppPassword(ctx context.Context, in appPasswordArguments) (appPasswordResult, error) {
+	if h.bridge.DAV == nil {
+		return appPasswordResult{}, errors.New("/dav/ is not served: set upstream.expose: true (only for the embedded server)")
+	}
+	p := owner()
+	password, _, err := h.passwords.Make(ctx, p, in.Name)
+	return appPasswordResult{h.config.PublicURL.JoinPath("dav/").String(), p.Subject, password}, err
+}
+
+func (h *house) listAppPasswords(ctx context.Context, _ struct{}) ([]oauth.AppPassword, error) {
+	list, err := h.passwords.List(ctx, owner().Key())
+	if list == nil {
+		list = []oauth.AppPassword{}
+	}
+	return list, err
+}
+
+func (h *house) revokeAppPassword(ctx context.Context, in dropArguments) (struct{}, error) {
+	return struct{}{}, h.passwords.Revoke(ctx, owner().Key(), in.ID)
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"davwopi/config"
+)
+
+// checkFolders refuses a folder that would hand out what must stay secret:
+// everybody who is signed in can read what lies below dir. The error is
+// [config.Faults].
+func checkFolders(c *config.Config) error {
+	if !c.Embedded() {
+		return nil
+	}
+	var faults config.Faults
+	refuse := func(key, path string) error {
+		if path == "" {
+			return nil
+		}
+		inside, err := liesIn(path, c.Dir)
+		if inside {
+			faults = append(faults, config.Fault{Path: key, Message: path + " lies in the folder that is served (dir: " + c.Dir + "), where everybody who is signed in could read it"})
+		}
+		return err
+	}
+	secrets := []struct{ key, path string }{
+		{"state", c.State}, {"secret_key_file", c.SecretKeyFile}, {"tls.key_file", c.TLS.KeyFile},
+	}
+	for _, k := range c.APIKeys {
+		secrets = append(secrets, struct{ key, path string }{"api_keys.key_file", k.KeyFile})
+	}
+	for _, secret := range secrets {
+		if err := refuse(secret.key, secret.path); err != nil {
+			return err
+		}
+	}
+	journal := filepath.Join(c.State, "saves")
+	inside, err := liesIn(c.Dir, journal)
+	if inside {
+		faults = append(faults, config.Fault{Path: "dir", Message: c.Dir + " lies in the save journal (" + journal + ")"})
+	}
+	if err != nil {
+		return err
+	}
+	if len(faults) > 0 {
+		return faults
+	}
+	return nil
+}
+
+// liesIn reports whether path is dir or lies below it, by whatever name, symbolic
+// links included. Neither need exist.
+func liesIn(path, dir string) (bool, error) {
+	path, err := realPath(path)
+	if err != nil {
+		return false, err
+	}
+	if dir, err = realPath(dir); err != nil {
+		return false, err
+	}
+	of, err := os.Stat(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	for {
+		if path == dir {
+			return true, nil
+		}
+		// The same folder can have two names: another case, a bind mount.
+		if is, err := os.Stat(path); err == nil && of != nil && os.SameFile(is, of) {
+			return true, nil
+		}
+		parent := filepath.Dir(path)
+		if parent == path {
+			return false, nil
+		}
+		path = parent
+	}
+}
+
+// realPath is path without symbolic links, as far as it exists.
+func realPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	var missing string
+	for rest := path; ; rest = filepath.Dir(rest) {
+		real, err := filepath.EvalSymlinks(rest)
+		if err == nil {
+			return filepath.Join(real, missing), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || filepath.Dir(rest) == rest {
+			return "", err
+		}
+		missing = filepath.Join(filepath.Base(rest), missing)
+	}
+}

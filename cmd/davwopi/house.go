@@ -1,0 +1,362 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"davwopi/bridge"
+	"davwopi/bridge/access"
+	"davwopi/bridge/discovery"
+	"davwopi/bridge/endpoint"
+	"davwopi/bridge/files"
+	"davwopi/bridge/locks"
+	"davwopi/bridge/saves"
+	"davwopi/bridge/textedit"
+	"davwopi/bridge/web"
+	"davwopi/config"
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
+	"davwopi/davbackend/localdav"
+	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
+	"davwopi/oauth"
+)
+
+// A house is the rooms, wired.
+type house struct {
+	config *config.Config
+	log    zerolog.Logger
+
+	db        *sqldb.DB
+	sealer    *oauth.Sealer
+	sessions  *oauth.Sessions
+	links     *oauth.Links
+	passwords *oauth.AppPasswords
+	upstreams *access.Upstreams
+	rules     access.Rules
+	local     *localdav.Server // nil with an upstream url
+	ids       *idmap.Map
+	tokens    *access.Tokens
+	tickets   *access.Tickets
+	keys      *access.APIKeys
+	editors   *discovery.Editors
+	locks     *locks.Locks
+	saves     *saves.Saves
+	userInfo  *files.UserInfo
+	pages     *web.Pages
+	bridge    *bridge.Bridge
+
+	closers []func() error
+}
+
+// build makes every room. What was made is closed by close, also after an error.
+func build(ctx context.Context, c *config.Config, log zerolog.Logger, key string) (*house, error) {
+	h := &house{config: c, log: log}
+	journalist := &bridge.Journalist{Log: log}
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"state", func(ctx context.Context) error { return h.openState(ctx, key) }},
+		{"upstream", h.openUpstreams},
+		{"authority", h.openAuthority},
+		{"safety", func(ctx context.Context) error { return h.openSafety(ctx, journalist) }},
+		{"front", func(context.Context) error { return h.assemble(journalist) }},
+	} {
+		if err := step.do(ctx); err != nil {
+			return h, fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return h, nil
+}
+
+// close ends what build opened, the newest first.
+func (h *house) close() error {
+	var faults []error
+	for i := len(h.closers) - 1; i >= 0; i-- {
+		faults = append(faults, h.closers[i]())
+	}
+	h.closers = nil
+	return errors.Join(faults...)
+}
+
+func (h *house) openState(ctx context.Context, key string) (err error) {
+	if err := os.MkdirAll(h.config.State, 0o700); err != nil {
+		return err
+	}
+	if h.db, err = sqldb.Open(ctx, filepath.Join(h.config.State, "state.db")); err != nil {
+		return err
+	}
+	h.closers = append(h.closers, h.db.Close)
+	secret, err := h.secretKey(key)
+	if err != nil {
+		return err
+	}
+	if h.sealer, err = oauth.NewSealer(secret); err != nil {
+		return err
+	}
+	h.ids, err = idmap.New(ctx, h.db)
+	return err
+}
+
+// secretKey is the one from the environment, or that in the file, which is made
+// when it is absent.
+func (h *house) secretKey(fromEnvironment string) ([]byte, error) {
+	if fromEnvironment != "" {
+		return oauth.ParseKey(fromEnvironment)
+	}
+	file := h.config.SecretKeyFile
+	if file == "" {
+		file = filepath.Join(h.config.State, "secret.key")
+	}
+	return oauth.LoadKey(file)
+}
+
+func (h *house) openUpstreams(ctx context.Context) error {
+	credentials, err := oauth.NewCredentials(ctx, h.db, h.sealer)
+	if err != nil {
+		return err
+	}
+	h.upstreams = &access.Upstreams{Credentials: credentials, IDs: h.ids, Sealer: h.sealer}
+	for i := range h.config.Upstreams {
+		up, err := newUpstream(&h.config.Upstreams[i])
+		if err != nil {
+			return err
+		}
+		if up.Client == nil {
+			if err := h.openLocal(up); err != nil {
+				return err
+			}
+		}
+		h.upstreams.List = append(h.upstreams.List, up)
+	}
+	return nil
+}
+
+// openLocal puts the embedded server behind up, in process.
+func (h *house) openLocal(up *access.Upstream) (err error) {
+	if err := makeSamples(h.config.Dir); err != nil {
+		return err
+	}
+	if h.local, err = localdav.Open(h.config.Dir, h.db); err != nil {
+		return err
+	}
+	h.closers = append(h.closers, h.local.Close)
+	if h.config.Upstreams[0].Expose {
+		h.local.Prefix = strings.TrimSuffix(h.config.PublicURL.Path, "/") + "/dav"
+	}
+	h.local.MaxSize = int64(h.config.Saves.MaxFileSize)
+	up.Client = &davbackend.Client{
+		Base:      &url.URL{Scheme: "http", Host: "embedded.invalid", Path: h.local.Prefix + "/"},
+		Transport: h.local.RoundTripper(),
+		Profile:   davbackend.Embedded,
+	}
+	return nil
+}
+
+func (h *house) openAuthority(ctx context.Context) (err error) {
+	if h.rules, err = accessRules(h.config); err != nil {
+		return err
+	}
+	keys, err := apiKeys(h.config)
+	if err != nil {
+		return err
+	}
+	if h.sessions, err = oauth.NewSessions(ctx, h.db); err != nil {
+		return err
+	}
+	h.sessions.Idle, h.sessions.Lifetime = h.config.SignIn.Idle, h.config.SignIn.Lifetime
+	if h.links, err = oauth.NewLinks(ctx, h.db); err != nil {
+		return err
+	}
+	if h.passwords, err = oauth.NewAppPasswords(ctx, h.db); err != nil {
+		return err
+	}
+	if h.tokens, err = access.NewTokens(ctx, h.db, h.sealer); err != nil {
+		return err
+	}
+	if h.tickets, err = access.NewTickets(ctx, h.db); err != nil {
+		return err
+	}
+	h.keys, err = access.NewAPIKeys(ctx, h.db, keys)
+	return err
+}
+
+func (h *house) openSafety(ctx context.Context, j *bridge.Journalist) (err error) {
+	c := h.config
+	if h.editors, err = h.newEditors(ctx); err != nil {
+		return err
+	}
+	h.locks, err = locks.New(ctx, locks.Locks{
+		DB: h.db, IDs: h.ids, Upstreams: h.upstreams,
+		Respect: c.Locks.RespectLockFiles, Announce: *c.Locks.AnnounceLocks,
+		OnError: j.Loop,
+	})
+	if err != nil {
+		return err
+	}
+	if !h.db.Shared() {
+		if err := h.locks.Alone(ctx); err != nil {
+			return err
+		}
+	}
+	h.saves, err = saves.New(ctx, saves.Saves{
+		Dir: filepath.Join(c.State, "saves"), DB: h.db, IDs: h.ids, Locks: h.locks,
+		MaxBytes: int64(c.Saves.MaxFileSize), Patience: c.Saves.Patience,
+		OnError: j.Loop,
+	})
+	if err != nil {
+		return err
+	}
+	h.userInfo, err = files.NewUserInfo(ctx, h.db)
+	return err
+}
+
+// newEditors lists the built-in text editor last: a configured editor that can
+// edit text wins.
+func (h *house) newEditors(ctx context.Context) (*discovery.Editors, error) {
+	c := h.config
+	signers, err := newSigners(ctx, h.db)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := signers.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := &discovery.Editors{
+		Seen:     seen,
+		Remember: func(editor string) { signers.remember(editor, h.log) },
+		HTTP:     &http.Client{Timeout: 15 * time.Second},
+		Prefer:   c.Prefer,
+		Now:      time.Now,
+	}
+	for _, configured := range c.Editors {
+		e.List = append(e.List, discovery.Editor{
+			URL: configured.URL.String(), Name: configured.Name, Unsigned: configured.Unsigned,
+		})
+	}
+	e.List = append(e.List, discovery.Editor{
+		URL: textEditor, Name: "Text editor",
+		Builtin: func() []byte { return textedit.Discovery(c.PublicURL.URL) },
+	})
+	return e, nil
+}
+
+// textEditor is the identity of the built-in editor.
+const textEditor = "davwopi:text"
+
+func (h *house) assemble(j *bridge.Journalist) error {
+	c := h.config
+	urls := endpoint.URLs{Public: c.PublicURL.URL, WOPI: c.WOPIURL.URL}
+	shared := &endpoint.Endpoint{
+		URLs: urls, Tokens: h.tokens, Rules: h.rules, Upstreams: h.upstreams, IDs: h.ids, Locks: h.locks,
+		Saves: h.saves, Editors: h.editors, MaxBody: int64(c.Saves.MaxFileSize), Log: j.WOPI, Now: time.Now,
+		Offers: endpoint.Offers{WriteRelative: c.WOPI.WriteRelative, FileURL: c.WOPI.FileURL, BusinessUsers: c.WOPI.BusinessUsers},
+	}
+	h.pages = &web.Pages{
+		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
+		Tickets: h.tickets, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Log: j.Page,
+		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand,
+	}
+	if c.SignIn.Kind == "upstream" {
+		h.pages.Password = &oauth.PasswordSignIn{Check: h.checkPassword, Upstream: c.SignIn.Upstream, Now: time.Now}
+	}
+	endpointRoom := &files.Files{Endpoint: shared, UserInfo: h.userInfo, Brand: brand, RootName: h.rootName}
+	h.bridge = &bridge.Bridge{
+		Rooms:    []bridge.Mounter{endpointRoom, textedit.Editor{URLs: urls}, h.pages},
+		Hosts:    hosts(c),
+		Loopback: config.IsLoopback(c.PublicURL.Hostname()),
+		Prefix:   strings.TrimSuffix(c.PublicURL.Path, "/"),
+		Origins:  []string{urls.Origin()},
+		Healthy:  h.healthy,
+		Commands: h.commands(),
+		Version:  buildVersion(),
+		Log:      h.log,
+	}
+	for _, n := range c.TrustedProxies {
+		h.bridge.TrustedProxies = append(h.bridge.TrustedProxies, n.Prefix)
+	}
+	if h.local != nil && c.Upstreams[0].Expose {
+		h.bridge.DAV = &bridge.DAVDoor{
+			Server: h.local, Prefix: h.local.Prefix, Check: h.checkAppPassword,
+			Rules: h.rules, Upstream: c.Upstreams[0].Name, Fault: j.Page,
+		}
+	}
+	return nil
+}
+
+const brand = "davwopi"
+
+// banner warns of plain http on a network.
+func banner(c *config.Config) string {
+	if c.PublicURL.Scheme == "https" || config.IsLoopback(c.PublicURL.Hostname()) {
+		return ""
+	}
+	return "This page is not encrypted: anybody on the network can read along and take over what you do here."
+}
+
+// hosts are the names that are served, lower case, without port.
+func hosts(c *config.Config) []string {
+	list := []string{strings.ToLower(c.PublicURL.Hostname()), strings.ToLower(c.WOPIURL.Hostname())}
+	for _, name := range c.AllowedHosts {
+		list = append(list, strings.ToLower(name))
+	}
+	return list
+}
+
+func (h *house) rootName(upstream string) string {
+	up, err := h.upstreams.Get(upstream)
+	if err != nil {
+		return upstream
+	}
+	return up.DisplayName
+}
+
+func (h *house) healthy() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_, err := h.db.Now(ctx)
+	return err
+}
+
+// checkPassword asks the upstream whether it knows the person.
+func (h *house) checkPassword(ctx context.Context, user, password string) error {
+	up, err := h.upstreams.Get(h.config.SignIn.Upstream)
+	if err != nil {
+		return err
+	}
+	_, err = up.Client.As(davbackend.Credential{Kind: "password", User: user, Secret: password}).Stat(ctx, "/")
+	if errors.Is(err, dav.ErrUnauthorized) || errors.Is(err, dav.ErrDenied) {
+		return oauth.ErrRefused
+	}
+	return err
+}
+
+// checkAppPassword takes any user name: the password alone is the person's.
+func (h *house) checkAppPassword(ctx context.Context, _, password string) (oauth.Principal, error) {
+	found, err := h.passwords.Check(ctx, password)
+	return found.Principal, err
+}
+
+// newLog writes to w as configured.
+func newLog(c *config.Config, w io.Writer) zerolog.Logger {
+	level, err := zerolog.ParseLevel(c.Log.Level)
+	if err != nil {
+		level = zerolog.InfoLevel // config has checked it
+	}
+	if c.Log.Format != "json" {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.RFC3339, NoColor: true}
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger()
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"davwopi/config"
+)
+
+// surroundings are what a process has besides its arguments, so that tests can
+// call run.
+type surroundings struct {
+	environ        []string
+	stdout, stderr io.Writer
+}
+
+// Exit statuses: 1 the command failed, 2 its arguments or the configuration are
+// wrong.
+const (
+	exitOK = iota
+	exitFailed
+	exitUsage
+)
+
+// A command is one sub-command. Its error is printed; one that wraps errUsage or
+// is config.Faults gives exit status 2.
+type command struct {
+	name, arguments, summary string
+	run                      func(context.Context, *call) error
+}
+
+var errUsage = errors.New("usage")
+
+func commands() []command {
+	return []command{
+		{"serve", "", "serve the folder or the upstream until stopped", serve},
+		{"invite", "[-name NAME]", "print a sign-in link for another person", invite},
+		{"open", "[-json] [-user NAME] [-mode edit|view] [-editor NAME] PATH", "make everything that an editor needs to open a document", open},
+		{"ids", "PATH|ID", "say what is known of a file or folder", ids},
+		{"locks", "list | release ID", "list open documents, release a lock", lockCommand},
+		{"saves", "list | show ID | drop ID", "list, read or drop bytes that wait in the save journal", saveCommand},
+		{"app-password", "[-name NAME] | list | revoke ID", "make a password for /dav/", appPassword},
+		{"config", "check", "say everything that is wrong with the configuration", configCommand},
+		{"health", "", "ask the running daemon whether it is well (for containers)", health},
+		{"version", "", "print the version", version},
+	}
+}
+
+// run is main with its surroundings passed in. It returns the exit status.
+func run(ctx context.Context, args []string, around surroundings) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage(around.stdout)
+		return exitOK
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		err := c.run(ctx, newCall(c, args[1:], around))
+		var faults config.Faults
+		switch {
+		case err == nil:
+			return exitOK
+		case errors.Is(err, flag.ErrHelp):
+			return exitOK
+		case errors.As(err, &faults):
+			for _, fault := range faults {
+				fmt.Fprintln(around.stderr, "davwopi: configuration:", fault)
+			}
+			return exitUsage
+		case errors.Is(err, errUsage):
+			fmt.Fprintf(around.stderr, "davwopi: %v\nusage: davwopi %s %s\n", err, c.name, c.arguments)
+			return exitUsage
+		}
+		fmt.Fprintln(around.stderr, "davwopi:", err)
+		return exitFailed
+	}
+	fmt.Fprintf(around.stderr, "davwopi: there is no command %q\n", args[0])
+	usage(around.stderr)
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "davwopi opens and edits the files of a WebDAV server in office programs.")
+	fmt.Fprintln(w)
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  davwopi %s %s\n        %s\n", c.name, c.arguments, c.summary)
+	}
+	fmt.Fprintln(w, "\nEvery command takes -config FILE -state DIR; serve also -listen ADDR -dir FOLDER.")
+	fmt.Fprintln(w, "Each is a key of the configuration and a variable DAVWOPI_... too.")
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"davwopi/bridge"
+	"davwopi/config"
+)
+
+// drain is how long running requests may go on after the signal to stop.
+const drain = 25 * time.Second
+
+// serve is the daemon: it runs until ctx ends.
+func serve(ctx context.Context, k *call) (err error) {
+	k.override("listen", "listen", "`ADDR` to listen on")
+	k.override("dir", "dir", "`FOLDER` to serve when there is no upstream")
+	if _, err := k.parse(0, 0); err != nil {
+		return err
+	}
+	c, err := k.load()
+	if err != nil {
+		return err
+	}
+	if err := checkFolders(c); err != nil {
+		return err
+	}
+	log := newLog(c, k.stderr)
+	public, err := listen(c)
+	if err != nil {
+		return err
+	}
+	c.Listening(public.Addr().String())
+	h, err := build(ctx, c, log, k.variable("DAVWOPI_SECRET_KEY"))
+	defer func() { err = errors.Join(err, h.close()) }()
+	if err != nil {
+		return errors.Join(err, public.Close())
+	}
+	admin, err := listenAdmin(socketOf(c))
+	if err != nil {
+		return errors.Join(err, public.Close())
+	}
+	if err := h.saves.Recover(ctx); err != nil {
+		log.Error().Str("cause", bridge.Cause(err)).Msg("not everything in the save journal could be looked at; see davwopi saves list")
+	}
+	h.greet(ctx, k)
+	return h.run(ctx, public, admin)
+}
+
+// variable is the value of an environment variable.
+func (k *call) variable(name string) string {
+	for _, entry := range k.environ {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func listen(c *config.Config) (net.Listener, error) {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
+	}
+	if c.TLS.CertFile == "" {
+		return l, nil
+	}
+	pair, err := newCertificate(c.TLS.CertFile, c.TLS.KeyFile)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return tls.NewListener(l, &tls.Config{
+		GetCertificate: pair.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	}), nil
+}
+
+// listenAdmin opens the socket of the commands. A socket that a killed daemon left
+// is removed: the database's lock has shown that no other one runs.
+func listenAdmin(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("admin socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// greet prints what the operator needs first.
+func (h *house) greet(ctx context.Context, k *call) {
+	c := h.config
+	fmt.Fprintf(k.stdout, "davwopi serves %s\n", h.what())
+	if c.SignIn.Kind != "link" {
+		fmt.Fprintf(k.stdout, "open %s and sign in with the name and password of the file server\n", c.PublicURL)
+		return
+	}
+	link, err := h.newLink(ctx, owner())
+	if err != nil {
+		h.log.Error().Str("cause", bridge.Cause(err)).Msg("no sign-in link could be made; use davwopi invite")
+		return
+	}
+	fmt.Fprintf(k.stdout, "open this link to sign in (once, within %s): %s\n", c.SignIn.LinkLifetime, link)
+	fmt.Fprintln(k.stdout, "invite a second person with: davwopi invite -name NAME")
+}
+
+func (h *house) what() string {
+	c := h.config
+	if h.local != nil {
+		return fmt.Sprintf("the folder %s at %s", c.Dir, c.PublicURL)
+	}
+	var names []string
+	for _, u := range c.Upstreams {
+		names = append(names, u.URL.String())
+	}
+	return fmt.Sprintf("%s at %s", strings.Join(names, ", "), c.PublicURL)
+}
+
+// run serves and keeps until ctx ends or something fails, then drains.
+func (h *house) run(ctx context.Context, public, admin net.Listener) error {
+	servers := map[net.Listener]*http.Server{
+		public: newServer(h.bridge.Handler()),
+		admin:  newServer(h.bridge.Admin()),
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoops()
+
+	var running sync.WaitGroup
+	for l, s := range servers {
+		running.Go(func() {
+			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				cancel(err)
+			}
+		})
+	}
+	for _, loop := range []func(context.Context) error{h.locks.Run, h.saves.Run, h.keepGrants, h.clean} {
+		running.Go(func() {
+			if err := loop(loops); err != nil && loops.Err() == nil {
+				cancel(err)
+			}
+		})
+	}
+	running.Go(func() { h.editors.Warm(loops) }) // so that the first list knows what can be opened
+	<-ctx.Done()
+	h.log.Info().Msg("stopping: running requests are finished first")
+	err := h.drain(servers)
+	stopLoops()
+	running.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+func newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+}
+
+// drain lets running requests finish within a limit.
+func (h *house) drain(servers map[net.Listener]*http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	var faults []error
+	for _, s := range servers {
+		if err := s.Shutdown(ctx); err != nil {
+			h.log.Warn().Str("cause", bridge.Cause(err)).Msg("some requests did not finish in time; their bytes, if any, are in the save journal")
+			faults = append(faults, s.Close())
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// keepGrants lets the grants of open documents outlive sign-out and expiry (DESIGN
+// 8), by telling authority every minute who is in an editing.
+func (h *house) keepGrants(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		members, err := h.locks.Members(ctx)
+		if err == nil {
+			err = h.tokens.Keep(ctx, members)
+		}
+		if err != nil && ctx.Err() == nil {
+			h.log.Error().Str("cause", bridge.Cause(err)).Msg("grants of open documents could not be kept; it is tried again")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// clean removes rows whose time is over, now and every hour.
+func (h *house) clean(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		for _, room := range []func(context.Context) error{h.sessions.Clean, h.links.Clean, h.tokens.Clean, h.tickets.Clean} {
+			if err := room(ctx); err != nil && ctx.Err() == nil {
+				h.log.Error().Str("cause", bridge.Cause(err)).Msg("cleaning failed; it is tried again")
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
