@@ -134,7 +134,9 @@ type Upstream struct {
 	// long. Default 60s.
 	Idle time.Duration `yaml:"idle"`
 	// Expose serves the embedded server at /dav/ too, for app passwords made
-	// with davwopi app-password. Only without url. Default false.
+	// with davwopi app-password. The access rules hold there as well; a folder in
+	// which they hide something cannot be listed, only what lies beside it. Only
+	// without url. Default false.
 	Expose bool `yaml:"expose"`
 }
 
@@ -167,9 +169,11 @@ type SignIn struct {
 }
 
 // AccessRule limits people. Of the rules that match a person and a path, those
-// with the longest path count, and of these the strictest.
+// with the longest path count; of these, one that names the person or a group goes
+// before *; of these, the strictest.
 type AccessRule struct {
-	// Who: display names, sign-in names, group:NAME, or * for everybody.
+	// Who: sign-in names, group:NAME, or * for everybody. A display name, which
+	// people choose themselves, is heard only where it takes away.
 	Who []string `yaml:"who"`
 	// Upstream limits the rule to one upstream. Default all.
 	Upstream string `yaml:"upstream"`

@@ -1,0 +1,288 @@
+// Package daemon builds davwopi and runs it, for tests of the whole program.
+//
+// It owns one build per test process and the life of each daemon: started on a
+// free loopback port, ended with its test, killed without warning on demand.
+package daemon
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var build struct {
+	once sync.Once
+	file string
+	err  error
+}
+
+// Program builds the program once and returns its file.
+func Program(t testing.TB) string {
+	t.Helper()
+	build.once.Do(func() {
+		build.file, build.err = compile()
+	})
+	if build.err != nil {
+		t.Fatal(build.err)
+	}
+	return build.file
+}
+
+// compile leaves one program per user in the temporary directory, however many
+// test processes run: each builds beside it and renames.
+func compile() (string, error) {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("davwopi-test-program-%d", os.Getuid()))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	fresh := filepath.Join(dir, fmt.Sprintf("new-%d", os.Getpid()))
+	command := exec.Command("go", "build", "-o", fresh, "davwopi/cmd/davwopi")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	file := filepath.Join(dir, "davwopi")
+	return file, os.Rename(fresh, file)
+}
+
+// A Daemon is a running davwopi.
+type Daemon struct {
+	URL   string // where it listens
+	Link  string // the first sign-in link; "" where people sign in by password
+	State string // state directory
+	Dir   string // served folder, where there is no upstream
+
+	t       testing.TB
+	program string
+	config  string
+	command *exec.Cmd
+	log     *lockedBuffer
+	ended   chan error
+}
+
+// Start runs `davwopi serve` with the YAML text as its configuration, on a free
+// port, with its state and folder in fresh temporary directories.
+func Start(t testing.TB, yaml string) *Daemon {
+	t.Helper()
+	root := t.TempDir()
+	d := &Daemon{t: t, program: Program(t), State: filepath.Join(root, "state"), Dir: filepath.Join(root, "documents"), log: new(lockedBuffer)}
+	d.config = filepath.Join(root, "davwopi.yaml")
+	if err := os.WriteFile(d.config, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.start("127.0.0.1:0")
+	t.Cleanup(func() {
+		d.Stop()
+		if t.Failed() {
+			t.Logf("log of the daemon:\n%s", d.Log())
+		}
+	})
+	return d
+}
+
+var (
+	linkPattern = regexp.MustCompile(`https?://\S+/link/\S+`)
+	addrPattern = regexp.MustCompile(`^davwopi serves .* at (https?://\S+)`)
+)
+
+func (d *Daemon) start(listen string) {
+	d.t.Helper()
+	d.command = exec.Command(d.program, "serve", "-config", d.config, "-listen", listen, "-state", d.State, "-dir", d.Dir)
+	d.command.Env = append(os.Environ(), "DAVWOPI_SECRET_KEY=")
+	d.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	d.command.Stderr = d.log
+	out, err := d.command.StdoutPipe()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.command.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		lines := bufio.NewScanner(out)
+		told := false
+		for lines.Scan() {
+			line := lines.Text()
+			if m := addrPattern.FindStringSubmatch(line); m != nil {
+				d.URL = m[1]
+			}
+			if m := linkPattern.FindString(line); m != "" {
+				d.Link = m
+			}
+			if strings.HasPrefix(line, "open ") && !told {
+				told = true
+				close(ready)
+			}
+		}
+	}()
+	d.ended = make(chan error, 1)
+	go func() { <-drained; d.ended <- d.command.Wait() }()
+	select {
+	case <-ready:
+	case err := <-d.ended:
+		d.t.Fatalf("the daemon ended: %v\n%s", err, d.Log())
+	case <-time.After(30 * time.Second):
+		d.t.Fatalf("the daemon did not become ready\n%s", d.Log())
+	}
+}
+
+// Stop asks the daemon to end and waits for it.
+func (d *Daemon) Stop() {
+	if d.command == nil {
+		return
+	}
+	_ = d.command.Process.Signal(syscall.SIGTERM)
+	select {
+	case err := <-d.ended:
+		if err != nil {
+			d.t.Errorf("the daemon ended with %v\n%s", err, d.Log())
+		}
+	case <-time.After(40 * time.Second):
+		d.t.Error("the daemon did not stop")
+		d.Kill()
+	}
+	d.command = nil
+}
+
+// Kill ends the daemon as a power cut would: without warning.
+func (d *Daemon) Kill() {
+	_ = d.command.Process.Kill()
+	<-d.ended
+	d.command = nil
+}
+
+// Restart starts the daemon again on the same state and address.
+func (d *Daemon) Restart() {
+	d.t.Helper()
+	d.start(strings.TrimPrefix(d.URL, "http://"))
+}
+
+// Log is what the daemon has logged so far.
+func (d *Daemon) Log() string { return d.log.String() }
+
+// PID is the process ID of the running daemon.
+func (d *Daemon) PID() int { return d.command.Process.Pid }
+
+// Run calls a sub-command on the daemon's state and returns its standard output.
+func (d *Daemon) Run(args ...string) (string, error) {
+	args = append([]string{args[0], "-config", d.config, "-state", d.State}, args[1:]...)
+	command := exec.Command(d.program, args...)
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	if err := command.Run(); err != nil {
+		return out.String(), fmt.Errorf("%w: %s", err, &errs)
+	}
+	return out.String(), nil
+}
+
+// Opened is what `davwopi open -json` prints.
+type Opened struct {
+	WOPISrc     string `json:"wopi_src"`
+	AccessToken string `json:"access_token"`
+	TTL         int64  `json:"access_token_ttl"`
+	ActionURL   string `json:"action_url"`
+	HostURL     string `json:"host_url"`
+}
+
+// Open opens a document by `davwopi open -json`.
+func (d *Daemon) Open(args ...string) Opened {
+	d.t.Helper()
+	out, err := d.Run(append([]string{"open", "-json"}, args...)...)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var o Opened
+	if err := json.Unmarshal([]byte(out), &o); err != nil {
+		d.t.Fatalf("%v: %s", err, out)
+	}
+	return o
+}
+
+// Browser is an HTTP client with cookies that has signed in by link.
+func (d *Daemon) Browser(link string) *http.Client {
+	d.t.Helper()
+	c, status := d.signIn(link)
+	if status != http.StatusOK {
+		d.t.Fatalf("signing in: %d", status)
+	}
+	return c
+}
+
+// BrowserTo is [Daemon.Browser] for a daemon whose first page cannot be shown.
+func (d *Daemon) BrowserTo(link string) *http.Client {
+	d.t.Helper()
+	c, _ := d.signIn(link)
+	return c
+}
+
+func (d *Daemon) signIn(link string) (*http.Client, int) {
+	d.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	c := &http.Client{Jar: jar, Timeout: 30 * time.Second}
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, link, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	response, err := c.Do(request)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	response.Body.Close()
+	return c, response.StatusCode
+}
+
+// RSS is the resident memory of the daemon now, and its peak, in bytes.
+func (d *Daemon) RSS() (now, peak int64) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.PID()))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		var kib int64
+		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
+			now = kib << 10
+		}
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kib); err == nil {
+			peak = kib << 10
+		}
+	}
+	return now, peak
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer // guarded by mu
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
