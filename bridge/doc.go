@@ -24,4 +24,11 @@
 //
 // 2026-11-20: gorilla/mux runs with SkipClean and UseEncodedPath: its redirects to
 // cleaned paths would turn a WebDAV method into a GET.
+//
+// 2026-11-20: a request ends when its client sends less than 512 bytes of a body in
+// a minute, or takes nothing of an answer for as long (stall.go). net/http has
+// limits on the whole only, which a large file over a slow line would break.
+//
+// 2026-11-20: /dav/ keeps the access rules too. It refuses to list a folder in which
+// something is hidden rather than rewrite the embedded server's answers.
 package bridge

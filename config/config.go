@@ -52,6 +52,10 @@ type Config struct {
 	// directory. The variable DAVWOPI_SECRET_KEY may hold the key itself.
 	SecretKeyFile string `yaml:"secret_key_file"`
 
+	// IDRetention is how long the ID of a file that cannot be found is kept for its
+	// return. Default 2160h (90 days).
+	IDRetention time.Duration `yaml:"id_retention"`
+
 	// Dir is the folder that is served when no upstream is configured. It is
 	// created with a few sample files when absent. Default documents.
 	Dir string `yaml:"dir"`
@@ -270,13 +274,14 @@ type Size int64
 // Default returns the configuration of a bare machine.
 func Default() *Config {
 	return &Config{
-		Listen: "127.0.0.1:8880",
-		State:  "davwopi-data",
-		Dir:    "documents",
-		SignIn: SignIn{Idle: 24 * time.Hour, Lifetime: 720 * time.Hour, LinkLifetime: 24 * time.Hour},
-		WOPI:   WOPI{WriteRelative: true},
-		Locks:  Locks{RespectLockFiles: true},
-		Saves:  Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second},
-		Log:    Log{Level: "info", Format: "text"},
+		Listen:      "127.0.0.1:8880",
+		IDRetention: 90 * 24 * time.Hour,
+		State:       "davwopi-data",
+		Dir:         "documents",
+		SignIn:      SignIn{Idle: 24 * time.Hour, Lifetime: 720 * time.Hour, LinkLifetime: 24 * time.Hour},
+		WOPI:        WOPI{WriteRelative: true},
+		Locks:       Locks{RespectLockFiles: true},
+		Saves:       Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second},
+		Log:         Log{Level: "info", Format: "text"},
 	}
 }

@@ -19,6 +19,7 @@ const (
 	Container      // a WebDAV collection
 )
 
+// String is "file" or "container".
 func (k Kind) String() string {
 	switch k {
 	case File:

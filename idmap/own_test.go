@@ -201,10 +201,20 @@ func TestWrote(t *testing.T) {
 			if again := w.at("/x.odt"); again.Revision.Version != e.Revision.Version || !bytes.Equal(again.Revision.SHA256, hash) {
 				w.Errorf("seen after: %+v", again.Revision)
 			}
+			for n := int64(1); n <= e.Revision.Number; n++ {
+				if r, err := w.m.RevisionAt(w.ctx(), x.ID, n); err != nil || r.Number != n || !times[r.LastModified] {
+					w.Errorf("number %d: %+v, %v", n, r, err)
+				}
+			}
 			for _, s := range []string{x.Revision.Version, x.Revision.LastModified, e.Revision.Version, e.Revision.LastModified} {
 				if r, err := w.m.RevisionBy(w.ctx(), x.ID, s); err != nil || r.Version != s && r.LastModified != s {
 					w.Errorf("%q: %+v, %v", s, r, err)
 				}
+			}
+		}
+		for _, n := range []int64{-1, 0, 7} {
+			if _, err := w.m.RevisionAt(w.ctx(), x.ID, n); !errors.Is(err, idmap.ErrNotFound) {
+				w.Errorf("number %d: %v", n, err)
 			}
 		}
 		for _, s := range []string{"", "1", "2026-11-20T09:00:00.0000000Z"} {

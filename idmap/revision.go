@@ -158,17 +158,32 @@ func checkHash(h []byte) error {
 // returns [ErrNotFound] if the file never had it, if it is older than the 200
 // before the present one, or if the file died.
 func (m *Map) RevisionBy(ctx context.Context, id FileID, lastModifiedOrVersion string) (Revision, error) {
-	q, s := m.DB.Read(), lastModifiedOrVersion
+	s := lastModifiedOrVersion
+	is := func(r *resource) bool { return s == r.version || s == r.lastModified }
+	return m.revision(ctx, id, is, `(version = ? OR last_modified = ?)`, s, s)
+}
+
+// RevisionAt finds a revision of a file by its number. Errors are those of
+// [Map.RevisionBy].
+func (m *Map) RevisionAt(ctx context.Context, id FileID, number int64) (Revision, error) {
+	is := func(r *resource) bool { return number == r.revision }
+	return m.revision(ctx, id, is, `number = ?`, number)
+}
+
+// revision reads the present revision if it is the one, else the older one that
+// where, a condition on idmap_revision, selects.
+func (m *Map) revision(ctx context.Context, id FileID, is func(*resource) bool, where string, args ...any) (Revision, error) {
+	q := m.DB.Read()
 	r, err := resourceBy(ctx, q, `r.id = ? AND r.died = 0 AND r.kind = ?`, id, File)
 	if err != nil {
 		return Revision{}, fmt.Errorf("idmap: revision of %s: %w", id, err)
 	}
-	if s == r.version || s == r.lastModified {
+	if is(r) {
 		return r.present(), nil
 	}
 	old := resource{kind: File}
 	err = q.QueryRow(ctx, `SELECT number, version, last_modified, etag, size, mtime, sha256 FROM idmap_revision
-		WHERE resource = ? AND (version = ? OR last_modified = ?)`, r.num, s, s).
+		WHERE resource = ? AND `+where, append([]any{r.num}, args...)...).
 		Scan(&old.revision, &old.version, &old.lastModified, &old.etag, &old.size, &old.mtime, &old.sha256)
 	if err != nil {
 		return Revision{}, fmt.Errorf("idmap: revision of %s: %w", id, notFound(err))

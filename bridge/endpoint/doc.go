@@ -27,4 +27,11 @@
 // 2026-11-20: a signature is tried over wopi_url and over public_url, because an
 // editor signs the address that it was given and both are ours; path and query
 // are those of the request line, byte for byte.
+//
+// 2026-11-20: an address without signatures opens with derived tokens only. The
+// token that the editor got is worth nothing without the editor's key, there too.
+//
+// 2026-11-20: rights are asked twice where a look at the upstream finds the file at
+// another place than the database had ([Endpoint.Seen]): the rules of the new place
+// hold, and what was decided for the old one does not.
 package endpoint

@@ -22,4 +22,8 @@
 // 2026-11-20: GetFile asks the upstream once. The ETag of its answer tells whether
 // the bytes are the revision that is known; only where it does not, it looks
 // before and after.
+//
+// 2026-11-20: no editor makes, replaces or renames to the names of lock files and of
+// our own temps (names.go): one person could lock others out of a document, take
+// their lock away, or put other bytes in the place of their save.
 package files

@@ -339,6 +339,29 @@ func TestKeeperWaitsForASaveBeforeItReleases(t *testing.T) {
 	}
 }
 
+// Whoever has read the row before the keeper began to release its DAV lock must
+// not take that lock over any more.
+func TestRowIsNotTakenOverWhileItsLockIsReleased(t *testing.T) {
+	h := newHouse(t)
+	f := h.file("a.docx", "hello")
+	ctx := context.Background()
+	ok(t, h.Lock(ctx, h.target(f), anna, "A"))
+	h.clock.forward(Life)
+	h.server.Quirks.Fail(upstream.Fault{Method: "UNLOCK", Times: 1, Status: 503})
+	h.tend()
+	h.clock.forward(time.Minute)
+	k := &taker{l: h.restart(), t: h.target(f), a: anna, id: "B", byLock: true, old: h.row(f)}
+	var err error
+	h.server.Quirks.Fail(upstream.Fault{Method: "UNLOCK", Times: 1, Before: func() { _, err = k.take(ctx) }})
+	h.tend()
+	if !errors.Is(err, errRaced) {
+		t.Errorf("%v, want errRaced", err)
+	}
+	if h.row(f) != nil || len(h.davLocks("/a.docx")) != 0 {
+		t.Errorf("row %+v, locks %+v", h.row(f), h.davLocks("/a.docx"))
+	}
+}
+
 func TestLockWaitsForASaveThatUsesTheToken(t *testing.T) {
 	h := newHouse(t)
 	f := h.file("a.docx", "hello")

@@ -54,6 +54,41 @@ func TestLeaseIsForOneAtATime(t *testing.T) {
 	})
 }
 
+func TestOfManyWhoFindTheLeaseFreeOneGetsIt(t *testing.T) {
+	eachDB(t, func(t *testing.T, h *house) {
+		for range 10 {
+			var won atomic.Int64
+			var start, end sync.WaitGroup
+			start.Add(1)
+			leases := make([]*Lease, 8)
+			for i := range leases {
+				end.Go(func() {
+					start.Wait()
+					x, _, err := h.tryLease(context.Background(), file, "put")
+					if err != nil {
+						t.Error(err)
+					}
+					if x != nil {
+						won.Add(1)
+						x.start(context.Background())
+						leases[i] = x
+					}
+				})
+			}
+			start.Done()
+			end.Wait()
+			for _, x := range leases {
+				if x != nil {
+					x.Release()
+				}
+			}
+			if won.Load() != 1 {
+				t.Fatalf("%d got it", won.Load())
+			}
+		}
+	})
+}
+
 func TestLeaseSerialsGrow(t *testing.T) {
 	eachDB(t, func(t *testing.T, h *house) {
 		ctx := context.Background()

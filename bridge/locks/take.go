@@ -86,8 +86,7 @@ func (k *taker) announceTaking(ctx context.Context) (*row, error) {
 		if !any {
 			return nil
 		}
-		// Not due before this taking is over: we may go on with that very lock.
-		id, err := addLeftover(ctx, tx, kindUnlock, k.old, o, 0, now.Add(takingFor))
+		id, err := addLeftover(ctx, tx, kindUnlock, k.old, o, 0, now)
 		k.adopt, k.adoptID = o, id
 		return err
 	})

@@ -12,6 +12,7 @@ import (
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
+	"davwopi/idmap/sqldb"
 	"davwopi/test/upstream"
 )
 
@@ -378,12 +379,96 @@ func TestSlowUpstreamDoesNotLoseTheTaking(t *testing.T) {
 	}
 }
 
+func TestLockThatCameTooLateIsReleasedByItsToken(t *testing.T) {
+	h := newHouse(t)
+	h.server.Quirks.Set(func(q *upstream.Quirks) { q.HideOwner = true }) // no nonce to know it by
+	f := h.file("a.docx", "hello")
+	target := h.target(f)
+	rival := h.restart()
+	h.server.Quirks.Fail(upstream.Fault{Method: "LOCK", Times: 1, Then: func() {
+		h.clock.forward(2 * takingFor)
+		if err := rival.Tend(context.Background()); err != nil { // gives the sleeper up
+			t.Error(err)
+		}
+	}})
+	h.k.patience = 0 // the sleeper does not try again
+	if err := h.Lock(context.Background(), target, anna, "A"); err == nil {
+		t.Fatal("locked by a process that was given up")
+	}
+	h.tend()
+	if locks := h.davLocks("/a.docx"); len(locks) != 0 || h.row(f) != nil {
+		t.Errorf("row %+v, locks %+v", h.row(f), locks)
+	}
+}
+
+func TestTokenThatIsBeingTakenOverIsNotReleased(t *testing.T) {
+	h := newHouse(t)
+	f := h.file("a.docx", "hello")
+	ctx := context.Background()
+	ok(t, h.Lock(ctx, h.target(f), anna, "A"))
+	token := h.row(f).token
+	h.clock.forward(Life)
+	keeper := h.restart()
+	during := false
+	h.server.Quirks.Fail(upstream.Fault{Method: "LOCK", Times: 1, Before: func() {
+		during = h.row(f).phase == taking
+		if err := keeper.Tend(ctx); err != nil {
+			t.Error(err)
+		}
+	}})
+	ok(t, h.Lock(ctx, h.target(f), anna, "B"))
+	if !during || h.row(f).token != token {
+		t.Fatalf("during %v, row %+v; want its token taken over", during, h.row(f))
+	}
+	h.clock.forward(time.Minute)
+	h.tend()
+	if locks := h.davLocks("/a.docx"); len(locks) != 1 || h.count("locks_intent") != 0 {
+		t.Errorf("locks %+v, %d intents", locks, h.count("locks_intent"))
+	}
+}
+
+func TestIntentToReleaseALockThatARowHasDoesNothing(t *testing.T) {
+	h := newHouse(t)
+	f := h.file("a.docx", "hello")
+	ctx := context.Background()
+	ok(t, h.Lock(ctx, h.target(f), anna, "A"))
+	r := h.row(f)
+	byToken, _ := r.leave()
+	byNonce := r.mayHave(Target{})
+	ok(t, h.DB.Write(ctx, func(tx sqldb.Queryer) error {
+		_, err := addLeftover(ctx, tx, kindUnlock, r, byToken, 0, noon)
+		if err == nil {
+			_, err = addLeftover(ctx, tx, kindLock, r, byNonce, 0, noon)
+		}
+		return err
+	}))
+	h.tend()
+	if len(h.davLocks("/a.docx")) != 1 || h.count("locks_intent") != 0 {
+		t.Errorf("locks %+v, %d intents", h.davLocks("/a.docx"), h.count("locks_intent"))
+	}
+}
+
+func TestTokenOfAnotherPlaceIsNotTakenOver(t *testing.T) {
+	h := newHouse(t)
+	h.server.Quirks.Set(func(q *upstream.Quirks) { q.RefreshLies = true }) // lighttpd takes any token
+	f := h.file("a.docx", "hello")
+	ctx := context.Background()
+	ok(t, h.Lock(ctx, h.target(f), anna, "A"))
+	h.clock.forward(Life)
+	h.server.DropLocks(t, "/a.docx")
+	h.gone(t, "b.docx", h.target(f))
+	ok(t, h.Lock(ctx, h.target(f), anna, "B"))
+	if r, locks := h.row(f), h.davLocks("/b.docx"); r.path != "/b.docx" || len(locks) != 1 || locks[0].Token != r.token {
+		t.Errorf("row %+v, locks %+v", r, locks)
+	}
+}
+
 func TestClientThatHangsUpLeavesNothing(t *testing.T) {
 	h := newHouse(t)
 	f := h.file("a.docx", "hello")
 	target := h.target(f)
 	ctx, cancel := context.WithCancel(context.Background())
-	h.server.Quirks.Fail(upstream.Fault{Method: "LOCK", Times: 1, Then: cancel})
+	h.server.Quirks.Fail(upstream.Fault{Method: "LOCK", Times: 1, Then: cancel, LoseAnswer: true})
 	if err := h.Lock(ctx, target, anna, "A"); err == nil {
 		t.Fatal("no error")
 	}

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -44,7 +43,6 @@ type house struct {
 	up     *upstream.Server
 	db     *sqldb.DB
 	server *httptest.Server
-	clock  time.Time
 
 	mu  sync.Mutex
 	log []error // guarded by mu

@@ -209,12 +209,22 @@ func (h *house) keepGrants(ctx context.Context) error {
 	}
 }
 
+// expireIDs lets go of IDs whose files did not come back.
+func (h *house) expireIDs(ctx context.Context) error {
+	now, err := h.db.Now(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = h.ids.Expire(ctx, now.Add(-h.config.IDRetention))
+	return err
+}
+
 // clean removes rows whose time is over, now and every hour.
 func (h *house) clean(ctx context.Context) error {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		for _, room := range []func(context.Context) error{h.sessions.Clean, h.links.Clean, h.tokens.Clean, h.tickets.Clean} {
+		for _, room := range []func(context.Context) error{h.sessions.Clean, h.links.Clean, h.tokens.Clean, h.tickets.Clean, h.expireIDs} {
 			if err := room(ctx); err != nil && ctx.Err() == nil {
 				h.log.Error().Str("cause", bridge.Cause(err)).Msg("cleaning failed; it is tried again")
 			}

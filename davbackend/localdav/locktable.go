@@ -90,11 +90,6 @@ func keysBelow(key string) (from, to string) {
 	return key + "/", key + "0"
 }
 
-// locksIn returns the live locks on children of key, for a listing.
-func (st *state) locksIn(ctx context.Context, key string) ([]lock, error) {
-	return st.locksAbout(ctx, []string{key}, true)
-}
-
 func (st *state) queryLocks(ctx context.Context, q sqldb.Queryer, now time.Time, where string, args ...any) ([]lock, error) {
 	rows, err := q.Query(ctx, `SELECT `+lockColumns+` FROM localdav_lock WHERE folder = ? AND expires > ? AND `+where,
 		append([]any{st.folder, sqldb.Millis(now)}, args...)...)
