@@ -170,6 +170,19 @@ func (e *Endpoint) inScope(ctx context.Context, g access.Grant, known idmap.Entr
 // checkSaveOnly holds a grant whose session has ended to the lock IDs of the open
 // editing: it saves what is open and begins nothing.
 func (e *Endpoint) checkSaveOnly(ctx context.Context, q *Request) error {
+	state, err := e.Locks.State(ctx, q.File)
+	if err != nil {
+		return err
+	}
+	if live := state.Editing; live != nil && live.Ended.IsZero() {
+		member, err := e.Locks.IsMember(ctx, live.ID, q.Actor.Member)
+		if err != nil {
+			return err
+		}
+		if !member {
+			return fmt.Errorf("endpoint: grant is save-only, and the editing is somebody else's: %w", access.ErrExpired)
+		}
+	}
 	if !q.entry.Edit {
 		return nil // CheckFileInfo, GetLock
 	}
@@ -179,10 +192,6 @@ func (e *Endpoint) checkSaveOnly(ctx context.Context, q *Request) error {
 	}
 	if id == nil {
 		return fmt.Errorf("endpoint: grant is save-only, and no lock is shown: %w", access.ErrExpired)
-	}
-	state, err := e.Locks.State(ctx, q.File)
-	if err != nil {
-		return err
 	}
 	if state.Lock.ID != "" {
 		if state.Lock.ID != *id {

@@ -2,7 +2,9 @@ package endpoint
 
 import (
 	"context"
+	"fmt"
 
+	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
 	"davwopi/davbackend/dav"
@@ -23,7 +25,22 @@ func (e *Endpoint) Known(ctx context.Context, q *Request) (locks.Target, error) 
 		Pin: func(ctx context.Context) ([]byte, error) {
 			return e.Upstreams.Pin(ctx, q.Grant.Upstream, q.Grant.Principal)
 		},
+		May: func(ctx context.Context, at idmap.Entry) error { return e.may(ctx, q, at) },
 	}, nil
+}
+
+// may asks whether q may write the file at that place, as of now.
+func (e *Endpoint) may(ctx context.Context, q *Request, at idmap.Entry) error {
+	if at.Path == q.Known.Path {
+		return nil // the shared steps have asked
+	}
+	if err := e.inScope(ctx, q.Grant, at); err != nil {
+		return fmt.Errorf("endpoint: the file was moved: %w: %w", dav.ErrDenied, err)
+	}
+	if e.Rules.Allows(q.Grant.Principal, q.Grant.Upstream, string(at.Path)) < access.Edit {
+		return fmt.Errorf("endpoint: the file was moved to where this person may not write: %w", dav.ErrDenied)
+	}
+	return nil
 }
 
 // Seen is [Endpoint.Known] after one look at the upstream: where the file is now,

@@ -26,6 +26,9 @@ type Target struct {
 	// is taken and when an operation that may be left half done begins. Nil pins
 	// nothing: then only an upstream in service mode can be kept.
 	Pin func(context.Context) ([]byte, error)
+	// May asks our own rules about the place where the file turns out to be; nil:
+	// it may be written wherever it is. Its error wraps dav.ErrDenied.
+	May func(context.Context, idmap.Entry) error
 }
 
 // An Actor is who asks, in which editor.

@@ -95,7 +95,7 @@ func (d *delivery) look(ctx context.Context) error {
 		}
 		if e.ID == d.file {
 			d.entry, d.was = e, res
-			return nil
+			return d.may(ctx)
 		}
 	} else if err != nil && !errors.Is(err, dav.ErrNotFound) {
 		return err
@@ -105,7 +105,16 @@ func (d *delivery) look(ctx context.Context) error {
 		return err
 	}
 	d.entry, d.was = e, res
-	return nil
+	return d.may(ctx)
+}
+
+// may asks the rules about the place where the file is now: it may have been moved
+// while the save waited.
+func (d *delivery) may(ctx context.Context) error {
+	if d.t.May == nil {
+		return nil
+	}
+	return d.t.May(ctx, d.entry)
 }
 
 // touched tells idmap that an ETag changed while the contents did not (DESIGN

@@ -19,6 +19,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/web"
 	"davwopi/config"
+	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -241,8 +242,8 @@ func TestSignedOutJoinsNothing(t *testing.T) {
 	lock(token, "UNLOCK", "A")
 	before := members()[grant.Member()]
 	lock(ben, "LOCK", "B")
-	if got := r.ask("GET", address+"?access_token="+token, ""); got.StatusCode != 200 {
-		t.Fatalf("CheckFileInfo: %s", got.Status)
+	if got := r.ask("GET", address+"?access_token="+token, ""); got.StatusCode != 401 {
+		t.Fatalf("CheckFileInfo of somebody else's editing: %s", got.Status)
 	}
 	if after := members()[grant.Member()]; !after.Equal(before) {
 		t.Errorf("the reprieve went from %v to %v", before, after)
@@ -267,4 +268,62 @@ func TestTheLogHoldsNoToken(t *testing.T) {
 	if said := r.log.String(); said == "" || strings.Contains(said, token[:20]) {
 		t.Errorf("log: %s", said)
 	}
+}
+
+// TestSignedOutStealsNothing: a person who was in an editing signs out, unlocks,
+// and then tries her old token on the next person's editing.
+func TestSignedOutStealsNothing(t *testing.T) {
+	r := newHostileRig(t, "")
+	r.write("a.txt", "old")
+	_, session, err := r.sessions.Start(t.Context(), anna)
+	r.must(err)
+	address, token := r.openIn(session, "/a.txt")
+	lock := func(token, override, id, body string) *http.Response {
+		suffix := ""
+		if override == "PUT" {
+			suffix = "/contents"
+		}
+		return r.ask("POST", address+suffix+"?access_token="+token, body, "X-WOPI-Override", override, "X-WOPI-Lock", id)
+	}
+	want := func(status int, got *http.Response, what string) {
+		t.Helper()
+		if got.StatusCode != status {
+			t.Errorf("%s: %s, want %d", what, got.Status, status)
+		}
+	}
+	want(200, lock(token, "LOCK", "hers", ""), "Lock")
+	members, err := r.locks.Members(t.Context())
+	r.must(err)
+	r.must(r.tokens.SignedOut(t.Context(), session, members))
+	want(200, lock(token, "PUT", "hers", "her last words"), "save after sign-out")
+	want(200, lock(token, "UNLOCK", "hers", ""), "Unlock after sign-out")
+
+	_, his := r.openIn("", "/a.txt")
+	want(200, lock(his, "LOCK", "his", ""), "his Lock")
+	want(401, lock(token, "GET_LOCK", "", ""), "GetLock of his editing")
+	want(401, lock(token, "PUT", "his", "stolen"), "PutFile with his lock ID")
+	want(401, lock(token, "UNLOCK", "his", ""), "Unlock with his lock ID")
+	want(401, r.ask("GET", address+"?access_token="+token, ""), "CheckFileInfo of his editing")
+	if got := r.read("a.txt"); got != "her last words" {
+		t.Errorf("the file holds %q", got)
+	}
+	want(200, lock(his, "PUT", "his", "his words"), "his save")
+}
+
+// openIn mints an edit token of a browser session, as the host page does.
+func (r *hostileRig) openIn(session, path string) (address, token string) {
+	r.t.Helper()
+	view, err := r.upstreams.View(r.t.Context(), "main", anna)
+	r.must(err)
+	res, err := view.Stat(r.t.Context(), dav.Path(path))
+	r.must(err)
+	space, err := r.upstreams.Space(r.t.Context(), "main", anna)
+	r.must(err)
+	entry, err := r.ids.At(r.t.Context(), space, res)
+	r.must(err)
+	token, _, err = r.tokens.Mint(r.t.Context(), access.Grant{
+		File: entry.ID, Space: space, Upstream: "main", Principal: anna, Session: session, Rights: access.Edit,
+	})
+	r.must(err)
+	return "/wopi/files/" + string(entry.ID), token
 }
