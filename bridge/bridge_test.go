@@ -20,6 +20,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"davwopi/bridge/endpoint"
+	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 )
 
@@ -171,14 +172,16 @@ func TestLogNamesNoDocument(t *testing.T) {
 func TestAnOutageIsLoggedOnceAndCounted(t *testing.T) {
 	var out bytes.Buffer
 	j := &Journalist{Log: zerolog.New(&out).Level(zerolog.InfoLevel)}
+	down := &davbackend.UnavailableError{Origin: "https://nas", Reason: "connection refused"}
 	for range 5 {
-		j.WOPI(context.Background(), endpoint.Line{Status: 500, Err: dav.ErrUnavailable})
+		j.WOPI(context.Background(), endpoint.Line{Status: 500, Upstream: "https://nas", Err: fmt.Errorf("x: %w", down)})
+		j.WOPI(context.Background(), endpoint.Line{Status: 200, Upstream: "https://other", Trips: 1})
 	}
-	j.WOPI(context.Background(), endpoint.Line{Status: 404, Err: dav.ErrNotFound})
-	j.WOPI(context.Background(), endpoint.Line{Status: 200, Trips: 1})
-	j.WOPI(context.Background(), endpoint.Line{Status: 200, Trips: 1})
+	j.WOPI(context.Background(), endpoint.Line{Status: 404, Upstream: "https://nas", Err: dav.ErrNotFound})
+	j.WOPI(context.Background(), endpoint.Line{Status: 200, Upstream: "https://nas", Trips: 1})
+	j.WOPI(context.Background(), endpoint.Line{Status: 200, Upstream: "https://nas", Trips: 1})
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 3 || !strings.Contains(lines[0], "does not answer") || !strings.Contains(lines[2], `"failed":5`) {
+	if len(lines) != 3 || !strings.Contains(lines[0], `"upstream":"https://nas","reason":"connection refused"`) || !strings.Contains(lines[2], `"failed":5`) {
 		t.Error(out.String())
 	}
 }

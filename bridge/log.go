@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"davwopi/bridge/endpoint"
+	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 )
 
@@ -18,16 +19,16 @@ type Journalist struct {
 	Log zerolog.Logger
 
 	mu     sync.Mutex
-	failed int // requests since the upstream stopped answering; guarded by mu
+	failed map[string]int // requests since an upstream stopped answering, by origin; guarded by mu
 }
 
 // WOPI logs one request of an editor. What the editor did wrong is info, what we
 // or the upstream did wrong is an error, a success is debug.
 func (j *Journalist) WOPI(ctx context.Context, l endpoint.Line) {
-	if j.outage(l.Err, l.Trips) {
+	if j.outage(l.Err, l.Upstream, l.Trips) {
 		return
 	}
-	e := j.Log.WithLevel(level(l.Status))
+	e := j.Log.WithLevel(level(l.Status, l.Err))
 	e.Str("request", requestNumber(ctx)).Str("operation", string(l.Operation)).Str("file", string(l.File)).
 		Str("user", l.UserID).Int("status", l.Status).Dur("ms", l.Duration).Int("trips", l.Trips)
 	if l.Editor != "" {
@@ -44,24 +45,26 @@ func (j *Journalist) WOPI(ctx context.Context, l endpoint.Line) {
 
 // Page logs a page that could not be shown as it was asked for.
 func (j *Journalist) Page(r *http.Request, err error) {
-	if err == nil || j.outage(err, 0) {
+	if err == nil || j.outage(err, "", 0) {
 		return
 	}
 	status := endpoint.Refusal(err).Status
-	e := j.Log.WithLevel(level(status)).Str("request", requestNumber(r.Context())).Str("method", r.Method)
+	e := j.Log.WithLevel(level(status, err)).Str("request", requestNumber(r.Context())).Str("method", r.Method)
 	j.cause(e, err).Msg("page")
 }
 
 // Loop logs a fault of a background loop.
 func (j *Journalist) Loop(what string, err error) {
-	if j.outage(err, 0) {
+	if j.outage(err, "", 0) {
 		return
 	}
 	j.cause(j.Log.Error().Str("loop", what), err).Msg("background work failed; it is tried again")
 }
 
-func level(status int) zerolog.Level {
+func level(status int, err error) zerolog.Level {
 	switch {
+	case errors.Is(err, dav.ErrUnauthorized):
+		return zerolog.WarnLevel // a wrong password, which the operator may have to mend
 	case status >= 500 && status != http.StatusNotImplemented:
 		return zerolog.ErrorLevel
 	case status >= 400:
@@ -72,27 +75,43 @@ func level(status int) zerolog.Level {
 
 // outage counts failures of an upstream that does not answer: the first is logged
 // as an error, the others are counted until it answers again. It reports whether
-// the line is done with.
-func (j *Journalist) outage(err error, trips int) bool {
+// the line is done with. origin is the upstream that was asked, where err does not
+// say.
+func (j *Journalist) outage(err error, origin string, trips int) bool {
 	down := errors.Is(err, dav.ErrUnavailable)
 	if !down && (err != nil || trips == 0) {
 		return false
 	}
-	j.mu.Lock()
-	failed := j.failed
-	if down {
-		j.failed++
-	} else {
-		j.failed = 0
+	reason := ""
+	var unavailable *davbackend.UnavailableError
+	if errors.As(err, &unavailable) {
+		origin, reason = unavailable.Origin, unavailable.Reason
 	}
-	j.mu.Unlock()
+	failed := j.count(origin, down)
 	switch {
 	case down && failed == 0:
-		j.cause(j.Log.Error(), err).Msg("the upstream does not answer; further failures are counted")
+		e := j.Log.Error().Str("upstream", origin).Str("reason", reason)
+		j.cause(e, err).Msg("the upstream does not answer; further failures are counted")
 	case !down && failed > 0:
-		j.Log.Info().Int("failed", failed).Msg("the upstream answers again")
+		j.Log.Info().Str("upstream", origin).Int("failed", failed).Msg("the upstream answers again")
 	}
 	return down
+}
+
+// count adds a failure of origin, or forgets them, and returns how many there were.
+func (j *Journalist) count(origin string, down bool) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	failed := j.failed[origin]
+	switch {
+	case !down:
+		delete(j.failed, origin)
+	case j.failed == nil:
+		j.failed = map[string]int{origin: 1}
+	default:
+		j.failed[origin]++
+	}
+	return failed
 }
 
 // cause adds the error: whole at debug, above it only its innermost causes.

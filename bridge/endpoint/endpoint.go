@@ -74,7 +74,8 @@ type Line struct {
 	Editor      string
 	Status      int
 	Duration    time.Duration
-	Trips       int // requests to the upstream
+	Upstream    string // origin of the upstream that was asked; "" none
+	Trips       int    // requests to the upstream
 	Correlation string
 	Session     string
 	Err         error // the cause of a refusal; nil for success

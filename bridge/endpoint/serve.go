@@ -78,6 +78,9 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, id str
 		return wopi.Response{}, fmt.Errorf("endpoint: not a token for this address: %w", access.ErrToken)
 	}
 	line.UserID, line.Editor = grant.Principal.UserID(), grant.Editor
+	if up, err := e.Upstreams.Get(grant.Upstream); err == nil {
+		line.Upstream = up.Client.Origin()
+	}
 
 	// 3: proof, with the keys of the editor that the grant was made for
 	if signed {

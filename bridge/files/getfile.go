@@ -12,6 +12,7 @@ import (
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
 
@@ -28,11 +29,17 @@ func (f *Files) getFile(ctx context.Context, q *endpoint.Request) (wopi.Response
 	if err != nil {
 		return wopi.Response{}, err
 	}
-	if content.Size > q.Headers.MaxExpectedSize {
+	// An upstream that compresses what it sends does not say how much it is; the
+	// look has.
+	size := content.Size
+	if size < 0 {
+		size = t.File.Revision.Size
+	}
+	if size > q.Headers.MaxExpectedSize {
 		content.Close()
 		return wopi.Response{}, &wopi.Error{
 			Status: http.StatusPreconditionFailed,
-			Reason: fmt.Sprintf("the file has %d bytes, %d are expected at most", content.Size, q.Headers.MaxExpectedSize),
+			Reason: fmt.Sprintf("the file has %d bytes, %d are expected at most", size, q.Headers.MaxExpectedSize),
 		}
 	}
 	if err := f.Locks.Read(ctx, q.File, q.Actor, t.File.Revision.Number); err != nil {
@@ -42,8 +49,8 @@ func (f *Files) getFile(ctx context.Context, q *endpoint.Request) (wopi.Response
 	return wopi.Response{
 		ItemVersion: t.File.Revision.Version,
 		Stream: &wopi.Stream{
-			Body: &reading{content: content, sum: sha256.New(), files: f, ctx: ctx, file: t.File},
-			Size: content.Size,
+			Body: &reading{content: content, size: size, sum: sha256.New(), files: f, ctx: ctx, file: t.File},
+			Size: size,
 			Name: t.File.Name,
 		},
 	}, nil
@@ -60,7 +67,7 @@ func (f *Files) openKnown(ctx context.Context, t *locks.Target) (*davbackend.Con
 	if err != nil {
 		return nil, nil // moved, perhaps: the look decides
 	}
-	if content.ETag.Same(known.ETag) && content.Size == known.Size {
+	if content.ETag.Same(known.ETag) && fits(content, known.Size) {
 		return content, nil
 	}
 	content.Close()
@@ -81,11 +88,11 @@ func (f *Files) openLooked(ctx context.Context, q *endpoint.Request, t *locks.Ta
 			return nil, err
 		}
 		*t = before
-		if content.ETag.Same(before.Seen.ETag) && content.Size == before.Seen.Size {
+		if content.ETag.Same(before.Seen.ETag) && fits(content, before.Seen.Size) {
 			return content, nil
 		}
 		after, err := f.Seen(ctx, q)
-		if err == nil && after.File.Revision.Number == before.File.Revision.Number && content.Size == after.Seen.Size {
+		if err == nil && after.File.Revision.Number == before.File.Revision.Number && fits(content, after.Seen.Size) {
 			return content, nil
 		}
 		content.Close()
@@ -96,10 +103,15 @@ func (f *Files) openLooked(ctx context.Context, q *endpoint.Request, t *locks.Ta
 	return nil, fmt.Errorf("files: the file kept changing while it was opened: %w", locks.ErrBusy)
 }
 
+// fits reports whether an answer may be what a look showed with size bytes. One of
+// unknown length is held to it while it is read.
+func fits(c *davbackend.Content, size int64) bool { return c.Size == size || c.Size < 0 }
+
 // reading hashes what it hands on, so that a later change of ETag alone can be
 // told from a change of contents.
 type reading struct {
 	content *davbackend.Content
+	size    int64 // that the editor was told; -1 unknown
 	sum     hash.Hash
 	n       int64
 	files   *Files
@@ -112,7 +124,10 @@ func (r *reading) Read(p []byte) (int, error) {
 	n, err := r.content.Read(p)
 	r.sum.Write(p[:n])
 	r.n += int64(n)
-	if err == io.EOF && r.n == r.content.Size && len(r.file.Revision.SHA256) == 0 {
+	if r.size >= 0 && (r.n > r.size || err == io.EOF && r.n != r.size) {
+		return n, fmt.Errorf("files: %d bytes of %d: %w", r.n, r.size, dav.ErrIncomplete)
+	}
+	if err == io.EOF && r.n == r.size && len(r.file.Revision.SHA256) == 0 {
 		if err := r.files.IDs.Hash(r.ctx, r.file.ID, r.file.Revision.Number, r.sum.Sum(nil)); err != nil {
 			return n, fmt.Errorf("files: remember hash: %w", err)
 		}

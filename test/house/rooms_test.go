@@ -23,7 +23,7 @@ var mayImport = map[string]string{
 		"config davbackend davbackend/dav davbackend/localdav idmap idmap/sqldb oauth",
 	"config": "",
 
-	"bridge":           "bridge/access bridge/endpoint davbackend/dav oauth",
+	"bridge":           "bridge/access bridge/endpoint davbackend davbackend/dav oauth",
 	"bridge/files":     "bridge/endpoint bridge/access bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap idmap/sqldb",
 	"bridge/web":       "bridge/endpoint bridge/access bridge/discovery bridge/locks bridge/wopi davbackend davbackend/dav idmap oauth",
 	"bridge/textedit":  "bridge/discovery bridge/endpoint bridge/wopi idmap",
