@@ -111,8 +111,20 @@ func (h *house) greet(ctx context.Context, k *call) {
 		h.log.Error().Str("cause", bridge.Cause(err)).Msg("no sign-in link could be made; use davwopi invite")
 		return
 	}
-	fmt.Fprintf(k.stdout, "open this link to sign in (once, within %s): %s\n", c.SignIn.LinkLifetime, link)
+	fmt.Fprintf(k.stdout, "open this link to sign in (once, within %s): %s\n", inWords(c.SignIn.LinkLifetime), link)
 	fmt.Fprintln(k.stdout, "invite a second person with: davwopi invite -name NAME")
+}
+
+// inWords is a duration without the zeros that nobody wrote.
+func inWords(d time.Duration) string {
+	text := d.String()
+	if d%time.Minute == 0 {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if d%time.Hour == 0 {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 func (h *house) what() string {
