@@ -21,7 +21,7 @@ func (f *Files) checkFileInfo(ctx context.Context, q *endpoint.Request) (wopi.Re
 	if t.File.Kind != idmap.File {
 		return wopi.Response{}, idmap.ErrNotFound
 	}
-	if !q.Grant.SaveOnly { // who has signed out joins nothing that began since
+	if q.Rights >= access.Edit && !q.Grant.SaveOnly { // readers, and who has signed out, join nothing
 		if err := f.Locks.Joined(ctx, q.File, q.Actor); err != nil {
 			return wopi.Response{}, err
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 
+	"davwopi/bridge/access"
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
@@ -42,9 +43,11 @@ func (f *Files) getFile(ctx context.Context, q *endpoint.Request) (wopi.Response
 			Reason: fmt.Sprintf("the file has %d bytes, %d are expected at most", size, q.Headers.MaxExpectedSize),
 		}
 	}
-	if err := f.Locks.Read(ctx, q.File, q.Actor, t.File.Revision.Number); err != nil {
-		content.Close()
-		return wopi.Response{}, err
+	if q.Rights >= access.Edit { // what a reader saw is no base for anybody's save
+		if err := f.Locks.Read(ctx, q.File, q.Actor, t.File.Revision.Number); err != nil {
+			content.Close()
+			return wopi.Response{}, err
+		}
 	}
 	return wopi.Response{
 		ItemVersion: t.File.Revision.Version,

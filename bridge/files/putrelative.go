@@ -25,7 +25,9 @@ func (f *Files) putRelativeFile(ctx context.Context, q *endpoint.Request) (wopi.
 		return wopi.Response{}, &wopi.Error{Status: http.StatusBadRequest, Reason: "exactly one of X-WOPI-SuggestedTarget and X-WOPI-RelativeTarget is wanted"}
 	}
 	if h.Size >= 0 && q.Length >= 0 && h.Size != q.Length {
-		return wopi.Response{}, fmt.Errorf("files: X-WOPI-Size is %d, the body has %d bytes: %w", h.Size, q.Length, dav.ErrIncomplete)
+		return wopi.Response{}, &wopi.Error{
+			Status: http.StatusBadRequest, Reason: fmt.Sprintf("X-WOPI-Size is %d, the body has %d bytes", h.Size, q.Length),
+		}
 	}
 	t, err := f.Known(ctx, q)
 	if err != nil {

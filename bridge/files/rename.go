@@ -74,24 +74,12 @@ func (f *Files) moveToFree(ctx context.Context, q *endpoint.Request, t locks.Tar
 		if f.Rules.Allows(q.Grant.Principal, q.Grant.Upstream, string(to)) < access.Edit {
 			return idmap.Entry{}, fmt.Errorf("files: rules: %w", dav.ErrDenied)
 		}
-		if to == t.File.Path {
-			return t.File, f.mayRename(ctx, q)
-		}
 		moved, err := f.Locks.Move(ctx, t, q.Actor, q.Headers.Lock, to)
 		if !errors.Is(err, dav.ErrExists) {
 			return moved, err
 		}
 	}
 	return idmap.Entry{}, invalidName("the name is taken")
-}
-
-// mayRename is the lock rule alone, for a name that the file has already.
-func (f *Files) mayRename(ctx context.Context, q *endpoint.Request) error {
-	state, err := f.Locks.State(ctx, q.File)
-	if err != nil {
-		return err
-	}
-	return state.Lock.MayRename(q.Headers.Lock, f.Now())
 }
 
 func invalidName(reason string) error {

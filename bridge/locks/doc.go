@@ -67,6 +67,12 @@
 //     the lock, were never held here and get the plain 409.
 //   - 2026-11-20: GetLock of a file that something else locks is 409 with an empty
 //     X-WOPI-Lock. An invented ID would be legal, and would be used as OldLock.
+//   - 2026-11-20: on servers other than the embedded one Lock spends its third trip
+//     on a look at what it has locked, and leaves the long refresh to the keeper's
+//     next pass: Apache answers 200 to a LOCK of nothing, others make an empty file,
+//     which would pass for an edit of the file that was renamed a moment before.
+//   - 2026-11-20: a DAV lock that is taken again during a save asks for a minute
+//     too, and the keeper for the rest: somebody waits for the save.
 //   - 2026-11-20: serials of leases are made from the clock, so that they grow even
 //     when an old row was swept away.
 package locks

@@ -423,6 +423,23 @@ func TestLockedFileFoundAtANewPlaceIsLockedThere(t *testing.T) {
 	ok(t, h.Unlock(ctx, h.target(f), anna, "A"))
 }
 
+func TestKeeperDoesNotTrustARefreshAtThePlaceBefore(t *testing.T) {
+	h := newHouse(t)
+	f := h.file("a.docx", "hello")
+	ctx := context.Background()
+	ok(t, h.Lock(ctx, h.target(f), anna, "A"))
+	h.server.Quirks.Set(func(q *upstream.Quirks) { q.RefreshLies = true }) // lighttpd takes any token
+	h.server.DropLocks(t, "/a.docx")
+	h.gone(t, "b.docx", h.target(f))
+	h.target(f) // somebody's listing has found it
+	h.file("a.docx", "a stranger's")
+	h.clock.forward(16 * time.Minute)
+	h.tend()
+	if r, locks := h.row(f), h.davLocks("/b.docx"); r.path != "/b.docx" || len(locks) != 1 || locks[0].Token != r.token {
+		t.Errorf("row %+v, locks %+v", r, locks)
+	}
+}
+
 func TestLockFollowsASaveToANewPlace(t *testing.T) {
 	h := newHouse(t)
 	f := h.file("docs/a.docx", "hello")

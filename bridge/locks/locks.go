@@ -44,6 +44,7 @@ type innards struct {
 	poll     time.Duration // between two looks at what another process does
 	step     time.Duration // between two passes of Run
 	leaseFor time.Duration
+	renew    time.Duration // between two renewals of a row that is being taken
 
 	mu       sync.Mutex
 	handlers map[string]settler // guarded by mu
@@ -77,6 +78,7 @@ func New(ctx context.Context, l Locks) (*Locks, error) {
 		poll:     100 * time.Millisecond,
 		step:     2 * time.Second,
 		leaseFor: 20 * time.Second,
+		renew:    takingFor / 3,
 		handlers: make(map[string]settler),
 	}
 	l.OnIntent(kindLock, l.settleLock)

@@ -99,9 +99,11 @@ func (k *taker) announceTaking(ctx context.Context) (*row, error) {
 // mayHave is what a row that was left `taking` may have on the upstream: a lock
 // with its nonce, until the first grant has run out.
 func (r *row) mayHave(t Target) leftover {
-	return leftover{
-		Path: r.path, Nonce: r.nonce, Until: sqldb.Millis(r.takingUntil.Add(firstGrant)), Evidence: t.evidence(),
+	last := r.takingUntil
+	if last.Before(r.since) {
+		last = r.since // Alone has cut it short
 	}
+	return leftover{Path: r.path, Nonce: r.nonce, Until: sqldb.Millis(last.Add(firstGrant)), Evidence: t.evidence()}
 }
 
 // keepTaking renews the row's short lease while the upstream takes its time, and
@@ -112,7 +114,7 @@ func (l *Locks) keepTaking(ctx context.Context, r *row) (stop func()) {
 	file, serial := string(r.file), r.serial
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(takingFor / 3)
+		tick := time.NewTicker(l.k.renew)
 		defer tick.Stop()
 		for {
 			select {

@@ -457,10 +457,31 @@ func TestTokenOfAnotherPlaceIsNotTakenOver(t *testing.T) {
 	h.clock.forward(Life)
 	h.server.DropLocks(t, "/a.docx")
 	h.gone(t, "b.docx", h.target(f))
+	h.target(f)                      // found there
+	h.file("a.docx", "a stranger's") // and another file at its old place
 	ok(t, h.Lock(ctx, h.target(f), anna, "B"))
 	if r, locks := h.row(f), h.davLocks("/b.docx"); r.path != "/b.docx" || len(locks) != 1 || locks[0].Token != r.token {
 		t.Errorf("row %+v, locks %+v", r, locks)
 	}
+}
+
+func TestTakingIsRenewedWhileTheUpstreamTakesItsTime(t *testing.T) {
+	h := newHouse(t)
+	h.k.renew = 2 * time.Millisecond
+	f := h.file("a.docx", "hello")
+	target := h.target(f)
+	h.server.Quirks.Fail(upstream.Fault{Method: "LOCK", Times: 1, Before: func() { // disks that spin up
+		for range 3 {
+			h.clock.forward(takingFor - time.Second)
+			for end := time.Now().Add(5 * time.Second); !h.row(f).takingUntil.After(h.clock.read().Add(takingFor / 2)); time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Error("not renewed")
+					return
+				}
+			}
+		}
+	}})
+	ok(t, h.Lock(context.Background(), target, anna, "A"))
 }
 
 func TestClientThatHangsUpLeavesNothing(t *testing.T) {

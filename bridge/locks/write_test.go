@@ -112,8 +112,16 @@ func TestLockWithAnIDNeverHeldBeginsAnotherEditing(t *testing.T) {
 	is409(t, h.put(f, anna, id("never held")), "")
 	is409(t, h.put(f, elsewhere(anna), id("A")), "") // held through another editor only
 	ok(t, h.Lock(ctx, h.target(f), ben, "B"))
-	if h.row(f).editing == first {
+	second := h.row(f).editing
+	if second == first {
 		t.Error("the same editing goes on")
+	}
+	// "A" is not the latest editing's any more.
+	h.clock.forward(time.Hour)
+	is409(t, h.Refresh(ctx, h.target(f), anna, "A"), "")
+	ok(t, h.Lock(ctx, h.target(f), anna, "A"))
+	if e := h.row(f).editing; e == first || e == second {
+		t.Error("an editing that is over goes on")
 	}
 }
 
