@@ -15,7 +15,10 @@ import (
 	"davwopi/idmap"
 )
 
-var errOperation = errors.New("operation not supported")
+var (
+	errOperation  = errors.New("operation not supported")
+	errHalfAnswer = errors.New("endpoint: the file server's answer broke off")
+)
 
 // statuses is the table from our errors to WOPI's statuses: the first that the
 // error wraps decides. Reasons are sent to the editor, which may show them.
@@ -34,6 +37,7 @@ var statuses = []struct {
 	{wopi.ErrMalformed, http.StatusBadRequest, "a header is malformed"},
 	{dav.ErrBadPath, http.StatusBadRequest, "name not possible"},
 	{dav.ErrBadName, http.StatusBadRequest, "name refused by the file server"},
+	{errHalfAnswer, http.StatusInternalServerError, "the file server's answer broke off"},
 	{dav.ErrIncomplete, http.StatusBadRequest, "body incomplete; nothing was changed"},
 	{idmap.ErrNotFound, http.StatusNotFound, "no such file"},
 	{idmap.ErrMissing, http.StatusNotFound, "the file was deleted or moved out of reach"},

@@ -90,7 +90,8 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, id str
 	}
 
 	// 4: scope and our own rules, as of now
-	q := &Request{Operation: line.Operation, File: file, Grant: grant, Body: r.Body, Length: r.ContentLength}
+	sent := &sentBody{from: r.Body, left: r.ContentLength}
+	q := &Request{Operation: line.Operation, File: file, Grant: grant, Body: sent, Length: r.ContentLength}
 	if err := e.authorize(ctx, q, entry); err != nil {
 		return wopi.Response{}, err
 	}
@@ -101,7 +102,7 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, id str
 	}
 	line.Correlation, line.Session = q.Headers.Correlation, q.Headers.Session
 	if !entry.Bytes {
-		q.Body = io.LimitReader(r.Body, maxSmallBody)
+		q.Body = io.LimitReader(sent, maxSmallBody)
 	} else if q.Length > e.MaxBody {
 		return wopi.Response{}, fmt.Errorf("endpoint: body of %d bytes: %w", q.Length, dav.ErrTooLarge)
 	}
@@ -110,7 +111,32 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, id str
 			return wopi.Response{}, err
 		}
 	}
-	return entry.Run(ctx, q)
+	response, err := entry.Run(ctx, q)
+	if errors.Is(err, dav.ErrIncomplete) && !sent.short {
+		// Not the editor's body was cut short, but an answer of the upstream.
+		err = fmt.Errorf("%w: %w", errHalfAnswer, err)
+	}
+	return response, err
+}
+
+// A sentBody is the body of a request, which knows whether the editor sent less
+// than it announced.
+type sentBody struct {
+	from  io.Reader
+	left  int64 // bytes to come; negative: unknown
+	short bool
+}
+
+// Read reads from the editor.
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.from.Read(p)
+	if b.left >= 0 {
+		b.left = max(b.left-int64(n), 0)
+	}
+	if err != nil && (err != io.EOF || b.left > 0) {
+		b.short = true
+	}
+	return n, err
 }
 
 // authorize fills in what the grant is worth now: the file's present place

@@ -78,5 +78,9 @@ func (f *Files) onRow(ctx context.Context, q *endpoint.Request, do func(locks.Ta
 	if err := do(t); err != nil {
 		return wopi.Response{}, err
 	}
+	// It may have waited for a save, and the version is that of now.
+	if now, err := f.IDs.Known(ctx, t.File.Space, t.File.ID); err == nil {
+		t.File = now
+	}
 	return wopi.Response{ItemVersion: t.File.Revision.Version}, nil
 }

@@ -19,6 +19,13 @@ func (d *delivery) landed(ctx context.Context) (dav.Resource, bool, error) {
 		return dav.Resource{}, false, nil
 	}
 	res, err := d.view.Stat(ctx, d.r.target)
+	if errors.Is(err, dav.ErrNotFound) && d.r.sent == sentPut && d.file != "" {
+		// The file, or the piece of it that is there, may have been renamed since.
+		known, kerr := d.s.IDs.Known(ctx, d.t.File.Space, d.file)
+		if kerr == nil && known.Path != d.r.target {
+			res, err = d.view.Stat(ctx, known.Path)
+		}
+	}
 	if errors.Is(err, dav.ErrNotFound) {
 		return res, false, nil
 	}
@@ -59,7 +66,7 @@ func (d *delivery) commit(ctx context.Context, res dav.Resource) (idmap.Revision
 func (d *delivery) settled(ctx context.Context, e idmap.Entry, res dav.Resource) error {
 	rev, temp := e.Revision, d.unusedTemp()
 	err := d.s.advance(ctx, d.r, func(n *row) { n.arrived(rev, res) }, func(tx sqldb.Queryer) error {
-		return wrote(ctx, tx, d.r.changed, d.r.editing, d.file, rev, d.r.sha256)
+		return wrote(ctx, tx, d.r.changed, d.r.num, d.r.editing, d.file, rev, d.r.sha256)
 	})
 	if err != nil {
 		return d.unrecorded(err)

@@ -139,7 +139,7 @@ func (d *delivery) copied(ctx context.Context, e idmap.Entry, res dav.Resource) 
 		n.arrived(e.Revision, res)
 		n.state, n.copy, n.reason = stateConflict, e.ID, "changed outside"
 	}, func(tx sqldb.Queryer) error {
-		if err := wrote(ctx, tx, d.r.changed, 0, e.ID, e.Revision, d.r.sha256); err != nil || d.r.editing == 0 {
+		if err := wrote(ctx, tx, d.r.changed, 0, 0, e.ID, e.Revision, d.r.sha256); err != nil || d.r.editing == 0 {
 			return err
 		}
 		return setCopy(ctx, tx, d.r.changed, d.file, d.r.editing, d.base, copyRow{copy: e.ID, revision: e.Revision.Number})

@@ -46,8 +46,10 @@ type delivery struct {
 	reshadowed bool           // the DAV lock was taken again, once
 	missed     bool           // the file was not there, once
 	tempSeen   dav.Resource   // the temp when it was verified
+	staged     bool           // that was in this round
 	attempt    int            // names tried for a new file
 	pre        *row           // pre-image of exactly what the last look showed
+	fetched    bool           // by a GET that took its time
 	putBack    *row           // pre-image to restore if the upload in place fails
 	holder     string         // who has the file instead; "" nobody
 	superseded bool           // by the holder of a WOPI lock
@@ -119,8 +121,14 @@ func (d *delivery) may(ctx context.Context) error {
 
 // touched tells idmap that an ETag changed while the contents did not (DESIGN
 // 7.7: compared by sha256 before it is called a change).
+//
+// Equal contents do not make a copy the file: where the upstream has IDs of its own
+// idmap judges by them, and compare looks at the contents.
 func (d *delivery) touched(ctx context.Context, known idmap.Entry, res dav.Resource) error {
 	rev := known.Revision
+	if res.NativeID != "" || res.ResourceID != "" {
+		return nil
+	}
 	if len(rev.SHA256) == 0 || res.Size != rev.Size || res.ETag == "" || rev.ETag == "" || res.ETag.Same(rev.ETag) {
 		return nil
 	}

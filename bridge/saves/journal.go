@@ -102,6 +102,7 @@ var migrations = []string{
 		made BIGINT NOT NULL,
 		PRIMARY KEY (file, editing, base)
 	)`,
+	`ALTER TABLE saves_written ADD COLUMN num BIGINT NOT NULL DEFAULT 0`,
 }
 
 // A row is an entry of the journal. The fields above the line never change.

@@ -35,7 +35,7 @@ func (d *delivery) keepPreimage(ctx context.Context) error {
 	r, err := d.fetch(ctx)
 	switch {
 	case err == nil:
-		d.pre = r
+		d.pre, d.fetched = r, true
 		d.s.live.leave(r.id)
 		return d.s.trim(ctx, r.id)
 	case errors.Is(err, errAgain), lost(err), errors.Is(err, errCrash):
@@ -44,6 +44,20 @@ func (d *delivery) keepPreimage(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", errNoPreimage, err)
 	}
 	return nil // no room, too large, or not readable: the save matters more
+}
+
+// lookPreimage looks once more if reading the pre-image took its time, where no
+// ETag in the write itself says what is written over.
+func (d *delivery) lookPreimage(ctx context.Context) error {
+	if !d.fetched || d.condition().ETag != "" && d.view.Client().Profile.Conditions {
+		return nil
+	}
+	d.fetched = false
+	res, err := d.view.Stat(ctx, d.was.Path)
+	if errors.Is(err, dav.ErrNotFound) || err == nil && !same(res, d.was) {
+		return errAgain
+	}
+	return err
 }
 
 // previousSpool turns the entry whose bytes are there now into their pre-image.

@@ -116,15 +116,14 @@ func (s *Saves) bring(ctx context.Context, t locks.Target, a locks.Actor, p Put,
 	}
 }
 
-// newer reports whether a later save of the same editing is verified, by whichever
-// bridge.
+// newer reports whether a later save of the same editing has arrived, by whichever
+// bridge. Its entry may have left the journal since; what it wrote is remembered.
 func (s *Saves) newer(ctx context.Context, r *row) (bool, error) {
 	if r.editing == 0 {
 		return false, nil
 	}
-	later, err := s.anywhere(ctx, `file = ? AND editing = ? AND kind = ? AND state IN (?, ?) AND num > ? AND revision > 0`,
-		string(r.file), r.editing, kindPut, stateVerified, statePreimage, r.num)
-	return len(later) > 0, err
+	return s.exists(ctx, `SELECT 1 FROM saves_written WHERE file = ? AND editing = ? AND num > ? LIMIT 1`,
+		string(r.file), r.editing, r.num)
 }
 
 func (s *Saves) bringOnce(ctx context.Context, t locks.Target, a locks.Actor, p Put, r *row, until time.Time) (idmap.Revision, error) {
@@ -247,6 +246,9 @@ func (d *delivery) round(ctx context.Context) (idmap.Revision, error) {
 	} else if ok {
 		return d.commit(ctx, res)
 	}
+	if err := d.stage(ctx); err != nil {
+		return idmap.Revision{}, err
+	}
 	err := d.look(ctx)
 	if errors.Is(err, idmap.ErrMissing) || errors.Is(err, idmap.ErrNotFound) || errors.Is(err, dav.ErrNotFound) {
 		return d.gone(ctx, err)
@@ -261,6 +263,9 @@ func (d *delivery) round(ctx context.Context) (idmap.Revision, error) {
 		return idmap.Revision{}, err
 	}
 	if err := d.keepPreimage(ctx); err != nil {
+		return idmap.Revision{}, err
+	}
+	if err := d.lookPreimage(ctx); err != nil {
 		return idmap.Revision{}, err
 	}
 	if err := d.s.step("compared"); err != nil {

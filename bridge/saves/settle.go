@@ -188,7 +188,7 @@ func (d *delivery) found(ctx context.Context, res dav.Resource) error {
 	}
 	temp := d.unusedTemp()
 	err = d.s.advance(ctx, d.r, func(n *row) { n.arrived(e.Revision, res) }, func(tx sqldb.Queryer) error {
-		return wrote(ctx, tx, d.r.changed, d.r.editing, d.file, e.Revision, d.r.sha256)
+		return wrote(ctx, tx, d.r.changed, d.r.num, d.r.editing, d.file, e.Revision, d.r.sha256)
 	})
 	if err == nil {
 		d.tidy(ctx, temp)
@@ -276,10 +276,11 @@ func (d *delivery) dropTempNow(ctx context.Context) error {
 
 // takeOver deals with what an earlier holder of the lease left unfinished on this
 // file (DESIGN 4): its temp goes, so that it cannot move it any more, and its entry
-// becomes unacknowledged, so that it notices.
+// becomes unacknowledged, so that it notices. And with what a save of the same
+// editing has left that failed on the way: a piece of it is nobody else's work.
 func (d *delivery) takeOver(ctx context.Context) error {
-	left, err := d.s.anywhere(ctx, `file = ? AND state = ? AND id <> ? AND serial < ?`,
-		string(d.file), stateDelivering, d.r.id, d.lease.Serial)
+	left, err := d.s.anywhere(ctx, `file = ? AND id <> ? AND (state = ? AND serial < ? OR state = ? AND editing = ? AND editing > 0 AND sent = ?)`,
+		string(d.file), d.r.id, stateDelivering, d.lease.Serial, stateUnacknowledged, d.r.editing, sentPut)
 	if err != nil {
 		return err
 	}
@@ -287,6 +288,16 @@ func (d *delivery) takeOver(ctx context.Context) error {
 		sub := &delivery{
 			s: d.s, r: r, t: d.t, view: d.view, token: d.token, lease: d.lease, file: d.file, base: r.base,
 			own: d.own, until: d.until, permit: d.permit, inPlace: d.inPlace,
+		}
+		if r.state == stateUnacknowledged {
+			err := d.s.patiently(ctx, d.until, func() error {
+				_, _, err := sub.landed(ctx) // it notes a piece as ours
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			continue
 		}
 		if err := sub.takenOver(ctx); err != nil && !errors.Is(err, locks.ErrStale) {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"davwopi/bridge/locks"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 )
@@ -52,10 +53,12 @@ func (d *delivery) moveIn(ctx context.Context) (dav.Resource, error) {
 // moveRefused finds out what a MOVE that was answered with a refusal has left: an
 // x/net-based server may have removed the target before it failed.
 func (d *delivery) moveRefused(ctx context.Context, target dav.Path, cause error) error {
-	_, err := d.view.Stat(ctx, target)
+	res, err := d.view.Stat(ctx, target)
 	switch {
 	case errors.Is(err, dav.ErrNotFound):
 		return errAgain // the next round finishes what was begun
+	case err == nil && !same(res, d.was):
+		return errAgain // it has happened all the same, or somebody was quicker: the next round finds out
 	case err != nil && errors.Is(cause, dav.ErrDenied):
 		return fmt.Errorf("%w: %w", errOutage, err)
 	case err != nil:
@@ -84,12 +87,40 @@ func (d *delivery) announce(ctx context.Context, target dav.Path, before dav.ETa
 	return d.s.step("move journaled")
 }
 
+// stage uploads the temp before the look that decides, wherever temp and MOVE is the
+// strategy: an upload may take minutes, and whoever knows no DAV locks (SMB, a
+// desktop) may write the file meanwhile. A refusal is met again after the look,
+// when it is known what follows from it.
+func (d *delivery) stage(ctx context.Context) error {
+	if d.inPlace || d.holder != "" {
+		return nil
+	}
+	known, err := d.s.IDs.Known(ctx, d.t.File.Space, d.file)
+	if err != nil {
+		return nil // the look says so, too
+	}
+	err = d.putTemp(ctx, known.Path.Parent())
+	if err == nil {
+		d.staged = true
+		return nil
+	}
+	if lost(err) || errors.Is(err, locks.ErrStale) || errors.Is(err, errCrash) {
+		return err
+	}
+	return nil
+}
+
 // putTemp makes sure that the bytes are whole in a temp in folder, or in the one
 // that an earlier round has made.
 func (d *delivery) putTemp(ctx context.Context, folder dav.Path) error {
 	temp, err := folder.Join(tempName(d.r.id))
 	if err != nil {
 		return err
+	}
+	fresh := d.staged
+	d.staged = false
+	if fresh && d.r.temp == temp && d.tempSeen.Path == temp {
+		return nil
 	}
 	if d.r.temp != "" && d.tempSeen.Path == d.r.temp {
 		res, err := d.view.Stat(ctx, d.r.temp)

@@ -16,13 +16,15 @@ import (
 // error may have landed all the same.
 
 // wrote remembers, inside tx, that editing (0: none) wrote revision of file. sha256 is nil
-// for what an upload left that broke off.
-func wrote(ctx context.Context, tx sqldb.Queryer, now time.Time, editing int64, file idmap.FileID, rev idmap.Revision, sha256 []byte) error {
+// for what an upload left that broke off. num is that of the entry whose bytes have
+// arrived whole; 0: of none.
+func wrote(ctx context.Context, tx sqldb.Queryer, now time.Time, num, editing int64, file idmap.FileID, rev idmap.Revision, sha256 []byte) error {
 	if rev.Number == 0 {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO saves_written (editing, file, revision, size, sha256, made) VALUES (?,?,?,?,?,?)
-		ON CONFLICT (file, editing, revision) DO NOTHING`, editing, string(file), rev.Number, rev.Size, sha256, sqldb.Millis(now))
+	_, err := tx.Exec(ctx, `INSERT INTO saves_written (editing, file, revision, size, sha256, made, num) VALUES (?,?,?,?,?,?,?)
+		ON CONFLICT (file, editing, revision) DO UPDATE SET num = excluded.num WHERE saves_written.num < excluded.num`,
+		editing, string(file), rev.Number, rev.Size, sha256, sqldb.Millis(now), num)
 	return err
 }
 
@@ -32,7 +34,7 @@ func (s *Saves) noteOwn(ctx context.Context, editing int64, file idmap.FileID, r
 	if err != nil {
 		return fmt.Errorf("saves: %w", err)
 	}
-	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error { return wrote(ctx, tx, now, editing, file, rev, sha256) })
+	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error { return wrote(ctx, tx, now, 0, editing, file, rev, sha256) })
 	if err != nil {
 		return fmt.Errorf("saves: journal: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"davwopi/davbackend"
 )
@@ -26,6 +27,10 @@ type Server struct {
 	Dir      string // the folder behind it, for changes behind the bridge's back
 	Profile  davbackend.Profile
 	Quirks   *Quirks // of Strict only
+
+	// SetClock gives Strict and Embedded another clock, after which their locks
+	// expire.
+	SetClock func(func() time.Time)
 
 	transport http.RoundTripper // of Embedded
 

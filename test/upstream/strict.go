@@ -44,8 +44,8 @@ func Embedded(t testing.TB) *Server {
 
 func embedded(t testing.TB) (*Server, *localdav.Server) {
 	t.Helper()
-	dir := t.TempDir()
-	local, err := localdav.Open(dir, sqldbtest.New(t))
+	dir, db := t.TempDir(), sqldbtest.New(t)
+	local, err := localdav.Open(dir, db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func embedded(t testing.TB) (*Server, *localdav.Server) {
 			t.Errorf("close the embedded server: %v", err)
 		}
 	})
-	return &Server{Dir: dir, Profile: davbackend.Embedded}, local
+	return &Server{Dir: dir, Profile: davbackend.Embedded, SetClock: db.SetClock}, local
 }
 
 // handle logs, authenticates and lets quirks and faults happen.

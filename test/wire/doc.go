@@ -13,8 +13,9 @@
 // # How a caller uses it
 //
 // Nobody calls it. `go test ./test/wire` plays a sample of the faults, with a seed
-// that it prints; DAVWOPI_WIRE=all plays all, DAVWOPI_WIRE_SEED=N plays that sample
-// again, -short a smaller one.
+// that it prints; DAVWOPI_WIRE=all plays all and writes lock files too,
+// DAVWOPI_WIRE_SEED=N plays that sample again, DAVWOPI_WIRE_SCENES=N one of another
+// size, -short a smaller one.
 //
 // # Rules one must not break
 //

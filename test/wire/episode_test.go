@@ -48,6 +48,7 @@ type episode struct {
 	acked string   // contents of the last save that was answered 200
 	tried []string // contents of saves since that were answered anything else, or not at all
 	all   []string // of every save that was not answered 200
+	acks  []string // of every one that was, after what was there before
 
 	versions map[string]string // Version -> contents
 	stamps   map[string]string // LastModifiedTime -> contents
@@ -64,7 +65,7 @@ func newEpisode(h *house, m manners) *episode {
 	h.server.Write(h.t, dir+"/other.txt", "somebody else's")
 	e := h.at("/" + dir + "/report.txt")
 	return &episode{
-		h: h, m: m, ctx: h.t.Context(), id: e.ID, c: h.open(e, m.kind, anna), dir: dir, name: "report.txt", acked: before,
+		h: h, m: m, ctx: h.t.Context(), id: e.ID, c: h.open(e, m.kind, anna), dir: dir, name: "report.txt", acked: before, acks: []string{before},
 		versions: map[string]string{}, stamps: map[string]string{},
 	}
 }
@@ -144,7 +145,7 @@ func (e *episode) save(contents string, exit bool) {
 	if _, known := e.versions[a.ItemVersion()]; known {
 		e.h.t.Errorf("PutFile gave the Version %s again", a.ItemVersion())
 	}
-	e.acked, e.tried, e.version = contents, nil, a.ItemVersion()
+	e.acked, e.tried, e.version, e.acks = contents, nil, a.ItemVersion(), append(e.acks, contents)
 	e.is(a.ItemVersion(), info.LastModifiedTime, contents)
 }
 
@@ -158,7 +159,12 @@ func (e *episode) rename(stem string) {
 		e.unlikely("RenameFile", a, err)
 		return
 	}
-	e.name = stem + ".txt"
+	var info wopi.RenameFileInfo
+	if err := a.JSON(&info); err != nil {
+		e.h.t.Errorf("RenameFile: %v", err)
+	}
+	// A host may choose another name near the wanted one, and says which.
+	e.name = strings.TrimSuffix(info.Name, ".txt") + ".txt"
 }
 
 func (e *episode) unlock() {
@@ -179,6 +185,10 @@ func (e *episode) unlikely(what string, a office.Answer, err error) {
 	}
 	switch a.Status {
 	case 200, 401, 404, 409, 413, 500, 501:
+	case 400:
+		if what != "RenameFile" || a.Header.Get(wopi.HeaderInvalidFileNameError) == "" {
+			e.h.t.Errorf("%s: answered %s", what, a)
+		}
 	default:
 		e.h.t.Errorf("%s: answered %s", what, a)
 	}
@@ -192,6 +202,9 @@ func (e *episode) unlikely(what string, a office.Answer, err error) {
 // same checks that an operation tells the version that the file has.
 func (e *episode) same(a office.Answer, what string) {
 	e.h.t.Helper()
+	if e.m.kind == wopi.OnlyOffice && e.inCopy(e.acked) {
+		return // it was told the version of the conflict copy
+	}
 	if a.Status == http.StatusOK && e.version != "" && a.ItemVersion() != e.version {
 		e.h.t.Errorf("%s says version %q, it is %q", what, a.ItemVersion(), e.version)
 	}
@@ -246,6 +259,10 @@ func (e *episode) look() string {
 func (e *episode) check() {
 	t := e.h.t
 	t.Helper()
+	if e.acked != before && e.m.kind == wopi.OnlyOffice && e.inCopy(e.acked) {
+		// ONLYOFFICE is answered 200 for a conflict copy, with the copy's version.
+		e.version, e.tried = "", append(e.all, e.acks...)
+	}
 	contents := e.look()
 	if contents != e.acked && !slices.Contains(e.tried, contents) {
 		t.Errorf("the file holds %q; the last save answered 200 was %q, tried since: %q", contents, e.acked, e.tried)
@@ -265,6 +282,17 @@ func (e *episode) check() {
 		}
 	}
 	e.tidy()
+}
+
+// inCopy reports whether a conflict copy holds contents.
+func (e *episode) inCopy(contents string) bool {
+	e.h.t.Helper()
+	for _, name := range e.h.names() {
+		if got, _ := e.h.server.Read(e.h.t, name); strings.HasPrefix(name, e.dir+"/") && strings.Contains(name, "(conflict ") && got == contents {
+			return true
+		}
+	}
+	return false
 }
 
 // tidy: nothing of ours is left on the upstream.

@@ -60,7 +60,11 @@ type house struct {
 	wire    *wire
 	offices offices
 	state   string
-	perUser bool // everybody comes with a credential of their own
+	perUser bool            // everybody comes with a credential of their own
+	noIDs   bool            // the upstream shows nothing by which a moved file is known
+	quiet   bool            // no lock files are written
+	blind   bool            // nor looked at
+	opened  *office.Session // whose lock refresh keeps alive
 
 	db     *sqldb.DB
 	client *davbackend.Client
@@ -71,6 +75,8 @@ type house struct {
 	web    *httptest.Server
 	front  atomic.Pointer[http.Handler]
 	urls   endpoint.URLs
+
+	editors *discovery.Editors
 
 	// made anew by restart
 	ids    *idmap.Map
@@ -91,13 +97,14 @@ func newHouse(t testing.TB, o offices, profile davbackend.Profile, change func(*
 	t.Helper()
 	h := &house{t: t, offices: o, server: upstream.Strict(t), state: t.TempDir(), db: sqldbtest.New(t), patience: 1500 * time.Millisecond}
 	h.db.SetClock(h.now)
+	h.server.SetClock(h.now)
 	if change != nil {
 		change(h)
 	}
 	base, err := url.Parse(h.server.URL)
 	h.must(err)
 	inner := &http.Transport{}
-	h.wire = &wire{inner: inner}
+	h.wire = &wire{inner: inner, noIDs: h.noIDs}
 	h.client = &davbackend.Client{Base: base, Transport: h.wire, Profile: profile, Idle: 700 * time.Millisecond}
 	h.web = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*h.front.Load()).ServeHTTP(w, r) }))
 	t.Cleanup(func() {
@@ -107,6 +114,7 @@ func newHouse(t testing.TB, o offices, profile davbackend.Profile, change func(*
 	own, err := url.Parse(h.web.URL)
 	h.must(err)
 	h.urls = endpoint.URLs{Public: own, WOPI: own}
+	h.findEditors()
 	h.openOnce()
 	h.restart()
 	// The first request of all learns how to sign in.
@@ -151,7 +159,7 @@ func (h *house) restart() {
 		defer h.mu.Unlock()
 		h.heard = append(h.heard, what+": "+err.Error())
 	}
-	h.locks, err = locks.New(ctx, locks.Locks{DB: h.db, IDs: h.ids, Upstreams: h.ups, Respect: true, Announce: true, OnError: onError})
+	h.locks, err = locks.New(ctx, locks.Locks{DB: h.db, IDs: h.ids, Upstreams: h.ups, Respect: !h.blind, Announce: !h.quiet, OnError: onError})
 	h.must(err)
 	h.must(h.locks.Alone(ctx))
 	h.saves, err = saves.New(ctx, saves.Saves{
@@ -162,9 +170,7 @@ func (h *house) restart() {
 	h.assemble()
 }
 
-func (h *house) assemble() {
-	h.t.Helper()
-	ctx := h.t.Context()
+func (h *house) findEditors() {
 	editors := &discovery.Editors{}
 	for _, kind := range kinds[:3] {
 		if e := h.offices[kind]; e != nil {
@@ -174,10 +180,16 @@ func (h *house) assemble() {
 	editors.List = append(editors.List, discovery.Editor{
 		URL: discovery.TextEditor, Builtin: func() []byte { return textedit.Discovery(h.urls.Public) },
 	})
-	editors.Warm(ctx)
+	editors.Warm(h.t.Context())
+	h.editors = editors
+}
+
+func (h *house) assemble() {
+	h.t.Helper()
+	ctx := h.t.Context()
 	shared := &endpoint.Endpoint{
 		URLs: h.urls, Tokens: h.tokens, Upstreams: h.ups, IDs: h.ids, Locks: h.locks, Saves: h.saves,
-		Editors: editors, MaxBody: 1 << 28, Log: h.log, Now: time.Now,
+		Editors: h.editors, MaxBody: 1 << 28, Log: h.log, Now: time.Now,
 		Offers: endpoint.Offers{WriteRelative: true, FileURL: true},
 	}
 	userInfo, err := files.NewUserInfo(ctx, h.db)
@@ -203,7 +215,7 @@ func (h *house) now() time.Time {
 	return time.Now().Add(h.ahead)
 }
 
-// later sets the database's clock.
+// later sets the clocks of the bridge's database and of the upstream.
 func (h *house) later(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -214,6 +226,25 @@ func (h *house) log(_ context.Context, l endpoint.Line) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.lines = append(h.lines, l)
+}
+
+// forgetLines returns the log's lines, n of them, and empties it. A line is written
+// after its answer.
+func (h *house) forgetLines(n int) []endpoint.Line {
+	h.t.Helper()
+	for range 100 {
+		h.mu.Lock()
+		lines := h.lines
+		if len(lines) >= n {
+			h.lines = nil
+			h.mu.Unlock()
+			return lines
+		}
+		h.mu.Unlock()
+		time.Sleep(10 * time.Millisecond)
+	}
+	h.t.Fatalf("the log has fewer than %d lines", n)
+	return nil
 }
 
 // said is what failed in the background, and why operations were refused.

@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"bytes"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -12,6 +14,7 @@ import (
 // does. (What happens before the upstream acts is upstream.Fault's.)
 type wire struct {
 	inner http.RoundTripper
+	noIDs bool // DAV:resource-id is taken out, which no real server but ours has
 
 	mu     sync.Mutex
 	method string // guarded by mu, as all below
@@ -45,7 +48,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	status := w.take(r.Method)
 	if status == 0 {
-		return resp, nil
+		return resp, w.forgetIDs(r, resp)
 	}
 	_, _ = io.Copy(io.Discard, resp.Body) // the gateway has it; nobody else will
 	resp.Body.Close()
@@ -57,4 +60,24 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	text := http.StatusText(status)
 	resp.Body, resp.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
 	return resp, nil
+}
+
+var (
+	resourceID = regexp.MustCompile(`(?s)<([A-Za-z]*:)?resource-id[ >].*?</([A-Za-z]*:)?resource-id>`)
+	emptyID    = regexp.MustCompile(`<([A-Za-z]*:)?resource-id[^>]*/>`)
+)
+
+func (w *wire) forgetIDs(r *http.Request, resp *http.Response) error {
+	if !w.noIDs || r.Method != "PROPFIND" {
+		return nil
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil {
+		return err
+	}
+	body = emptyID.ReplaceAll(resourceID.ReplaceAll(body, nil), nil)
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Del("Content-Length")
+	return nil
 }
