@@ -45,6 +45,13 @@
 //     hand, because programs that preview links would use it up.
 //   - 2026-11-20 A list has at most 1,000 rows per page and is sorted on the
 //     server: 20,000 files need no script and no large page.
+//   - 2026-11-20 Of a folder with more than 2,000 entries only the page that is
+//     shown gets IDs, and what has vanished from it is not noted: recording 20,000
+//     files for one page took three times as long as listing them. What was moved is
+//     still known again, by its evidence, when it is shown or asked for.
+//   - 2026-11-20 Two big folders are listed at a time. Whoever has no turn breaks
+//     its listing off and begins anew with one: a request that waits upstream would
+//     run into somebody's time limit.
 //   - 2026-11-20 Signing in over another person's session signs that one out
 //     first, in the same careful way as the button does.
 //   - 2026-11-20 In the API, a person is named as sign-in would name them

@@ -3,10 +3,8 @@ package web
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,14 +13,8 @@ import (
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
-	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/oauth"
-)
-
-const (
-	pageRows   = 1000   // rows per page of a listing
-	maxEntries = 100000 // more are not shown at all
 )
 
 // A row is one file or folder of a listing.
@@ -46,7 +38,8 @@ type folderBody struct {
 	Total   int
 	Hidden  int    // names that begin with a dot and are not shown
 	ShowAll string // the address that shows them
-	Cut     bool   // the folder has more than maxEntries
+	Cut     bool   // the folder has more than was read
+	Seen    int    // entries that were read
 	Page    int    // from 1
 	Pages   int
 	Prev    string
@@ -115,42 +108,39 @@ func (s *site) serveFolder(w http.ResponseWriter, r *http.Request, session oauth
 	s.listFolder(w, r, session.Principal, at)
 }
 
-var errEnough = errors.New("web: enough entries")
-
 // listFolder answers with one page of a folder.
 func (s *site) listFolder(w http.ResponseWriter, r *http.Request, who oauth.Principal, at place) {
-	ctx := r.Context()
-	var seen []dav.Resource
-	err := at.View.List(ctx, at.Entry.Path, func(res dav.Resource) error {
-		if len(seen) == maxEntries {
-			return errEnough
-		}
-		seen = append(seen, res)
-		return nil
-	})
-	whole := err == nil
-	if err != nil && !errors.Is(err, errEnough) {
-		s.fail(w, r, who, &placeError{at.Upstream, at.Entry.Name, err})
-		return
+	body, err := s.folder(r, who, at)
+	if err == nil {
+		err = s.holders(r.Context(), body.Rows)
 	}
-	s.outages.over(at.Upstream.Name)
-	entries, err := s.IDs.AtAll(ctx, at.Entry.Space, at.Entry.Path, seen, whole)
 	if err != nil {
 		s.fail(w, r, who, err)
 		return
 	}
-	body := folderBody{Name: s.folderName(at), Cut: !whole, Read: at.Rights < access.Edit}
-	if body.Crumbs, err = s.crumbs(ctx, who, at); err != nil {
-		s.fail(w, r, who, err)
-		return
-	}
-	rows := s.rows(ctx, who, at, entries, seen, r.URL.Query().Has("all"), &body)
-	s.paginate(r, rows, &body)
-	if err := s.holders(ctx, body.Rows); err != nil {
-		s.fail(w, r, who, err)
-		return
-	}
 	s.show(w, r, http.StatusOK, "folder", body.Name, who, policy{}, body)
+}
+
+// folder makes one page of a folder, all but who holds what.
+func (s *site) folder(r *http.Request, who oauth.Principal, at place) (folderBody, error) {
+	ctx := r.Context()
+	l, release, err := s.list(ctx, at)
+	defer release()
+	if err != nil {
+		return folderBody{}, &placeError{at.Upstream, at.Entry.Name, err}
+	}
+	s.outages.over(at.Upstream.Name)
+	body := folderBody{Name: s.folderName(at), Cut: !l.whole, Seen: len(l.members), Read: at.Rights < access.Edit}
+	if body.Crumbs, err = s.crumbs(ctx, who, at); err != nil {
+		return folderBody{}, err
+	}
+	page := s.paginate(r, s.visible(who, at, l, r.URL.Query().Has("all"), &body), &body)
+	entries, err := s.identify(ctx, at, l, page)
+	if err != nil {
+		return folderBody{}, err
+	}
+	body.Rows = s.rows(ctx, who, at, page, entries)
+	return body, nil
 }
 
 func (s *site) folderName(at place) string {
@@ -183,8 +173,27 @@ func (s *site) crumbs(ctx context.Context, who oauth.Principal, at place) ([]cru
 	return out, nil
 }
 
-// rows makes the rows that this person may see. all shows names with a dot too.
-func (s *site) rows(ctx context.Context, who oauth.Principal, at place, entries []idmap.Entry, seen []dav.Resource, all bool, body *folderBody) []row {
+// visible are the members that this person may see. all shows names with a dot too.
+func (s *site) visible(who oauth.Principal, at place, l listing, all bool, body *folderBody) []*member {
+	out := make([]*member, 0, len(l.members))
+	folder := strings.TrimSuffix(string(at.Entry.Path), "/") + "/"
+	for i := range l.members {
+		m := &l.members[i]
+		name := m.name()
+		if lockFile(name) || s.Rules.Allows(who, at.Upstream.Name, folder+name) < access.View {
+			continue
+		}
+		if strings.HasPrefix(name, ".") && !all {
+			body.Hidden++
+			continue
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// rows makes the rows of one page.
+func (s *site) rows(ctx context.Context, who oauth.Principal, at place, page []*member, entries []idmap.Entry) []row {
 	// What the built-in editor can do is made in process: the first list may wait
 	// for it, as it must not for others. An error means that nothing can be edited.
 	for _, e := range s.Editors.List {
@@ -192,33 +201,25 @@ func (s *site) rows(ctx context.Context, who oauth.Principal, at place, entries 
 			_, _ = s.Editors.Action(ctx, "txt", discovery.ModeView, 1, e.URL)
 		}
 	}
-	rows := make([]row, 0, len(entries))
+	rows := make([]row, 0, len(page))
 	for i, e := range entries {
-		rights := s.Rules.Allows(who, at.Upstream.Name, string(e.Path))
-		if rights < access.View || lockFile(e.Name) {
-			continue
-		}
-		if strings.HasPrefix(e.Name, ".") && !all {
-			body.Hidden++
-			continue
-		}
-		rows = append(rows, s.row(e, seen[i], rights))
+		rows = append(rows, s.row(e, page[i], s.Rules.Allows(who, at.Upstream.Name, string(e.Path))))
 	}
 	return rows
 }
 
 // row decides where a name leads: into the editor where one can, to the page that
 // explains editors for office files, else to the bytes.
-func (s *site) row(e idmap.Entry, seen dav.Resource, rights access.Rights) row {
+func (s *site) row(e idmap.Entry, seen *member, rights access.Rights) row {
 	id := string(e.ID)
-	out := row{Name: e.Name, Size: -1, Modified: seen.Modified, id: e.ID}
+	out := row{Name: e.Name, Size: -1, Modified: seen.modified, id: e.ID}
 	if e.Kind == idmap.Container {
 		out.Kind, out.Href = "folder", s.path("folder", id)
 		out.KindName = kindNames[out.Kind]
 		return out
 	}
 	ext := extension(e.Name)
-	out.Kind, out.Size = kindOf(ext), seen.Size
+	out.Kind, out.Size = kindOf(ext), seen.size
 	out.KindName = kindNames[out.Kind]
 	out.Download = s.path("download", id)
 	view, edit := s.Editors.Can(ext)
@@ -237,37 +238,23 @@ func (s *site) row(e idmap.Entry, seen dav.Resource, rights access.Rights) row {
 	return out
 }
 
-// orders are the ways to sort; folders come first in each.
-var orders = map[string]func(a, b row) int{
-	"name": func(a, b row) int { return naturally(a.Name, b.Name) },
-	"size": func(a, b row) int { return cmp.Or(cmp.Compare(a.Size, b.Size), naturally(a.Name, b.Name)) },
-	"date": func(a, b row) int { return cmp.Or(a.Modified.Compare(b.Modified), naturally(a.Name, b.Name)) },
-}
-
-// paginate sorts the rows as the address says and keeps one page of them.
-func (s *site) paginate(r *http.Request, rows []row, body *folderBody) {
+// paginate sorts the members as the address says and returns one page of them.
+func (s *site) paginate(r *http.Request, all []*member, body *folderBody) []*member {
 	q := r.URL.Query()
 	by, down := q.Get("sort"), q.Get("dir") == "desc"
 	if orders[by] == nil {
 		by, down = "name", false
 	}
-	slices.SortFunc(rows, func(a, b row) int {
-		if (a.Kind == "folder") != (b.Kind == "folder") {
-			if a.Kind == "folder" {
-				return -1
-			}
-			return 1
-		}
-		if down {
-			a, b = b, a
-		}
-		return orders[by](a, b)
-	})
-	body.Total, body.Pages = len(rows), max(1, (len(rows)+pageRows-1)/pageRows)
+	order(all, by, down)
+	body.Total, body.Pages = len(all), max(1, (len(all)+pageRows-1)/pageRows)
 	body.Page, _ = strconv.Atoi(q.Get("page")) // what is no number is the first page
 	body.Page = min(max(body.Page, 1), body.Pages)
-	body.Rows = rows[(body.Page-1)*pageRows : min(body.Page*pageRows, len(rows))]
+	s.links(q, by, down, body)
+	return all[(body.Page-1)*pageRows : min(body.Page*pageRows, len(all))]
+}
 
+// links are the addresses of the other pages and orders.
+func (s *site) links(q url.Values, by string, down bool, body *folderBody) {
 	here := func(sort string, desc bool, page int, all bool) string {
 		v := url.Values{}
 		if sort != "name" || desc {
@@ -284,10 +271,10 @@ func (s *site) paginate(r *http.Request, rows []row, body *folderBody) {
 		}
 		return "?" + v.Encode()
 	}
-	all := q.Has("all")
+	dots := q.Has("all")
 	body.Sort = make(map[string]sortLink, len(orders))
 	for name := range orders {
-		link := sortLink{here(name, name == by && !down, 1, all), "none"}
+		link := sortLink{here(name, name == by && !down, 1, dots), "none"}
 		if name == by {
 			link.Aria = map[bool]string{false: "ascending", true: "descending"}[down]
 		}
@@ -295,10 +282,10 @@ func (s *site) paginate(r *http.Request, rows []row, body *folderBody) {
 	}
 	body.ShowAll = here(by, down, body.Page, true)
 	if body.Page > 1 {
-		body.Prev = here(by, down, body.Page-1, all)
+		body.Prev = here(by, down, body.Page-1, dots)
 	}
 	if body.Page < body.Pages {
-		body.Next = here(by, down, body.Page+1, all)
+		body.Next = here(by, down, body.Page+1, dots)
 	}
 }
 

@@ -39,7 +39,7 @@ const apiKey = "a key of more than twenty characters"
 // over a folder, and the state database.
 type house struct {
 	*web.Pages
-	t      *testing.T
+	t      testing.TB
 	up     *upstream.Server
 	db     *sqldb.DB
 	server *httptest.Server
@@ -49,7 +49,7 @@ type house struct {
 }
 
 // newHouse builds one. change may set fields before the routes are mounted.
-func newHouse(t *testing.T, change func(*house)) *house {
+func newHouse(t testing.TB, change func(*house)) *house {
 	t.Helper()
 	ctx := t.Context()
 	h := &house{t: t, up: upstream.Strict(t), db: sqldbtest.New(t)}
@@ -114,7 +114,7 @@ func (h *house) note(_ *http.Request, err error) {
 
 // A browser keeps cookies and follows no redirect by itself.
 type browser struct {
-	t    *testing.T
+	t    testing.TB
 	h    *house
 	http *http.Client
 }
@@ -196,7 +196,7 @@ func (b *browser) postJSON(path, body string, header ...string) answer {
 }
 
 // id finds the ID of the row with that name on the page of a folder.
-func (a answer) id(t *testing.T, name string) string {
+func (a answer) id(t testing.TB, name string) string {
 	t.Helper()
 	m := regexp.MustCompile(`href="/(?:edit|view|folder|download)/([a-z2-7]{26})"><svg[^>]*><use[^>]*/></svg><bdi>` + regexp.QuoteMeta(name) + `</bdi>`).FindStringSubmatch(a.body)
 	if m == nil {

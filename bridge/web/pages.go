@@ -50,6 +50,7 @@ type site struct {
 	stamp   string // changes with the embedded files
 	views   map[string]*template.Template
 	outages *outages
+	big     chan struct{} // holds one for each listing of a big folder that is under way
 }
 
 // Mount adds the routes of all pages to r. Where r has no NotFoundHandler, the
@@ -61,6 +62,7 @@ func (p *Pages) Mount(r *mux.Router) {
 		stamp:   assetStamp(),
 		views:   parseViews(),
 		outages: &outages{since: make(map[string]time.Time)},
+		big:     make(chan struct{}, bigAtOnce),
 	}
 	const id = "{id:[a-z2-7]{26}}"
 	get := func(path string, h http.HandlerFunc) { r.Methods(http.MethodGet).Path(path).Handler(h) }

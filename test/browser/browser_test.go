@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"davwopi/test/daemon"
 )
 
 // shots keeps screenshots, numbered, in the folder DAVWOPI_SCREENSHOTS.
@@ -53,29 +55,35 @@ func clean(t *testing.T, w *Window) {
 	}
 }
 
-func open(w *Window, name string) {
+// follow clicks a name in the list.
+func follow(w *Window, name string) {
 	w.t.Helper()
 	w.Run(`[...document.querySelectorAll('.name a')].find((a) => a.textContent === '`+name+`').click()`, nil)
+}
+
+func open(w *Window, name string) {
+	w.t.Helper()
+	follow(w, name)
 	w.Frame("iframe[name=editor]")
 }
 
 func TestTheFirstFiveMinutes(t *testing.T) {
 	driver := Start(t)
-	d := startDaemon(t)
+	d := daemon.StartEmpty(t, "")
 	shots := newShots(t)
-	d.write("Einkauf.txt", shopping)
-	d.write("Brief.docx", "not really")
-	d.write("Tabelle.ods", "x")
-	d.write("Vortrag.odp", "x")
-	d.write("Projekte/Plan.md", "# Plan\n")
-	d.write("Bilder/Urlaub.jpg", "x")
-	d.write("config.yaml", "a: 1\n")
-	d.write("Handbuch.pdf", "x")
-	d.write("Musik.mp3", "x")
-	d.write("Archiv.zip", "x")
+	d.Write("Einkauf.txt", shopping)
+	d.Write("Brief.docx", "not really")
+	d.Write("Tabelle.ods", "x")
+	d.Write("Vortrag.odp", "x")
+	d.Write("Projekte/Plan.md", "# Plan\n")
+	d.Write("Bilder/Urlaub.jpg", "x")
+	d.Write("config.yaml", "a: 1\n")
+	d.Write("Handbuch.pdf", "x")
+	d.Write("Musik.mp3", "x")
+	d.Write("Archiv.zip", "x")
 
 	owner := driver.Open(t, 1200, 800)
-	owner.Go(d.link)
+	owner.Go(d.Link)
 	owner.Sees("Einkauf.txt")
 	owner.Sees("Projekte")
 	shots.take(owner, "01-list")
@@ -84,7 +92,7 @@ func TestTheFirstFiveMinutes(t *testing.T) {
 	ownerWrites(t, d, owner, shots)
 
 	guest := driver.Open(t, 1200, 800)
-	guest.Go(d.invite("Oma Jürgens"))
+	guest.Go(d.Invite("Oma Jürgens"))
 	guestReads(t, guest, shots)
 
 	owner.Click("#close")
@@ -95,7 +103,7 @@ func TestTheFirstFiveMinutes(t *testing.T) {
 	guest.Type("#text", control+end+release+"Sekt\n")
 	guest.Click("#save")
 	guest.Sees("Saved at")
-	if got, want := d.read("Einkauf.txt"), shopping+"Käse\r\nSekt\r\n"; got != want {
+	if got, want := d.Read("Einkauf.txt"), shopping+"Käse\r\nSekt\r\n"; got != want {
 		t.Fatalf("on the disk is %q, want %q", got, want)
 	}
 	guest.Click("#close")
@@ -107,7 +115,7 @@ func TestTheFirstFiveMinutes(t *testing.T) {
 // shopping is the file at first: with a byte order mark and CRLF, which stay.
 const shopping = "\ufeffEier\r\nMilch\r\nBrötchen\r\n"
 
-func ownerWrites(t *testing.T, d *daemon, owner *Window, shots shots) {
+func ownerWrites(t *testing.T, d *daemon.Daemon, owner *Window, shots shots) {
 	t.Helper()
 	open(owner, "Einkauf.txt")
 	owner.Sees("All changes saved")
@@ -120,7 +128,7 @@ func ownerWrites(t *testing.T, d *daemon, owner *Window, shots shots) {
 	shots.take(owner, "02-typed")
 	owner.Type("#text", control+"s"+release)
 	owner.Sees("Saved at")
-	if got, want := d.read("Einkauf.txt"), shopping+"Käse\r\n"; got != want {
+	if got, want := d.Read("Einkauf.txt"), shopping+"Käse\r\n"; got != want {
 		t.Fatalf("on the disk is %q, want %q", got, want)
 	}
 	clean(t, owner)
@@ -150,11 +158,11 @@ func guestReads(t *testing.T, guest *Window, shots shots) {
 
 func TestReloadAndTheSamePersonElsewhere(t *testing.T) {
 	driver := Start(t)
-	d := startDaemon(t)
+	d := daemon.StartEmpty(t, "")
 	shots := newShots(t)
-	d.write("notes.txt", "one\n")
+	d.Write("notes.txt", "one\n")
 	w := driver.Open(t, 1200, 800)
-	w.Go(d.link)
+	w.Go(d.Link)
 	w.Sees("notes.txt")
 	open(w, "notes.txt")
 	w.Sees("All changes saved")
@@ -187,44 +195,44 @@ func TestReloadAndTheSamePersonElsewhere(t *testing.T) {
 	w.call("POST", "/window", map[string]string{"handle": first}, nil)
 	w.Frame("iframe[name=editor]")
 	w.Sees("You have taken this file over in another tab or window.")
-	if got := d.read("notes.txt"); got != "one\ntwo\nthree\n" {
+	if got := d.Read("notes.txt"); got != "one\ntwo\nthree\n" {
 		t.Fatalf("on the disk is %q", got)
 	}
 }
 
 func TestChangedOutside(t *testing.T) {
 	driver := Start(t)
-	d := startDaemon(t)
+	d := daemon.StartEmpty(t, "")
 	shots := newShots(t)
-	d.write("list.txt", "one\n")
+	d.Write("list.txt", "one\n")
 	w := driver.Open(t, 1200, 800)
-	w.Go(d.link)
+	w.Go(d.Link)
 	w.Sees("list.txt")
 	open(w, "list.txt")
 	w.Sees("All changes saved")
 	w.Type("#text", control+end+release+"mine\n")
-	d.write("list.txt", "theirs\n")
+	d.Write("list.txt", "theirs\n")
 	w.Type("#text", control+"s"+release)
 	w.Sees("This file was changed meanwhile")
 	shots.take(w, "06-changed-outside")
-	if got := d.read("list.txt"); got != "theirs\n" {
+	if got := d.Read("list.txt"); got != "theirs\n" {
 		t.Fatalf("the other version was overwritten with %q", got)
 	}
 	w.Click("#ask-choices button:first-child") // overwrite with my version
 	w.Sees("Saved at")
-	if got := d.read("list.txt"); got != "one\nmine\n" {
+	if got := d.Read("list.txt"); got != "one\nmine\n" {
 		t.Fatalf("on the disk is %q", got)
 	}
 }
 
 func TestFilesThatAreNotPlainText(t *testing.T) {
 	driver := Start(t)
-	d := startDaemon(t)
-	d.write("latin.txt", "caf\xe9\n")
-	d.write("binary.txt", "a\x00b")
-	d.write("empty.txt", "")
+	d := daemon.StartEmpty(t, "")
+	d.Write("latin.txt", "caf\xe9\n")
+	d.Write("binary.txt", "a\x00b")
+	d.Write("empty.txt", "")
 	w := driver.Open(t, 1200, 800)
-	w.Go(d.link)
+	w.Go(d.Link)
 	w.Sees("latin.txt")
 	var list string
 	w.call("GET", "/url", nil, &list)
@@ -239,21 +247,21 @@ func TestFilesThatAreNotPlainText(t *testing.T) {
 	w.Sees("All changes saved")
 	w.Type("#text", "first"+control+"s"+release)
 	w.Sees("Saved at")
-	if got := d.read("empty.txt"); got != "first" {
+	if got := d.Read("empty.txt"); got != "first" {
 		t.Errorf("on the disk is %q", got)
 	}
-	if d.read("latin.txt") != "caf\xe9\n" || d.read("binary.txt") != "a\x00b" {
+	if d.Read("latin.txt") != "caf\xe9\n" || d.Read("binary.txt") != "a\x00b" {
 		t.Error("a file that is only shown was changed")
 	}
 }
 
 func TestClosingAndLeavingWithUnsavedText(t *testing.T) {
 	driver := Start(t)
-	d := startDaemon(t)
+	d := daemon.StartEmpty(t, "")
 	shots := newShots(t)
-	d.write("draft.txt", "one\n")
+	d.Write("draft.txt", "one\n")
 	w := driver.Open(t, 1200, 800)
-	w.Go(d.link)
+	w.Go(d.Link)
 	w.Sees("draft.txt")
 	var list string
 	w.call("GET", "/url", nil, &list)
@@ -275,55 +283,7 @@ func TestClosingAndLeavingWithUnsavedText(t *testing.T) {
 	w.Click("#ask-choices button") // save and close
 	w.Frame("")
 	w.Sees("Sign out")
-	if got := d.read("draft.txt"); got != "one\ntwo\n" {
+	if got := d.Read("draft.txt"); got != "one\ntwo\n" {
 		t.Fatalf("on the disk is %q", got)
-	}
-}
-
-func TestPagesInTheDarkAndOnAPhone(t *testing.T) {
-	driver := Start(t)
-	d := startDaemon(t)
-	shots := newShots(t)
-	d.write("Einkauf.txt", "Eier\nMilch\n")
-	d.write("Ein sehr langer Name für eine Tabelle, die niemand so nennen sollte 2026.xlsx", "x")
-	d.write("Projekte/Plan.md", "# Plan\n")
-	for name, w := range map[string]*Window{
-		"dark":  driver.Open(t, 1200, 800, "--force-dark-mode", "--blink-settings=preferredColorScheme=0"),
-		"phone": driver.Open(t, 360, 740),
-	} {
-		w.Go(d.address + "/signin")
-		w.Sees("Sign in")
-		shots.take(w, "10-"+name+"-signin")
-		w.Go(d.invite("Anna"))
-		w.Sees("Einkauf.txt")
-		shots.take(w, "11-"+name+"-list")
-		var wide bool
-		w.Run(`return document.documentElement.scrollWidth > innerWidth`, &wide)
-		if wide {
-			t.Errorf("%s: the list is wider than the window", name)
-		}
-		open(w, "Einkauf.txt")
-		w.Sees("Close")
-		shots.take(w, "12-"+name+"-editor")
-		w.Frame("")
-		w.Go(d.address + "/")
-		w.Sees("Einkauf.txt")
-		w.Run(`[...document.querySelectorAll('.name a')].find((a) => a.textContent.endsWith('.xlsx')).click()`, nil)
-		w.Sees("Tell davwopi where the editor is")
-		shots.take(w, "13-"+name+"-connect")
-		w.Go(d.address + "/edit/" + strings.Repeat("q", 26))
-		w.Sees("not here any more")
-		shots.take(w, "14-"+name+"-gone")
-		clean404(t, w)
-	}
-}
-
-// clean404 is clean for a window that was sent to a page that is not there.
-func clean404(t *testing.T, w *Window) {
-	t.Helper()
-	for _, line := range w.Console() {
-		if !strings.Contains(line, "status of 404") && !strings.Contains(line, "status of 409") {
-			t.Errorf("the browser complains: %s", line)
-		}
 	}
 }

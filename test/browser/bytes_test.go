@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"davwopi/test/daemon"
 )
 
 // thereAndBack does what opening and saving do, with a text area between.
@@ -15,10 +17,10 @@ return {Editable: f.editable, Mixed: Boolean(f.mixed), Value: box.value, Back: [
 
 func TestBytesSurviveExactly(t *testing.T) {
 	driver := Start(t)
-	d := startDaemon(t)
-	d.write("a.txt", "x")
+	d := daemon.StartEmpty(t, "")
+	d.Write("a.txt", "x")
 	w := driver.Open(t, 1200, 800)
-	w.Go(d.link)
+	w.Go(d.Link)
 	w.Sees("a.txt")
 	open(w, "a.txt")
 	w.Sees("All changes saved")

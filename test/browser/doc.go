@@ -3,13 +3,13 @@
 //
 // # Owns
 //
-// A small client of the W3C WebDriver protocol over chromedriver, the life of the
-// processes that a test starts, and the screenshots.
+// A small client of the W3C WebDriver protocol over chromedriver, the life of
+// chromedriver and its browsers, and the screenshots.
 //
 // # Does not own
 //
 // The pages (bridge/web), the text editor (bridge/textedit), the daemon
-// (cmd/davwopi).
+// (cmd/davwopi) and its life (test/daemon).
 //
 // # How a caller uses it
 //

@@ -5,44 +5,45 @@ import (
 	"testing"
 
 	"davwopi/idmap/sqldb"
+	"davwopi/test/daemon"
 )
 
 func TestTheDaemonDiesAndEveryTokenIsLostUnderAnOpenPage(t *testing.T) {
 	driver := Start(t)
-	d := startDaemon(t)
+	d := daemon.StartEmpty(t, "")
 	shots := newShots(t)
-	d.write("diary.txt", "one\n")
+	d.Write("diary.txt", "one\n")
 	w := driver.Open(t, 1200, 800)
-	w.Go(d.link)
+	w.Go(d.Link)
 	w.Sees("diary.txt")
 	open(w, "diary.txt")
 	w.Sees("All changes saved")
 	w.Type("#text", control+end+release+"two\n")
-	d.kill()
+	d.Kill()
 	w.Type("#text", control+"s"+release)
 	w.Sees("The server cannot be reached.")
 	w.Sees("What you typed is still here")
 	shots.take(w, "07-daemon-gone")
-	d.again()
+	d.Restart()
 	w.Click(".note button") // Try now
 	w.Sees("Saved at")
-	if got := d.read("diary.txt"); got != "one\ntwo\n" {
+	if got := d.Read("diary.txt"); got != "one\ntwo\n" {
 		t.Fatalf("on the disk is %q", got)
 	}
 
 	// The access tokens are gone: the host page gets a new one from the session.
 	w.Type("#text", control+end+release+"three\n")
-	d.kill()
-	forget(t, filepath.Join(d.state, "state.db"), "DELETE FROM access_grant")
-	d.again()
+	d.Kill()
+	forget(t, filepath.Join(d.State, "state.db"), "DELETE FROM access_grant")
+	d.Restart()
 	w.Type("#text", control+"s"+release)
-	w.Until("the third line on the disk", func() bool { return d.read("diary.txt") == "one\ntwo\nthree\n" })
+	w.Until("the third line on the disk", func() bool { return d.Read("diary.txt") == "one\ntwo\nthree\n" })
 
 	// The session is gone too: the page says so, and goes on after a new sign-in.
 	w.Type("#text", control+end+release+"four\n")
-	d.kill()
-	forget(t, filepath.Join(d.state, "state.db"), "DELETE FROM access_grant", "DELETE FROM oauth_session")
-	d.again()
+	d.Kill()
+	forget(t, filepath.Join(d.State, "state.db"), "DELETE FROM access_grant", "DELETE FROM oauth_session")
+	d.Restart()
 	w.Type("#text", control+"s"+release)
 	w.Sees("Not saved: your sign-in has ended.")
 	w.Frame("")
@@ -53,11 +54,11 @@ func TestTheDaemonDiesAndEveryTokenIsLostUnderAnOpenPage(t *testing.T) {
 	var second struct{ Handle string }
 	w.call("POST", "/window/new", map[string]string{"type": "tab"}, &second)
 	w.call("POST", "/window", map[string]string{"handle": second.Handle}, nil)
-	w.Go(d.link)
+	w.Go(d.Link)
 	w.Sees("diary.txt")
 	w.call("POST", "/window", map[string]string{"handle": first}, nil)
 	w.Frame("iframe[name=editor]")
-	w.Until("the fourth line on the disk", func() bool { return d.read("diary.txt") == "one\ntwo\nthree\nfour\n" })
+	w.Until("the fourth line on the disk", func() bool { return d.Read("diary.txt") == "one\ntwo\nthree\nfour\n" })
 }
 
 // forget changes the state of a daemon that is not running.
@@ -83,10 +84,10 @@ func forget(t *testing.T, state string, statements ...string) {
 
 func TestSigningOutElsewhereLosesNothing(t *testing.T) {
 	driver := Start(t)
-	d := startDaemon(t)
-	d.write("diary.txt", "one\n")
+	d := daemon.StartEmpty(t, "")
+	d.Write("diary.txt", "one\n")
 	w := driver.Open(t, 1200, 800)
-	w.Go(d.link)
+	w.Go(d.Link)
 	w.Sees("diary.txt")
 	open(w, "diary.txt")
 	w.Sees("All changes saved")
@@ -96,14 +97,14 @@ func TestSigningOutElsewhereLosesNothing(t *testing.T) {
 	var second struct{ Handle string }
 	w.call("POST", "/window/new", map[string]string{"type": "tab"}, &second)
 	w.call("POST", "/window", map[string]string{"handle": second.Handle}, nil)
-	w.Go(d.address + "/")
+	w.Go(d.URL + "/")
 	w.Click(".person button")
 	w.Sees("You are signed out.")
 	w.call("POST", "/window", map[string]string{"handle": first}, nil)
 	w.Frame("iframe[name=editor]")
 	w.Type("#text", control+"s"+release)
 	w.Sees("Saved at")
-	if got := d.read("diary.txt"); got != "one\ntwo\n" {
+	if got := d.Read("diary.txt"); got != "one\ntwo\n" {
 		t.Fatalf("on the disk is %q", got)
 	}
 }

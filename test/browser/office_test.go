@@ -4,12 +4,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"davwopi/bridge/wopi"
+	"davwopi/test/daemon"
 	"davwopi/test/office"
 )
 
@@ -50,18 +49,14 @@ func newOffice(t *testing.T) *httptest.Server {
 func TestTheHostPageAndAnOfficeOfAnotherOrigin(t *testing.T) {
 	driver := Start(t)
 	officeServer := newOffice(t)
-	configuration := filepath.Join(t.TempDir(), "davwopi.yaml")
-	if err := os.WriteFile(configuration, []byte("editors:\n  - "+officeServer.URL+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	d := startDaemon(t, "-config", configuration)
-	d.write("Brief.docx", "not really")
+	d := daemon.StartEmpty(t, "editors:\n  - "+officeServer.URL+"\n")
+	d.Write("Brief.docx", "not really")
 	w := driver.Open(t, 1200, 800)
-	w.Go(d.link)
+	w.Go(d.Link)
 	w.Sees("Brief.docx")
 	open(w, "Brief.docx")
 	w.Sees("token true, ttl true, in the address false")
-	w.Sees(d.address + " Host_PostmessageReady")
+	w.Sees(d.URL + " Host_PostmessageReady")
 	w.Frame("")
 	var tokens int
 	w.Run(`return document.documentElement.outerHTML.split('wbw_').length - 1`, &tokens)

@@ -75,8 +75,27 @@ type Daemon struct {
 }
 
 // Start runs `davwopi serve` with the YAML text as its configuration, on a free
-// port, with its state and folder in fresh temporary directories.
+// port, with its state and folder in fresh temporary directories. The folder gets
+// the sample files, as there is none yet.
 func Start(t testing.TB, yaml string) *Daemon {
+	t.Helper()
+	d := prepare(t, yaml)
+	d.run()
+	return d
+}
+
+// StartEmpty is [Start] over an empty folder.
+func StartEmpty(t testing.TB, yaml string) *Daemon {
+	t.Helper()
+	d := prepare(t, yaml)
+	if err := os.Mkdir(d.Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d.run()
+	return d
+}
+
+func prepare(t testing.TB, yaml string) *Daemon {
 	t.Helper()
 	root := t.TempDir()
 	d := &Daemon{t: t, program: Program(t), State: filepath.Join(root, "state"), Dir: filepath.Join(root, "documents"), log: new(lockedBuffer)}
@@ -84,14 +103,18 @@ func Start(t testing.TB, yaml string) *Daemon {
 	if err := os.WriteFile(d.config, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return d
+}
+
+func (d *Daemon) run() {
+	d.t.Helper()
 	d.start("127.0.0.1:0")
-	t.Cleanup(func() {
+	d.t.Cleanup(func() {
 		d.Stop()
-		if t.Failed() {
-			t.Logf("log of the daemon:\n%s", d.Log())
+		if d.t.Failed() {
+			d.t.Logf("log of the daemon:\n%s", d.Log())
 		}
 	})
-	return d
 }
 
 var (
@@ -190,6 +213,42 @@ func (d *Daemon) Run(args ...string) (string, error) {
 		return out.String(), fmt.Errorf("%w: %s", err, &errs)
 	}
 	return out.String(), nil
+}
+
+// Invite makes a sign-in link for a person with `davwopi invite`.
+func (d *Daemon) Invite(name string) string {
+	d.t.Helper()
+	out, err := d.Run("invite", "-name", name)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	link := linkPattern.FindString(out)
+	if link == "" {
+		d.t.Fatalf("invite printed no link: %s", out)
+	}
+	return link
+}
+
+// Write makes a file of the served folder, and the folders above it.
+func (d *Daemon) Write(name, content string) {
+	d.t.Helper()
+	file := filepath.Join(d.Dir, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// Read is what a file of the served folder holds.
+func (d *Daemon) Read(name string) string {
+	d.t.Helper()
+	b, err := os.ReadFile(filepath.Join(d.Dir, name))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return string(b)
 }
 
 // Opened is what `davwopi open -json` prints.
