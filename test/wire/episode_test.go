@@ -374,13 +374,6 @@ func (h *house) journal(contents string) []string {
 	return found
 }
 
-// play goes through all steps; around runs each.
-func (e *episode) play(around func(s step, do func())) {
-	for _, s := range e.m.steps() {
-		around(s, func() { s.do(e) })
-	}
-}
-
 // complain adds what the bridge said to a test that has failed.
 func (h *house) complain(t *testing.T) {
 	if !t.Failed() {

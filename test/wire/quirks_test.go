@@ -12,9 +12,8 @@ import (
 var openCloud = davbackend.Profile{Name: "opencloud", InPlace: true, Form: davbackend.FormLockToken}
 
 var (
-	embedded = []davbackend.Profile{davbackend.Embedded}
-	unknown  = []davbackend.Profile{davbackend.Unknown}
-	both     = []davbackend.Profile{davbackend.Embedded, davbackend.Unknown}
+	unknown = []davbackend.Profile{davbackend.Unknown}
+	both    = []davbackend.Profile{davbackend.Embedded, davbackend.Unknown}
 )
 
 // quirkRows are the rows of what real servers do that the strict one can play, each
