@@ -36,6 +36,10 @@ func (l *Locks) announce(ctx context.Context, view *davbackend.View, r *row) {
 		l.failed("announcing a lock", err)
 		return
 	}
+	if err := l.noteAnnounced(ctx, r.file, r.nonce); err != nil {
+		l.failed("announcing a lock", err)
+		return
+	}
 	text := formatLockFile(r.actor.Name, r.nonce, now)
 	err = view.Put(ctx, r.announced, davbackend.Body{
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil },

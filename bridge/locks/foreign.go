@@ -178,6 +178,11 @@ func (l *Locks) lockFiles(ctx context.Context, t Target, r *row) error {
 		if o.wrote(b) {
 			continue
 		}
+		if old, err := l.leftBehind(ctx, t.View, t.File.ID, name.path, b); err != nil {
+			return err
+		} else if old {
+			continue
+		}
 		if name.kind == msOffice {
 			return foreignFile(name.kind, parseOwnerFile(b))
 		}

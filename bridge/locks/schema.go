@@ -115,4 +115,11 @@ CREATE TABLE locks_intent (
 );
 CREATE INDEX locks_intent_file ON locks_intent (file, id);
 CREATE INDEX locks_intent_next ON locks_intent (next_at);
-`}
+`, `
+-- The lock files that we have written, for a while: by these they are known again.
+CREATE TABLE locks_announced (
+	file  TEXT {{bytes}} NOT NULL,
+	nonce TEXT {{bytes}} NOT NULL,
+	at    BIGINT NOT NULL,
+	PRIMARY KEY (file, nonce)
+)`}
