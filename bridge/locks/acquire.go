@@ -33,7 +33,7 @@ func (l *Locks) Lock(ctx context.Context, t Target, a Actor, id wopi.LockID) err
 		if err != nil {
 			return err
 		}
-		return l.takeAgain(ctx, &taker{l: l, t: t, a: a, id: id, old: r, again: again, byLock: true}, nil, now)
+		return asMismatch(l.takeAgain(ctx, &taker{l: l, t: t, a: a, id: id, old: r, again: again, byLock: true}, nil, now))
 	})
 }
 
@@ -54,7 +54,7 @@ func (l *Locks) Refresh(ctx context.Context, t Target, a Actor, id wopi.LockID) 
 			_, err := refresh(Lock{})
 			return err
 		}
-		return l.takeAgain(ctx, &taker{l: l, t: t, a: a, id: id, old: r, again: again}, nil, now)
+		return asMismatch(l.takeAgain(ctx, &taker{l: l, t: t, a: a, id: id, old: r, again: again}, nil, now))
 	})
 }
 

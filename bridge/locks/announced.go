@@ -2,7 +2,10 @@ package locks
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
@@ -10,48 +13,185 @@ import (
 	"davwopi/idmap/sqldb"
 )
 
-// noteAnnounced remembers, before a lock file is written, that the one with this
-// nonce is ours. A lock file that an outage left behind is thus known again after
-// its row is gone, and never locks us out.
-func (l *Locks) noteAnnounced(ctx context.Context, file idmap.FileID, nonce string) error {
-	now, err := l.now(ctx)
-	if err != nil {
-		return err
+// An announced is a lock file that we have written, or have tried to. It is live
+// while the held row of its file has its nonce and the file's place; else it is
+// to be removed.
+type announced struct {
+	id       int64
+	file     idmap.FileID
+	upstream string
+	pinned   []byte // credential of who locked the file
+	path     dav.Path
+	nonce    string
+	text     string // what was sent
+	at       time.Time
+	tries    int64
+}
+
+// live is the condition on a line w of locks_announced; its parameter is [held].
+const live = `EXISTS (SELECT 1 FROM locks_row r WHERE r.file = w.file AND r.phase = ? AND r.nonce = w.nonce AND r.path = w.document)`
+
+// noteLockFile remembers the lock file of r before it is written.
+func (l *Locks) noteLockFile(ctx context.Context, r *row, at dav.Path, text string, now time.Time) error {
+	pinned := r.pinned
+	if pinned == nil {
+		pinned = []byte{}
 	}
 	return l.DB.Write(ctx, func(tx sqldb.Queryer) error {
-		_, err := tx.Exec(ctx, `INSERT INTO locks_announced (file, nonce, at) VALUES (?, ?, ?)
-			ON CONFLICT (file, nonce) DO NOTHING`, string(file), nonce, sqldb.Millis(now))
+		_, err := tx.Exec(ctx, `INSERT INTO locks_announced (file, nonce, document, upstream, pinned, path, content, at, next_at, tries)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT (file, nonce, path) DO UPDATE SET content = excluded.content, at = excluded.at, next_at = 0`,
+			string(r.file), r.nonce, string(r.path), r.upstream, pinned, string(at), text, sqldb.Millis(now))
 		return err
 	})
 }
 
-// announcedFor lists the nonces of the lock files that we have written for file
-// and that may still be there.
-func (l *Locks) announcedFor(ctx context.Context, file idmap.FileID) ([]string, error) {
-	rows, err := l.DB.Read().Query(ctx, `SELECT nonce FROM locks_announced WHERE file = ?`, string(file))
+// lockFilesOfOurs reads lines w of locks_announced by a condition.
+func (l *Locks) lockFilesOfOurs(ctx context.Context, where string, args ...any) ([]announced, error) {
+	rows, err := l.DB.Read().Query(ctx, `SELECT w.id, w.file, w.upstream, w.pinned, w.path, w.nonce, w.content, w.at, w.tries
+		FROM locks_announced w WHERE `+where+` ORDER BY w.next_at, w.id`, args...)
 	if err != nil {
-		return nil, fmt.Errorf("locks: announcements: %w", err)
+		return nil, fmt.Errorf("locks: lock files of ours: %w", err)
 	}
 	defer rows.Close()
-	var nonces []string
+	var all []announced
 	for rows.Next() {
-		var n string
-		if err := rows.Scan(&n); err != nil {
-			return nil, fmt.Errorf("locks: announcements: %w", err)
+		var a announced
+		var file, path string
+		var at int64
+		if err := rows.Scan(&a.id, &file, &a.upstream, &a.pinned, &path, &a.nonce, &a.text, &at, &a.tries); err != nil {
+			return nil, fmt.Errorf("locks: lock files of ours: %w", err)
 		}
-		nonces = append(nonces, n)
+		a.file, a.path, a.at = idmap.FileID(file), dav.Path(path), sqldb.FromMillis(at)
+		all = append(all, a)
 	}
-	return nonces, rows.Err()
+	return all, rows.Err()
 }
 
-// leftBehind reports whether a lock file with that content is one of ours whose
-// removal failed. If so it is removed now; where that fails again it is no
-// obstacle all the same.
-func (l *Locks) leftBehind(ctx context.Context, view *davbackend.View, file idmap.FileID, p dav.Path, content []byte) (bool, error) {
-	nonces, err := l.announcedFor(ctx, file)
-	if err != nil || !(own{nonces: nonces}).wrote(content) {
+// tidy removes the lock files of ours beside file that no live row has. What fails
+// is told, and tried again by the keeper.
+func (l *Locks) tidy(ctx context.Context, file idmap.FileID) (removed bool) {
+	now, err := l.now(ctx)
+	if err != nil {
+		l.failed("removing a lock file", err)
+		return false
+	}
+	dead, err := l.lockFilesOfOurs(ctx, `w.file = ? AND w.next_at <= ? AND NOT `+live, string(file), sqldb.Millis(now), int64(held))
+	l.failed("removing a lock file", err)
+	for _, a := range dead {
+		gone := l.removeLockFile(ctx, a, now)
+		removed = removed || gone
+	}
+	return removed
+}
+
+// removeLockFile removes a lock file of ours and forgets it, or puts that off.
+func (l *Locks) removeLockFile(ctx context.Context, a announced, now time.Time) bool {
+	view, err := l.keep(ctx, a.upstream, a.pinned)
+	if err == nil {
+		err = a.remove(ctx, view, now)
+	}
+	done, cancel := detached(ctx)
+	defer cancel()
+	query, args := `DELETE FROM locks_announced WHERE id = ?`, []any{a.id}
+	if err != nil && now.Sub(a.at) < intentLife {
+		next := now.Add(backoff(a.tries))
+		var later *laterError
+		if asLater(err, &later) {
+			next, err = later.until, nil
+		}
+		query, args = `UPDATE locks_announced SET next_at = ?, tries = tries + 1 WHERE id = ?`, []any{sqldb.Millis(next), a.id}
+	}
+	l.failed("removing a lock file", err)
+	err = l.DB.Write(done, func(tx sqldb.Queryer) error {
+		_, err := tx.Exec(done, query, args...)
+		return err
+	})
+	l.failed("removing a lock file", err)
+	return err == nil && len(args) == 1
+}
+
+// remove deletes the lock file if it is still ours. An error means that it may be
+// there, or still come.
+func (a announced) remove(ctx context.Context, view *davbackend.View, now time.Time) error {
+	b, err := readSmall(ctx, view, a.path)
+	switch {
+	case errors.Is(err, dav.ErrNotFound):
+		if late := a.at.Add(firstGrant); now.Before(late) {
+			return &laterError{late} // a PUT that nobody answered may still be under way
+		}
+		return nil
+	case err != nil:
+		return err
+	case !a.wrote(b):
+		return nil // somebody else's by now
+	}
+	if err := view.Delete(ctx, a.path, davbackend.Condition{}); !errors.Is(err, dav.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// wrote reports whether content is ours: it has our nonce, or is the beginning of
+// what we sent, since an upload may break off, and some servers keep what came.
+func (a announced) wrote(content []byte) bool {
+	return strings.Contains(string(content), a.nonce) || strings.HasPrefix(a.text, string(content))
+}
+
+// ownLockFile reports whether a lock file at p with that content is one of ours.
+// One that was left behind is removed now; where that fails it is no obstacle all
+// the same.
+func (l *Locks) ownLockFile(ctx context.Context, file idmap.FileID, p dav.Path, content []byte) (bool, error) {
+	ours, err := l.lockFilesOfOurs(ctx, `w.file = ? AND w.path = ?`, string(file), string(p))
+	if err != nil {
 		return false, err
 	}
-	l.failed("removing a lock file that was left behind", worthRetrying(view.Delete(ctx, p, davbackend.Condition{})))
-	return true, nil
+	for _, a := range ours {
+		if a.wrote(content) {
+			l.tidy(ctx, file)
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// dueLockFiles are the files with lock files of ours that are to be removed.
+func (l *Locks) dueLockFiles(ctx context.Context, now time.Time) ([]idmap.FileID, error) {
+	all, err := l.lockFilesOfOurs(ctx, `w.next_at <= ? AND NOT `+live, sqldb.Millis(now), int64(held))
+	if err != nil {
+		return nil, err
+	}
+	var files []idmap.FileID
+	seen := make(map[idmap.FileID]bool)
+	for _, a := range all {
+		if !seen[a.file] && len(files) < perPass {
+			seen[a.file] = true
+			files = append(files, a.file)
+		}
+	}
+	return files, nil
+}
+
+// tidyAgain is the keeper's turn at a file whose lock files could not be removed
+// at once. Where an old one stood in the way, the present one is written now.
+func (l *Locks) tidyAgain(ctx context.Context, file idmap.FileID) {
+	ctx, cancel := context.WithTimeout(ctx, keeperLimit)
+	defer cancel()
+	if !l.tidy(ctx, file) {
+		return
+	}
+	now, err := l.now(ctx)
+	if err != nil {
+		return
+	}
+	r, err := readRow(ctx, l.DB.Read(), file)
+	if err != nil || !r.locked(now) {
+		l.failed("announcing a lock", err)
+		return
+	}
+	view, err := l.keep(ctx, r.upstream, r.pinned)
+	if err != nil {
+		l.failed("announcing a lock", err)
+		return
+	}
+	l.announce(ctx, view, r)
 }

@@ -12,7 +12,7 @@ import (
 
 // ask sends LOCK with r's nonce, for one minute. On a 423 it releases what is
 // provably our own and asks once more. It returns a [*MismatchError] if the lock
-// is somebody else's, [dav.ErrNotFound] if there is no file (an empty one that
+// is somebody else's, an [*ownLockError] if it may be our own, [dav.ErrNotFound] if there is no file (an empty one that
 // LOCK made is removed again), and [dav.ErrUnsupported].
 func (l *Locks) ask(ctx context.Context, t Target, name string, r *row) (dav.ActiveLock, error) {
 	request := davbackend.LockRequest{Owner: owner(name, r.nonce), Timeout: firstGrant}
@@ -34,7 +34,7 @@ func (l *Locks) ask(ctx context.Context, t Target, name string, r *row) (dav.Act
 	if err == nil {
 		err = l.undo(ctx, t.View, o, lock.Token, res, true)
 	}
-	if stillLocked(err) != nil {
+	if err != nil && !errors.Is(err, dav.ErrNotFound) {
 		return lock, fmt.Errorf("locks: taking back what LOCK made: %w", err)
 	}
 	return lock, fmt.Errorf("locks: LOCK found no file: %w", dav.ErrNotFound)
@@ -51,13 +51,11 @@ func (l *Locks) releaseOurs(ctx context.Context, upstream string, p dav.Path, lo
 			if err != nil {
 				return false, err
 			}
-			if err := view.Unlock(ctx, p, lock.Token); err != nil {
+			if err := unlock(ctx, view, p, lock.Token); err != nil {
 				return false, err
 			}
 			released = true
-			if w.Announced == "" {
-				l.failed("forgetting an intent", l.Done(ctx, w.id))
-			}
+			l.failed("forgetting an intent", l.Done(ctx, w.id))
 			break
 		}
 	}
@@ -99,7 +97,7 @@ func (l *Locks) whose(ctx context.Context, t Target, r *row, refused error) erro
 	}
 	for _, w := range left {
 		if until := sqldb.FromMillis(w.Until); now.Before(until) {
-			return ourselves(until)
+			return &ownLockError{until}
 		}
 	}
 	return refusedForLock(refused)

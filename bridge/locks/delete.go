@@ -14,11 +14,15 @@ import (
 // Delete is DeleteFile's rule and deed, under the lease: a locked file is not
 // deleted, whoever locks it. The ID dies with the file.
 //
-// Errors: [*MismatchError]. [ErrBusy]. [dav.ErrNotFound] and what else the upstream
+// Errors: [*MismatchError]. [ErrBusy], also if the file was moved while we waited.
+// [dav.ErrNotFound] and what else the upstream
 // said: nothing was deleted. After [dav.ErrUnavailable] it may have been, and is
 // settled later.
 func (l *Locks) Delete(ctx context.Context, t Target, a Actor) error {
 	return l.working(ctx, t.File.ID, "delete", func(x *Lease, r *row, now time.Time) error {
+		if err := l.stillAt(ctx, t); err != nil {
+			return err
+		}
 		if r.locked(now) && r.actor.Editor != a.Editor {
 			return otherEditor(r)
 		}

@@ -75,4 +75,11 @@
 //     too, and the keeper for the rest: somebody waits for the save.
 //   - 2026-11-20: serials of leases are made from the clock, so that they grow even
 //     when an old row was swept away.
+//   - 2026-11-28: lock files of ours have lines of their own (locks_announced), written
+//     before the file is and removed after it. They were a column of the lock row
+//     before, and whatever failed after the row was gone left a lock file for ever.
+//   - 2026-11-28: 423 to UNLOCK says nothing by itself: OpenCloud says so to an unknown
+//     token, others while they are busy. It is tried again until the lock has run out.
+//   - 2026-11-28: a refused MOVE is looked at like one without an answer: a proxy that
+//     sends it twice gets a refusal for what it has done.
 package locks

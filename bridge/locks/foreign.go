@@ -34,10 +34,26 @@ func foreignFile(kind lockFileKind, holder string) *MismatchError {
 	return &MismatchError{Foreign: true, Reason: "opened by " + holder + " with " + program + " on a desktop (lock file)"}
 }
 
-// ourselves is the 409 for a DAV lock that a crash of ours has left and that
-// cannot be told from another's; it ends by itself.
-func ourselves(until time.Time) *MismatchError {
-	return &MismatchError{Foreign: true, Reason: "locked by ourselves until " + until.UTC().Format("15:04:05") + " UTC"}
+// An ownLockError says that a LOCK of ours, whose answer was lost, may be what
+// locks the file on an upstream that does not show whose its locks are. It ends by
+// itself. For a save that is an outage and no change from outside, so it unwraps
+// to [dav.ErrLocked].
+type ownLockError struct{ until time.Time }
+
+func (e *ownLockError) Error() string {
+	return "locks: locked by ourselves until " + e.until.UTC().Format("15:04:05") + " UTC"
+}
+
+func (e *ownLockError) Unwrap() error { return dav.ErrLocked }
+
+// asMismatch is what an editor that wants the lock is told: 409, for all errors
+// that say who has it.
+func asMismatch(err error) error {
+	var own *ownLockError
+	if errors.As(err, &own) {
+		return &MismatchError{Foreign: true, Reason: strings.TrimPrefix(own.Error(), "locks: ")}
+	}
+	return err
 }
 
 // otherEditor is the 409 for a request through another editor than the one that
@@ -171,16 +187,9 @@ func (l *Locks) lockFiles(ctx context.Context, t Target, r *row) error {
 		if err != nil && !errors.Is(err, dav.ErrDenied) && !errors.Is(err, dav.ErrLocked) {
 			return err
 		}
-		o, _, err := l.ownOf(ctx, t.File.ID, r)
-		if err != nil {
+		if ours, err := l.ownLockFile(ctx, t.File.ID, name.path, b); err != nil {
 			return err
-		}
-		if o.wrote(b) {
-			continue
-		}
-		if old, err := l.leftBehind(ctx, t.View, t.File.ID, name.path, b); err != nil {
-			return err
-		} else if old {
+		} else if ours {
 			continue
 		}
 		if name.kind == msOffice {
@@ -189,16 +198,6 @@ func (l *Locks) lockFiles(ctx context.Context, t Target, r *row) error {
 		return foreignFile(name.kind, parseLockFile(string(b)))
 	}
 	return nil
-}
-
-// wrote reports whether a lock file is ours: it holds a nonce of ours.
-func (o own) wrote(content []byte) bool {
-	for _, n := range o.nonces {
-		if n != "" && strings.Contains(string(content), n) {
-			return true
-		}
-	}
-	return false
 }
 
 // readSmall reads the beginning of a small file.

@@ -53,6 +53,11 @@ func (l *Locks) Tend(ctx context.Context) error {
 		return err
 	}
 	forEach(ctx, intents, func(file idmap.FileID) { l.settleFile(ctx, file) })
+	old, err := l.dueLockFiles(ctx, now)
+	if err != nil {
+		return err
+	}
+	forEach(ctx, old, func(file idmap.FileID) { l.tidyAgain(ctx, file) })
 	due, err := l.rows(ctx, `WHERE next_at <= ? AND keeper_until <= ? ORDER BY next_at LIMIT ?`,
 		sqldb.Millis(now), sqldb.Millis(now), int64(perPass))
 	if err != nil {

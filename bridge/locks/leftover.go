@@ -16,7 +16,7 @@ import (
 // Kinds of intents that this room settles itself.
 const (
 	kindLock   = "lock"   // a DAV lock with this nonce may exist and belongs to no row
-	kindUnlock = "unlock" // this DAV lock and this lock file are nobody's any more
+	kindUnlock = "unlock" // this DAV lock is nobody's any more
 	kindMove   = "move"
 	kindDelete = "delete"
 )
@@ -24,11 +24,10 @@ const (
 // A leftover is the detail of the intents "lock" and "unlock": something of ours
 // on the upstream that is to be released.
 type leftover struct {
-	Path      dav.Path      `json:"path"`
-	Token     dav.LockToken `json:"token,omitempty"` // "": only the nonce is known
-	Nonce     string        `json:"nonce"`
-	Announced dav.Path      `json:"announced,omitempty"`
-	Until     int64         `json:"until"` // ms; by then it has ended by itself
+	Path  dav.Path      `json:"path"`
+	Token dav.LockToken `json:"token,omitempty"` // "": only the nonce is known
+	Nonce string        `json:"nonce"`
+	Until int64         `json:"until"` // ms; by then it has ended by itself
 	// Evidence of the file at the time: a LOCK that hits nothing may make an empty file.
 	Evidence evidence `json:"evidence,omitzero"`
 
@@ -121,8 +120,8 @@ func readLeftover(i Intent) (leftover, error) {
 // leave is what remains of r's DAV lock when its row goes or becomes another's;
 // false if nothing does.
 func (r *row) leave() (leftover, bool) {
-	o := leftover{Path: r.path, Token: r.token, Nonce: r.nonce, Announced: r.announced, Until: sqldb.Millis(r.granted)}
-	return o, r.token != "" || r.announced != ""
+	o := leftover{Path: r.path, Token: r.token, Nonce: r.nonce, Until: sqldb.Millis(r.granted)}
+	return o, r.token != ""
 }
 
 // addLeftover writes the intent to release o, whose DAV lock r's taker took.
@@ -133,7 +132,7 @@ func addLeftover(ctx context.Context, tx sqldb.Queryer, kind string, r *row, o l
 	}, due, due)
 }
 
-// settleUnlock releases a DAV lock and a lock file that belong to no row.
+// settleUnlock releases a DAV lock that belongs to no row.
 func (l *Locks) settleUnlock(ctx context.Context, x *Lease, i Intent) error {
 	o, err := readLeftover(i)
 	if err != nil {
@@ -156,14 +155,19 @@ func (l *Locks) settleUnlock(ctx context.Context, x *Lease, i Intent) error {
 	return l.release(ctx, view, o)
 }
 
-// release gives a DAV lock and its lock file up. An error means that they may
-// still be there; that the upstream does not know the lock is none.
+// release gives a DAV lock up. An error means that it may still be there; that the
+// upstream does not know the lock is none, nor is a refusal of one that has run out.
 func (l *Locks) release(ctx context.Context, view *davbackend.View, o leftover) error {
-	var unlockErr error
-	if o.Token != "" {
-		unlockErr = stillLocked(view.Unlock(ctx, o.Path, o.Token))
+	if o.Token == "" {
+		return nil
 	}
-	return errors.Join(unlockErr, l.unannounce(ctx, view, o.Announced, o.Nonce))
+	err := unlock(ctx, view, o.Path, o.Token)
+	if errors.Is(err, dav.ErrLocked) {
+		if now, clockErr := l.now(ctx); clockErr == nil && sqldb.FromMillis(o.Until).Before(now) {
+			return nil
+		}
+	}
+	return err
 }
 
 // settleLock looks for a DAV lock that a LOCK of ours may have left: only one that
@@ -231,15 +235,38 @@ func (l *Locks) undo(ctx context.Context, view *davbackend.View, o leftover, tok
 			return err
 		}
 	}
-	return stillLocked(view.Unlock(ctx, o.Path, token))
+	return unlock(ctx, view, o.Path, token)
 }
 
-// stillLocked keeps the errors of UNLOCK after which the lock may still be there.
-func stillLocked(err error) error {
-	for _, gone := range []error{dav.ErrNotFound, dav.ErrChanged, dav.ErrLocked, dav.ErrUnsupported, dav.ErrBadName} {
+// unlock releases the DAV lock token at p. An error means that it may still be
+// there. OpenCloud says 423 to a token that it does not know, others while they are
+// busy with the file: it is gone only if lockdiscovery shows another in its place,
+// since x/net and rclone show none at all.
+func unlock(ctx context.Context, view *davbackend.View, p dav.Path, token dav.LockToken) error {
+	err := view.Unlock(ctx, p, token)
+	for _, gone := range []error{dav.ErrNotFound, dav.ErrChanged, dav.ErrUnsupported, dav.ErrBadName} {
 		if errors.Is(err, gone) {
 			return nil
 		}
 	}
-	return err
+	if !errors.Is(err, dav.ErrLocked) {
+		return err
+	}
+	res, statErr := view.Stat(ctx, p)
+	switch {
+	case errors.Is(statErr, dav.ErrNotFound):
+		return nil
+	case statErr != nil || len(res.Locks) == 0 || (own{tokens: []dav.LockToken{token}}).any(res.Locks):
+		return err
+	}
+	return nil
+}
+
+// worthRetrying keeps the errors after which something may still be there that
+// can be removed later.
+func worthRetrying(err error) error {
+	if unclear(err) || errors.Is(err, dav.ErrUnauthorized) {
+		return err
+	}
+	return nil
 }

@@ -99,7 +99,7 @@ func FuzzLockFile(f *testing.F) {
 		if want := cleanHolder(s); want != "" && parseLockFile(text[1:]) != want {
 			t.Errorf("%q written as %q is read as %q", want, text, parseLockFile(text[1:]))
 		}
-		if !(own{nonces: []string{"nonce"}}).wrote([]byte(text)) {
+		if !(announced{nonce: "nonce"}).wrote([]byte(text)) {
 			t.Errorf("%q is not known as ours", text)
 		}
 	})

@@ -25,12 +25,16 @@ type moving struct {
 // The lock stays. Where a DAV lock does not travel with MOVE it is released, and
 // taken again at the new place; should that fail, the keeper goes on trying.
 //
-// Errors: [dav.ErrExists]: something is at to. [*MismatchError]. [ErrBusy].
+// Errors: [dav.ErrExists]: something is at to. [*MismatchError]. [ErrBusy], also if
+// the file was moved while we waited, so that to may not be what was meant.
 // [dav.ErrNotFound] and what else the upstream said to MOVE: nothing was moved.
 // After [dav.ErrUnavailable] it may have been, and is settled later.
 func (l *Locks) Move(ctx context.Context, t Target, a Actor, id *wopi.LockID, to dav.Path) (idmap.Entry, error) {
 	var e idmap.Entry
 	err := l.working(ctx, t.File.ID, "move", func(x *Lease, r *row, now time.Time) error {
+		if err := l.stillAt(ctx, t); err != nil {
+			return err
+		}
 		if r.locked(now) && r.actor.Editor != a.Editor {
 			return otherEditor(r)
 		}
@@ -55,6 +59,20 @@ func (l *Locks) Move(ctx context.Context, t Target, a Actor, id *wopi.LockID, to
 		return err
 	})
 	return e, err
+}
+
+// stillAt returns [ErrBusy] if the file was moved through the bridge since t was
+// looked up: who waited for the lease must not act on a place that may be
+// another file's by now.
+func (l *Locks) stillAt(ctx context.Context, t Target) error {
+	known, err := l.IDs.Known(ctx, t.File.Space, t.File.ID)
+	if errors.Is(err, idmap.ErrNotFound) || errors.Is(err, idmap.ErrMissing) {
+		return fmt.Errorf("locks: %w: %w", dav.ErrNotFound, err)
+	}
+	if err == nil && known.Path != t.File.Path {
+		return fmt.Errorf("locks: the file was moved meanwhile: %w", ErrBusy)
+	}
+	return err
 }
 
 // clear gives back at once what an unlocked row still has on the upstream, because
@@ -98,13 +116,8 @@ func (l *Locks) move(ctx context.Context, x *Lease, t Target, a Actor, r *row, t
 	err = t.View.Move(ctx, m.From, to, false, source, davbackend.Condition{})
 	done, cancel := detached(ctx)
 	defer cancel()
-	switch {
-	case unclear(err):
+	if err != nil {
 		return l.wasMoved(done, x, t, i, m, err)
-	case err != nil:
-		l.stay(done, x, t, i, m, dav.Resource{})
-		l.failed("forgetting an intent", l.Done(done, i.ID))
-		return idmap.Entry{}, l.met(done, t.File.ID, refusedForLock(err))
 	}
 	res, err := t.View.Stat(done, to)
 	if err != nil {
@@ -123,7 +136,7 @@ func (l *Locks) unlockForMove(ctx context.Context, t Target, a Actor, r *row) er
 	if err != nil {
 		return err
 	}
-	if err := stillLocked(mine.View.Unlock(ctx, r.path, r.token)); err != nil {
+	if err := unlock(ctx, mine.View, r.path, r.token); err != nil {
 		return err
 	}
 	now, err := l.now(ctx)
@@ -139,18 +152,19 @@ func (l *Locks) unlockForMove(ctx context.Context, t Target, a Actor, r *row) er
 	return err
 }
 
-// wasMoved looks at the upstream after a MOVE without an answer.
+// wasMoved looks at the upstream after a MOVE that had no answer, or was refused: a
+// proxy that sends it twice gets a refusal for what it has done.
 func (l *Locks) wasMoved(ctx context.Context, x *Lease, t Target, i Intent, m moving, cause error) (idmap.Entry, error) {
 	moved, res, err := whereIs(ctx, t.View, m)
 	switch {
-	case err != nil:
+	case err != nil && unclear(cause):
 		return idmap.Entry{}, cause // the intent stays
 	case moved:
 		return l.arrive(ctx, x, t, i, m, res)
 	}
 	l.stay(ctx, x, t, i, m, res)
 	l.failed("forgetting an intent", l.Done(ctx, i.ID))
-	return idmap.Entry{}, cause
+	return idmap.Entry{}, l.met(ctx, t.File.ID, refusedForLock(cause))
 }
 
 // errNowhere says that the file is at neither end of a move.
@@ -212,13 +226,10 @@ func (l *Locks) bring(ctx context.Context, x *Lease, t Target) error {
 	if travelled || (r.token == "" && !r.lost) || r.phase == releasing {
 		next, err := l.amend(ctx, r.file, func(p *row) error {
 			p.path, p.space = mine.File.Path, mine.File.Space
-			if p.phase == held {
-				p.announced = l.announcement(mine.File.Path)
-			}
 			return nil
 		}, nil)
 		if err == nil && next.phase == held {
-			l.moveAnnouncement(ctx, mine.View, r, next)
+			l.announceAnew(ctx, mine.View, next)
 		}
 		return err
 	}

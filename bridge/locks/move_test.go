@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -340,5 +343,55 @@ func TestDeleteOfAFileThatIsGoneSaysSo(t *testing.T) {
 	}
 	if known, err := h.ids.Known(ctx, h.space, f); err != nil {
 		t.Errorf("the ID of a moved file died: %+v, %v", known, err)
+	}
+}
+
+// TestMoveThatWasDoneTwice: a proxy sends MOVE again, and the second one is refused.
+func TestMoveThatWasDoneTwice(t *testing.T) {
+	for _, status := range []int{404, 409, 412, 423} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			h := newHouse(t)
+			f := h.file("a.docx", "hello")
+			ok(t, h.Lock(t.Context(), h.target(f), anna, "A"))
+			target := h.target(f)
+			h.server.Quirks.Fail(upstream.Fault{Method: "MOVE", Times: 1, Status: status, Before: func() {
+				if err := os.Rename(filepath.Join(h.server.Dir, "a.docx"), filepath.Join(h.server.Dir, "b.docx")); err != nil {
+					t.Error(err)
+				}
+			}})
+			e, err := h.Move(t.Context(), target, anna, id("A"), "/b.docx")
+			ok(t, err)
+			if e.Path != "/b.docx" || e.ID != f {
+				t.Errorf("found at %q", e.Path)
+			}
+			if r := h.row(f); r.path != "/b.docx" || r.token == "" {
+				t.Errorf("the lock is at %q, lost %v", r.path, r.lost)
+			}
+			if n := h.count("locks_intent"); n != 0 {
+				t.Errorf("%d intents are left", n)
+			}
+		})
+	}
+}
+
+// TestWhoWaitedActsOnNoOldPlace: the file was renamed while a second rename and a
+// deletion waited, and another file lies where it was.
+func TestWhoWaitedActsOnNoOldPlace(t *testing.T) {
+	h := newHouse(t)
+	f := h.file("a.docx", "hello")
+	old := h.target(f)
+	_, err := h.Move(t.Context(), old, anna, nil, "/b.docx")
+	ok(t, err)
+	h.server.Write(t, "a.docx", "somebody else's")
+	if err := h.Delete(t.Context(), old, anna); !errors.Is(err, ErrBusy) {
+		t.Errorf("Delete: %v", err)
+	}
+	if _, err := h.Move(t.Context(), old, anna, nil, "/c.docx"); !errors.Is(err, ErrBusy) {
+		t.Errorf("Move: %v", err)
+	}
+	for name, want := range map[string]string{"a.docx": "somebody else's", "b.docx": "hello"} {
+		if got, _ := h.server.Read(t, name); got != want {
+			t.Errorf("%s holds %q, want %q", name, got, want)
+		}
 	}
 }

@@ -56,7 +56,6 @@ type row struct {
 	holder   string
 
 	takingUntil time.Time
-	announced   dav.Path
 	next        time.Time
 	tries       int64
 }
@@ -82,7 +81,7 @@ func (r *row) wopi(now time.Time) Lock {
 
 const rowColumns = `serial, phase, lock_id, expires, editing, since,
 	member, editor, office, user_id, name, space, upstream, pinned,
-	path, token, nonce, granted_until, lost, holder, taking_until, announced, next_at, tries`
+	path, token, nonce, granted_until, lost, holder, taking_until, next_at, tries`
 
 // values are the columns of rowColumns, in order.
 func (r *row) values() []any {
@@ -99,18 +98,18 @@ func (r *row) values() []any {
 		r.serial, int64(r.phase), string(r.lock.ID), sqldb.Millis(r.lock.Expires), r.editing, sqldb.Millis(r.since),
 		a.Member, a.Editor, a.Office.String(), a.UserID, a.Name, int64(r.space), r.upstream, pinned,
 		string(r.path), string(r.token), r.nonce, sqldb.Millis(r.granted), lost, r.holder,
-		sqldb.Millis(r.takingUntil), string(r.announced), sqldb.Millis(r.next), r.tries,
+		sqldb.Millis(r.takingUntil), sqldb.Millis(r.next), r.tries,
 	}
 }
 
 // scanRow reads file and rowColumns.
 func scanRow(scan func(...any) error) (*row, error) {
 	var r row
-	var file, id, office, path, token, announced string
+	var file, id, office, path, token string
 	var phaseN, expires, since, space, granted, lost, takingUntil, next int64
 	err := scan(&file, &r.serial, &phaseN, &id, &expires, &r.editing, &since,
 		&r.actor.Member, &r.actor.Editor, &office, &r.actor.UserID, &r.actor.Name, &space, &r.upstream, &r.pinned,
-		&path, &token, &r.nonce, &granted, &lost, &r.holder, &takingUntil, &announced, &next, &r.tries)
+		&path, &token, &r.nonce, &granted, &lost, &r.holder, &takingUntil, &next, &r.tries)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +117,7 @@ func scanRow(scan func(...any) error) (*row, error) {
 	r.lock = Lock{ID: wopi.LockID(id), Expires: sqldb.FromMillis(expires)}
 	r.since, r.space, r.path, r.token = sqldb.FromMillis(since), idmap.SpaceID(space), dav.Path(path), dav.LockToken(token)
 	r.granted, r.lost, r.takingUntil = sqldb.FromMillis(granted), lost != 0, sqldb.FromMillis(takingUntil)
-	r.announced, r.next = dav.Path(announced), sqldb.FromMillis(next)
+	r.next = sqldb.FromMillis(next)
 	return &r, nil
 }
 
@@ -139,7 +138,7 @@ func readRow(ctx context.Context, q sqldb.Queryer, file idmap.FileID) (*row, err
 func insertRow(ctx context.Context, tx sqldb.Queryer, r *row) (bool, error) {
 	r.serial = rand.Int64N(1 << 62)
 	n, err := tx.Exec(ctx, `INSERT INTO locks_row (file, `+rowColumns+`, keeper, keeper_until)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0)
 		ON CONFLICT (file) DO NOTHING`, append([]any{string(r.file)}, r.values()...)...)
 	if err != nil {
 		return false, fmt.Errorf("locks: adding the row of %s: %w", r.file, err)
@@ -155,7 +154,7 @@ func updateRow(ctx context.Context, tx sqldb.Queryer, serial int64, r *row) (boo
 		serial = ?, phase = ?, lock_id = ?, expires = ?, editing = ?, since = ?,
 		member = ?, editor = ?, office = ?, user_id = ?, name = ?, space = ?, upstream = ?, pinned = ?,
 		path = ?, token = ?, nonce = ?, granted_until = ?, lost = ?, holder = ?,
-		taking_until = ?, announced = ?, next_at = ?, tries = ?
+		taking_until = ?, next_at = ?, tries = ?
 		WHERE file = ? AND serial = ?`, args...)
 	if err != nil {
 		return false, fmt.Errorf("locks: writing the row of %s: %w", r.file, err)

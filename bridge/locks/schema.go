@@ -122,4 +122,24 @@ CREATE TABLE locks_announced (
 	nonce TEXT {{bytes}} NOT NULL,
 	at    BIGINT NOT NULL,
 	PRIMARY KEY (file, nonce)
-)`}
+)`, `
+-- The lock files that we have written, or have tried to, each until it is known to
+-- be gone. One is live while the held row of its file has its nonce and document.
+DROP TABLE locks_announced;
+CREATE TABLE locks_announced (
+	id       {{serial}},
+	file     TEXT {{bytes}} NOT NULL,
+	nonce    TEXT {{bytes}} NOT NULL,
+	document TEXT {{bytes}} NOT NULL, -- where the file was
+	upstream TEXT {{bytes}} NOT NULL,
+	pinned   {{blob}} NOT NULL,
+	path     TEXT {{bytes}} NOT NULL,
+	content  TEXT {{bytes}} NOT NULL, -- what was sent
+	at       BIGINT NOT NULL,
+	next_at  BIGINT NOT NULL,
+	tries    BIGINT NOT NULL,
+	UNIQUE (file, nonce, path)
+);
+CREATE INDEX locks_announced_next ON locks_announced (next_at);
+ALTER TABLE locks_row DROP COLUMN announced;
+`}

@@ -80,7 +80,7 @@ func (l *Locks) dropOld(ctx context.Context, t Target, r *row) error {
 	if r.token == "" || r.path != t.File.Path || !shown {
 		return nil
 	}
-	return stillLocked(t.View.Unlock(ctx, r.path, r.token))
+	return unlock(ctx, t.View, r.path, r.token)
 }
 
 // forTaker is t as the person reaches it who took r's DAV lock: no other
@@ -140,7 +140,9 @@ func (l *Locks) reshadow(ctx context.Context, x *Lease, t Target, r *row) (*row,
 	if err != nil {
 		return nil, err
 	}
-	l.moveAnnouncement(done, t.View, r, present)
+	if present.phase == held {
+		l.announceAnew(done, t.View, present)
+	}
 	return present, nil
 }
 
@@ -158,10 +160,7 @@ func (l *Locks) store(ctx context.Context, x *Lease, t Target, old, next *row, g
 		}
 		was := *p
 		before = &was
-		p.path, p.space, p.token, p.nonce, p.announced = next.path, next.space, next.token, next.nonce, ""
-		if p.phase == held {
-			p.announced = l.announcement(next.path)
-		}
+		p.path, p.space, p.token, p.nonce = next.path, next.space, next.token, next.nonce
 		if next.token == "" {
 			p.lost, p.next = false, p.lock.Expires
 			return nil
@@ -176,7 +175,6 @@ func (l *Locks) store(ctx context.Context, x *Lease, t Target, old, next *row, g
 			return err
 		}
 		if o, any := before.leave(); any && before.path != next.path && !before.lost {
-			o.Announced = "" // moveAnnouncement sees to it
 			if _, err := addLeftover(ctx, tx, kindUnlock, before, o, x.Serial, now); err != nil {
 				return err
 			}
@@ -184,14 +182,6 @@ func (l *Locks) store(ctx context.Context, x *Lease, t Target, old, next *row, g
 		return deleteIntent(ctx, tx, intent)
 	})
 	return present, err
-}
-
-// moveAnnouncement replaces the lock file of the old row by that of the new one.
-func (l *Locks) moveAnnouncement(ctx context.Context, view *davbackend.View, old, next *row) {
-	if old.announced != "" {
-		l.failed("removing a lock file", l.unannounce(ctx, view, old.announced, old.nonce))
-	}
-	l.announce(ctx, view, next)
 }
 
 // lose marks the shadow of the held row r as lost, and remembers who stands in

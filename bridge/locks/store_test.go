@@ -21,7 +21,7 @@ func full() *row {
 		actor: Actor{Member: "m", Editor: docs, Office: wopi.OnlyOffice, UserID: "u", Name: "Änne via davwopi"},
 		space: 3, upstream: "main", pinned: []byte{0, 1, 2}, path: dav.Path("/ä/b.docx"), token: "opaquelocktoken:x", nonce: "n",
 		granted: noon.Add(time.Hour), lost: true, holder: "Zoe", takingUntil: noon.Add(time.Second),
-		announced: "/ä/.~lock.b.docx#", next: noon.Add(time.Minute), tries: 5,
+		next: noon.Add(time.Minute), tries: 5,
 	}
 }
 

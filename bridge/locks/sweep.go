@@ -35,7 +35,6 @@ func (l *Locks) sweep(ctx context.Context, now time.Time) error {
 	}{
 		{`DELETE FROM locks_read WHERE at < ?`, []any{before(readLife)}},
 		{`DELETE FROM locks_editor_read WHERE at < ?`, []any{before(editorReadLife)}},
-		{`DELETE FROM locks_announced WHERE at < ?`, []any{before(2 * lockFileLife)}},
 		{`DELETE FROM locks_foreign WHERE at < ?`, []any{before(foreignFresh)}},
 		// A serial is at least the milliseconds of its time: the next one is greater.
 		{`DELETE FROM locks_lease WHERE until < ? AND serial < ?`, []any{before(leaseLife), before(leaseLife)}},

@@ -53,7 +53,7 @@ func (k *taker) take(ctx context.Context) (*row, error) {
 	if !k.checked {
 		k.l.extend(ctx, k.t.View, next)
 	}
-	k.l.announce(ctx, k.t.View, next)
+	k.l.announceAnew(ctx, k.t.View, next)
 	return next, nil
 }
 
@@ -146,7 +146,7 @@ func (k *taker) shadow(ctx context.Context, r *row) (*row, error) {
 	if k.adoptable() {
 		granted, err := k.t.View.RefreshLock(ctx, k.adopt.Path, k.adopt.Token, shadowGrant)
 		if err == nil {
-			next.token, next.nonce, next.announced = k.adopt.Token, k.adopt.Nonce, k.adopt.Announced
+			next.token, next.nonce = k.adopt.Token, k.adopt.Nonce
 			return &next, k.l.grant(ctx, &next, granted)
 		}
 	}
@@ -155,14 +155,12 @@ func (k *taker) shadow(ctx context.Context, r *row) (*row, error) {
 	}
 	lock, err := k.l.ask(ctx, k.t, k.a.Name, r)
 	if errors.Is(err, dav.ErrUnsupported) {
-		next.nonce = r.nonce
-		next.announced = k.l.announcement(r.path)
 		return &next, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	next.token, next.announced = lock.Token, k.l.announcement(r.path)
+	next.token = lock.Token
 	if sure := k.t.View.Client().Profile.Name == davbackend.Embedded.Name; k.t.Seen.Path == "" || !sure {
 		if err := k.l.stillThere(ctx, k.t, &next); err != nil {
 			return nil, err

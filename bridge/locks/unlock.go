@@ -87,6 +87,7 @@ func (l *Locks) startReleasing(ctx context.Context, r *row, ends bool, now time.
 func (l *Locks) drop(ctx context.Context, view *davbackend.View, r *row, now time.Time) error {
 	o, _ := r.leave()
 	err := l.release(ctx, view, o)
+	l.tidy(ctx, r.file)
 	if err != nil && now.Sub(r.lock.Expires) < intentLife {
 		next := *r
 		next.tries++

@@ -209,7 +209,7 @@ func (s scene) play(t *testing.T, all offices) {
 
 // house: lock files are written only if everything is played. They are for people
 // at desktops, and lose nothing.
-func (s scene) house(h *house) { h.patience, h.quiet = 400*time.Millisecond, !everything }
+func (s scene) house(h *house) { h.patience = 400 * time.Millisecond }
 
 func (s scene) quirks(q *upstream.Quirks) {
 	for _, storage := range storages {
