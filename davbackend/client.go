@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"davwopi/davbackend/dav"
@@ -27,12 +28,14 @@ type Client struct {
 	// Idle is the progress limit: no byte in either direction for so long ends a
 	// request with dav.ErrUnavailable. 0: 60 s. There is no limit on the whole.
 	Idle time.Duration
-	// Profile is what this upstream is known to do. The zero Profile is the careful one.
-	Profile Profile
+	// Assumed is what this upstream is taken to do until [Client.Learn] says better.
+	// The zero Profile is the careful one.
+	Assumed Profile
 
-	auth authState
-	once sync.Once
-	own  *http.Transport // guarded by once
+	learned atomic.Pointer[Profile]
+	auth    authState
+	once    sync.Once
+	own     *http.Transport // guarded by once
 }
 
 // A Profile says what an upstream really does.
@@ -73,6 +76,18 @@ func (c *Client) As(cred Credential) *View { return &View{client: c, credential:
 
 // Client returns the upstream that v looks at.
 func (v *View) Client() *Client { return v.client }
+
+// Profile is what this upstream is known to do by now. It may change between two
+// calls, once, when the upstream has been measured.
+func (c *Client) Profile() Profile {
+	if p := c.learned.Load(); p != nil {
+		return *p
+	}
+	return c.Assumed
+}
+
+// Learn makes p what this upstream is known to do.
+func (c *Client) Learn(p Profile) { c.learned.Store(&p) }
 
 // Origin returns scheme and host of the upstream, for people.
 func (c *Client) Origin() string { return c.Base.Scheme + "://" + c.Base.Host }

@@ -17,7 +17,7 @@
 //
 // # How a caller uses it
 //
-//	client := &davbackend.Client{Base: base, Profile: davbackend.Unknown}
+//	client := &davbackend.Client{Base: base, Assumed: davbackend.Unknown}
 //	view := client.As(davbackend.Credential{Kind: "password", User: "ann", Secret: "..."})
 //	res, err := view.Stat(ctx, path)
 //

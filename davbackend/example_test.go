@@ -22,7 +22,7 @@ func ExampleView_Put() {
 	}))
 	defer server.Close()
 	base, _ := url.Parse(server.URL + "/dav/")
-	client := &davbackend.Client{Base: base, Profile: davbackend.Embedded}
+	client := &davbackend.Client{Base: base, Assumed: davbackend.Embedded}
 	defer client.CloseIdle()
 	view := client.As(davbackend.Credential{})
 

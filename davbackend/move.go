@@ -72,7 +72,7 @@ func (v *View) beforeTarget(ctx context.Context, t *transfer) error {
 	if t.target.ETag == "" {
 		return nil
 	}
-	honoured := v.client.Profile.Conditions && v.client.Profile.Form != FormLockToken && t.source.Token == ""
+	honoured := v.client.Profile().Conditions && v.client.Profile().Form != FormLockToken && t.source.Token == ""
 	if honoured {
 		return nil
 	}
@@ -103,7 +103,7 @@ func (v *View) transferHeaders(r *call, t transfer) error {
 			return fmt.Errorf("davbackend: %w: lock token cannot be sent: %w", dav.ErrChanged, err)
 		}
 	}
-	if v.client.Profile.Form == FormLockToken {
+	if v.client.Profile().Form == FormLockToken {
 		if token := cmpOr(t.source.Token, t.target.Token); token != "" {
 			h.Set("Lock-Token", "<"+string(token)+">")
 		}

@@ -36,7 +36,7 @@ func TestMoveHeaders(t *testing.T) {
 			map[string]string{"Overwrite": "T", "Lock-Token": "<t:2>"}},
 	} {
 		w := serve(t, status(201))
-		w.Profile.Form = c.form
+		w.Assumed.Form = c.form
 		if err := w.view().Move(t.Context(), "/a", "/b c", c.overwrite, c.source, c.target); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -78,7 +78,7 @@ func TestMoveLooksAtTheTargetWhereNoHeaderCan(t *testing.T) {
 				multi(w, file("/base/b", "<d:getetag>"+c.etag+"</d:getetag>"))
 			}
 		})
-		w.Profile = c.profile
+		w.Learn(c.profile)
 		err := w.view().Move(t.Context(), "/a", "/b", true, c.source, davbackend.Condition{ETag: `"e"`})
 		if !errors.Is(err, c.want) || c.want == nil && err != nil {
 			t.Errorf("%s: %v", c.name, err)

@@ -70,7 +70,7 @@ func (v *View) Put(ctx context.Context, p dav.Path, b Body, c Condition) error {
 
 // before checks by PROPFIND what the upstream would not check, and takes it out of c.
 func (v *View) before(ctx context.Context, p dav.Path, c *Condition) error {
-	if v.client.Profile.Conditions || c.ETag == "" && !c.Absent {
+	if v.client.Profile().Conditions || c.ETag == "" && !c.Absent {
 		return nil
 	}
 	res, err := v.Stat(ctx, p)
@@ -103,7 +103,7 @@ func (v *View) condition(r *call, c Condition) error {
 	if c.Token == "" && c.ETag == "" {
 		return nil
 	}
-	if v.client.Profile.Form == FormLockToken {
+	if v.client.Profile().Form == FormLockToken {
 		if c.Token != "" {
 			r.header.Set("Lock-Token", "<"+string(c.Token)+">")
 		}
@@ -113,7 +113,7 @@ func (v *View) condition(r *call, c Condition) error {
 		return nil
 	}
 	list := dav.IfList{Conditions: terms(c)}
-	if v.client.Profile.Form == FormTagged {
+	if v.client.Profile().Form == FormTagged {
 		list.Tag = v.client.url(r.path, r.slash).String()
 	}
 	r.header.Set("If", dav.If{list}.String())

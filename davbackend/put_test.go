@@ -57,7 +57,7 @@ func TestConditionForms(t *testing.T) {
 		{"none", davbackend.FormTagged, davbackend.Condition{}, nil},
 	} {
 		w := serve(t, status(204))
-		w.Profile.Form = c.form
+		w.Assumed.Form = c.form
 		v := w.view()
 		calls := map[string]func() error{
 			"PUT":    func() error { return v.Put(t.Context(), "/ä", body("x"), c.condition) },
@@ -120,7 +120,7 @@ func TestConditionsThatTheUpstreamIgnores(t *testing.T) {
 				multi(w, file("/base/a", "<d:getetag>"+c.there+"</d:getetag>"))
 			}
 		})
-		w.Profile = davbackend.Unknown
+		w.Learn(davbackend.Unknown)
 		err := w.view().Put(t.Context(), "/a", body("x"), c.cond)
 		if !errors.Is(err, c.want) || c.want == nil && err != nil {
 			t.Errorf("%s: %v", c.name, err)
@@ -148,7 +148,7 @@ func TestAbsentThatIsNotHoldsAsExists(t *testing.T) {
 
 func TestConflictWithAnETagIsAChange(t *testing.T) {
 	w := serve(t, status(409))
-	w.Profile.Form = davbackend.FormLockToken
+	w.Assumed.Form = davbackend.FormLockToken
 	if err := w.view().Put(t.Context(), "/a", body("x"), davbackend.Condition{ETag: `"e"`}); !errors.Is(err, dav.ErrChanged) {
 		t.Errorf("OpenCloud's 409 to If-Match: %v", err)
 	}

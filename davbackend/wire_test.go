@@ -49,7 +49,7 @@ func serve(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, s s
 		answer(rw, r, s)
 	}))
 	t.Cleanup(server.Close)
-	w.Client = &davbackend.Client{Base: parse(t, server.URL+"/base/"), Profile: davbackend.Embedded}
+	w.Client = &davbackend.Client{Base: parse(t, server.URL+"/base/"), Assumed: davbackend.Embedded}
 	t.Cleanup(w.CloseIdle)
 	return w
 }
@@ -171,7 +171,7 @@ func raw(t *testing.T, h http.HandlerFunc) *wire {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	w := &wire{Client: &davbackend.Client{Base: parse(t, server.URL+"/base/"), Profile: davbackend.Embedded}}
+	w := &wire{Client: &davbackend.Client{Base: parse(t, server.URL+"/base/"), Assumed: davbackend.Embedded}}
 	t.Cleanup(w.CloseIdle)
 	return w
 }

@@ -104,7 +104,7 @@ func (l *Locks) move(ctx context.Context, x *Lease, t Target, a Actor, r *row, t
 		return idmap.Entry{}, err
 	}
 	source := davbackend.Condition{}
-	if r != nil && r.token != "" && t.View.Client().Profile.MoveCarriesLock {
+	if r != nil && r.token != "" && t.View.Client().Profile().MoveCarriesLock {
 		source.Token = r.token
 	} else if err := l.unlockForMove(ctx, t, a, r); err != nil {
 		l.failed("forgetting an intent", l.Done(ctx, i.ID))
@@ -221,7 +221,7 @@ func (l *Locks) bring(ctx context.Context, x *Lease, t Target) error {
 	if err != nil {
 		return err
 	}
-	travelled := r.token != "" && !r.lost && mine.View.Client().Profile.MoveCarriesLock &&
+	travelled := r.token != "" && !r.lost && mine.View.Client().Profile().MoveCarriesLock &&
 		(!t.Seen.LocksKnown || own{tokens: []dav.LockToken{r.token}}.any(t.Seen.Locks))
 	if travelled || (r.token == "" && !r.lost) || r.phase == releasing {
 		next, err := l.amend(ctx, r.file, func(p *row) error {

@@ -51,7 +51,7 @@ func TestRenameWhereTheLockTravels(t *testing.T) {
 	f := h.file("a.docx", "hello")
 	ctx := context.Background()
 	ok(t, h.Lock(ctx, h.target(f), anna, "A"))
-	h.ups.List[0].Client.Profile.MoveCarriesLock = true
+	h.ups.List[0].Client.Assumed.MoveCarriesLock = true
 	h.server.Forget()
 	_, err := h.Move(ctx, h.target(f), anna, id("A"), "/b.docx")
 	ok(t, err)

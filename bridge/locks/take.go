@@ -161,7 +161,7 @@ func (k *taker) shadow(ctx context.Context, r *row) (*row, error) {
 		return nil, err
 	}
 	next.token = lock.Token
-	if sure := k.t.View.Client().Profile.Name == davbackend.Embedded.Name; k.t.Seen.Path == "" || !sure {
+	if sure := k.t.View.Client().Profile().Name == davbackend.Embedded.Name; k.t.Seen.Path == "" || !sure {
 		if err := k.l.stillThere(ctx, k.t, &next); err != nil {
 			return nil, err
 		}

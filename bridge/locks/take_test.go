@@ -78,7 +78,7 @@ func TestLongGrantNeedsNoSecondTrip(t *testing.T) {
 
 func TestUnknownUpstreamIsLookedAtAfterLock(t *testing.T) {
 	h := newHouse(t)
-	h.ups.List[0].Client.Profile = davbackend.Unknown
+	h.ups.List[0].Client.Learn(davbackend.Unknown)
 	f := h.file("a.docx", "hello")
 	target := h.target(f)
 	h.server.Forget()
@@ -241,7 +241,7 @@ func TestLockThatCreatedAnEmptyFileIsUndone(t *testing.T) {
 			t.Run(fmt.Sprint(name, " quiet ", quiet), func(t *testing.T) {
 				h := newHouse(t)
 				if quiet { // no embedded server does so
-					h.ups.List[0].Client.Profile = davbackend.Unknown
+					h.ups.List[0].Client.Learn(davbackend.Unknown)
 				}
 				h.server.Quirks.Set(func(q *upstream.Quirks) { q.LockQuietCreate = quiet })
 				f := h.file("a.docx", "hello")

@@ -70,7 +70,7 @@ func (d *delivery) body() davbackend.Body {
 // file. (The upstream client looks itself where ETags are not honoured.)
 func (d *delivery) condition() davbackend.Condition {
 	c := davbackend.Condition{Token: d.token}
-	if d.token == "" || d.view.Client().Profile.Conditions {
+	if d.token == "" || d.view.Client().Profile().Conditions {
 		c.ETag = d.was.ETag
 	}
 	return c

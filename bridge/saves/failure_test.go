@@ -114,7 +114,7 @@ func TestLandedWithoutAWord(t *testing.T) {
 			g.server.Write(t, "a.txt", "old")
 			o := g.open("a.txt", wopi.Microsoft)
 			method := "PUT"
-			if !g.client.Profile.InPlace {
+			if !g.client.Profile().InPlace {
 				method = "MOVE"
 			}
 			g.server.Quirks.Fail(upstream.Fault{Method: method, LoseAnswer: true, Times: 1, Then: func() {

@@ -49,7 +49,7 @@ func (d *delivery) keepPreimage(ctx context.Context) error {
 // lookPreimage looks once more if reading the pre-image took its time, where no
 // ETag in the write itself says what is written over.
 func (d *delivery) lookPreimage(ctx context.Context) error {
-	if !d.fetched || d.condition().ETag != "" && d.view.Client().Profile.Conditions {
+	if !d.fetched || d.condition().ETag != "" && d.view.Client().Profile().Conditions {
 		return nil
 	}
 	d.fetched = false

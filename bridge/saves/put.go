@@ -196,7 +196,7 @@ func (d *delivery) begin(ctx context.Context) error {
 		d.view = d.permit.View
 	}
 	d.token = d.permit.Token
-	d.inPlace = d.view.Client().Profile.InPlace
+	d.inPlace = d.view.Client().Profile().InPlace
 	var err error
 	d.base = d.r.base
 	if d.permit.Editing != nil {

@@ -86,7 +86,7 @@ func newRigOn(t *testing.T, db *sqldb.DB, server *upstream.Server, profile davba
 	}
 	g.client = server.Client(t)
 	g.wire = newWire()
-	g.client.Profile, g.client.Transport = profile, g.wire
+	g.client.Assumed, g.client.Transport = profile, g.wire
 	cred := server.Credential()
 	g.view = g.client.As(cred)
 	sealer, err := oauth.NewSealer([]byte("0123456789abcdef0123456789abcdef"))

@@ -40,7 +40,7 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 			File: idmap.Entry{ID: r.file, Space: r.space, Name: r.name}, Upstream: r.upstream, View: view,
 			Pin: func(context.Context) ([]byte, error) { return r.pinned, nil },
 		},
-		inPlace: view.Client().Profile.InPlace,
+		inPlace: view.Client().Profile().InPlace,
 	}
 	if r.file == "" || r.beside == 1 {
 		if r.beside == 1 {

@@ -236,7 +236,7 @@ func (d *delivery) finishMove(ctx context.Context) (dav.Resource, error) {
 // lockAfterMove takes the DAV lock again where the MOVE has removed it. If
 // somebody else was quicker the save stands all the same; the lock row says so.
 func (d *delivery) lockAfterMove(ctx context.Context, res dav.Resource) {
-	if d.token == "" || d.lease == nil || d.view.Client().Profile.MoveKeepsTargetLock {
+	if d.token == "" || d.lease == nil || d.view.Client().Profile().MoveKeepsTargetLock {
 		return
 	}
 	_, before := d.lockShown(d.was)

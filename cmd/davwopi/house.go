@@ -159,7 +159,7 @@ func (h *house) openLocal(up *access.Upstream) (err error) {
 	up.Client = &davbackend.Client{
 		Base:      &url.URL{Scheme: "http", Host: "embedded.invalid", Path: h.local.Prefix + "/"},
 		Transport: h.local.RoundTripper(),
-		Profile:   davbackend.Embedded,
+		Assumed:   davbackend.Embedded,
 	}
 	return nil
 }

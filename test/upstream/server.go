@@ -49,7 +49,7 @@ func (s *Server) Client(t testing.TB) *davbackend.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &davbackend.Client{Base: base, Profile: s.Profile, Transport: s.transport}
+	c := &davbackend.Client{Base: base, Assumed: s.Profile, Transport: s.transport}
 	t.Cleanup(c.CloseIdle)
 	return c
 }

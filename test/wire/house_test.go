@@ -105,7 +105,7 @@ func newHouse(t testing.TB, o offices, profile davbackend.Profile, change func(*
 	h.must(err)
 	inner := &http.Transport{}
 	h.wire = &wire{inner: inner, noIDs: h.noIDs}
-	h.client = &davbackend.Client{Base: base, Transport: h.wire, Profile: profile, Idle: 700 * time.Millisecond}
+	h.client = &davbackend.Client{Base: base, Transport: h.wire, Assumed: profile, Idle: 700 * time.Millisecond}
 	h.web = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*h.front.Load()).ServeHTTP(w, r) }))
 	t.Cleanup(func() {
 		h.web.Close()
