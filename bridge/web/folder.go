@@ -32,20 +32,22 @@ type row struct {
 type crumb struct{ Name, Href string }
 
 type folderBody struct {
-	Name    string
-	Crumbs  []crumb // above this folder
-	Rows    []row
-	Total   int
-	Hidden  int    // names that begin with a dot and are not shown
-	ShowAll string // the address that shows them
-	Cut     bool   // the folder has more than was read
-	Seen    int    // entries that were read
-	Page    int    // from 1
-	Pages   int
-	Prev    string
-	Next    string
-	Sort    map[string]sortLink
-	Read    bool // the rules let this person only read here
+	Name     string
+	Crumbs   []crumb // above this folder
+	Rows     []row
+	Total    int
+	Hidden   int    // names that begin with a dot and are not shown
+	ShowAll  string // the address that shows them
+	HideDots string // the address that hides them again, "" they are not shown
+	Held     bool   // somebody has one of the rows open
+	Cut      bool   // the folder has more than was read
+	Seen     int    // entries that were read
+	Page     int    // from 1
+	Pages    int
+	Prev     string
+	Next     string
+	Sort     map[string]sortLink
+	Read     bool // the rules let this person only read here
 }
 
 type sortLink struct {
@@ -112,7 +114,7 @@ func (s *site) serveFolder(w http.ResponseWriter, r *http.Request, session oauth
 func (s *site) listFolder(w http.ResponseWriter, r *http.Request, who oauth.Principal, at place) {
 	body, err := s.folder(r, who, at)
 	if err == nil {
-		err = s.holders(r.Context(), body.Rows)
+		err = s.holders(r.Context(), &body)
 	}
 	if err != nil {
 		s.fail(w, r, who, err)
@@ -281,6 +283,9 @@ func (s *site) links(q url.Values, by string, down bool, body *folderBody) {
 		body.Sort[name] = link
 	}
 	body.ShowAll = here(by, down, body.Page, true)
+	if dots {
+		body.HideDots = here(by, down, 1, false)
+	}
 	if body.Page > 1 {
 		body.Prev = here(by, down, body.Page-1, dots)
 	}
@@ -290,7 +295,8 @@ func (s *site) links(q url.Values, by string, down bool, body *folderBody) {
 }
 
 // holders notes who has which file open, from the database alone.
-func (s *site) holders(ctx context.Context, rows []row) error {
+func (s *site) holders(ctx context.Context, body *folderBody) error {
+	rows := body.Rows
 	ids := make([]idmap.FileID, 0, len(rows))
 	for _, r := range rows {
 		if r.Kind != "folder" {
@@ -311,6 +317,7 @@ func (s *site) holders(ctx context.Context, rows []row) error {
 	for i := range rows {
 		if state, ok := states[rows[i].id]; ok {
 			rows[i].Holder, rows[i].Since = holderOf(state, now)
+			body.Held = body.Held || rows[i].Holder != ""
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ func TestTheListShowsFoldersFirstInNaturalOrder(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	contains(t, page, "Show 1 hidden", `href="?all="`)
-	contains(t, b.get("/?all").body, ".hidden")
+	contains(t, b.get("/?all").body, ".hidden", "Hide names that begin with a dot")
 	if strings.Contains(b.get("/?all").body, "lock.b") {
 		t.Error("a lock file is listed")
 	}
