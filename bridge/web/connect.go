@@ -13,8 +13,8 @@ import (
 // lines to paste.
 type connectBody struct {
 	Name, Kind, Ext string
-	Folder          string
-	Download        string
+	Download        string   // "" for a ticket, which opens nothing else
+	Back            step     // if there is Download
 	Configured      []string // editors that are there but cannot do this
 	WOPI            string   // where editors' servers reach us
 	Alias           string   // Collabora's aliasgroup: with the port
@@ -26,15 +26,13 @@ type connectBody struct {
 func (s *site) connectPage(w http.ResponseWriter, r *http.Request, o opening) {
 	ext := extension(o.Place.Entry.Name)
 	body := connectBody{
-		Name: o.Place.Entry.Name, Kind: kindOf(ext), Ext: ext, Folder: s.path("closed"),
+		Name: o.Place.Entry.Name, Kind: kindOf(ext), Ext: ext,
 		WOPI: s.URLs.WOPI.Scheme + "://" + s.URLs.WOPI.Host, Alias: withPort(s.URLs.WOPI), Unreachable: loopback(s.URLs.WOPI.Hostname()),
 	}
 	body.Known = office(body.Kind) || body.Kind == "pdf"
 	if o.Session != "" {
-		body.Folder, body.Download = s.path(), s.path("download", string(o.Place.Entry.ID))
-		if folder, err := s.IDs.KnownAt(r.Context(), o.Place.Entry.Space, o.Place.Entry.Path.Parent()); err == nil {
-			body.Folder = s.path("folder", string(folder.ID))
-		}
+		body.Download = s.path("download", string(o.Place.Entry.ID))
+		body.Back, _ = s.backFrom(r.Context(), o) // there is a way back in any case
 	}
 	for _, status := range s.Editors.Status() {
 		if status.Editor.Builtin == nil {

@@ -58,4 +58,7 @@
 //     (issuer upstream:NAME) where passwords are checked upstream, so that the
 //     credential, the UserId and the grants are the same; elsewhere the issuer is
 //     the key's name, so that a key cannot pose as somebody who signed in.
+//   - 2026-11-28 A page that tells of an outage asks for itself every 15 seconds and
+//     gives way to what comes. Answers to POST, downloads and pages opened by a ticket
+//     do not: asking again would do something twice, fetch a whole file, or be in vain.
 package web

@@ -22,12 +22,12 @@ func (s *site) serveDownload(w http.ResponseWriter, r *http.Request, session oau
 		err = idmap.ErrNotFound
 	}
 	if err != nil {
-		s.fail(w, r, session.Principal, err)
+		s.failDownload(w, r, session.Principal, err)
 		return
 	}
 	content, err := at.View.Get(r.Context(), at.Entry.Path, 0, -1)
 	if err != nil {
-		s.fail(w, r, session.Principal, &placeError{at.Upstream, at.Entry.Name, err})
+		s.failDownload(w, r, session.Principal, &placeError{at.Upstream, at.Entry.Name, err})
 		return
 	}
 	defer content.Close()
@@ -43,4 +43,12 @@ func (s *site) serveDownload(w http.ResponseWriter, r *http.Request, session oau
 		s.Log(r, fmt.Errorf("web: download broke off after %d bytes: %w", n, err))
 		panic(http.ErrAbortHandler) // the way of net/http to break off an answer
 	}
+}
+
+// failDownload is fail without the page that looks again: it would fetch the file to
+// see whether it is there, and then stay, because a download leads nowhere.
+func (s *site) failDownload(w http.ResponseWriter, r *http.Request, who oauth.Principal, err error) {
+	t := s.trouble(err)
+	t.Again = ""
+	s.answer(w, r, who, t, err)
 }

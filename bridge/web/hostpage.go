@@ -54,6 +54,7 @@ type hostScript struct {
 	Renew   string `json:"renew"`  // where a new token is asked for, "" nowhere
 	Holder  string `json:"holder"` // where to ask who has the file, "" nowhere
 	Editor  string `json:"editor"` // identity of the editor
+	Called  string `json:"called"` // the editor's name for people
 	User    string `json:"user"`   // UserId of the person for whom the page was made
 	Expires int64  `json:"expires"`
 	SignIn  string `json:"signIn"`
@@ -98,11 +99,7 @@ func (s *site) serveTicket(w http.ResponseWriter, r *http.Request) {
 	}
 	at, err := s.look(r.Context(), k.Principal, up, k.Space, k.File)
 	if err != nil {
-		err = &placeError{up, "", err}
-		if errors.Is(err, access.ErrNeedsSignIn) {
-			err = access.ErrToken // signing in would not bring this page back
-		}
-		s.fail(w, r, oauth.Principal{}, err)
+		s.failOnce(w, r, opening{}, &placeError{up, "", err})
 		return
 	}
 	s.hostPage(w, r, opening{Place: at, Who: k.Principal, Mode: discovery.Mode(k.Mode), Editor: k.Editor, Scope: k.Scope, Rights: k.Rights})
@@ -155,20 +152,23 @@ func (p *Pages) grant(ctx context.Context, o opening, rights access.Rights, edit
 // hostPage answers with the page around the editor, or says why there is none.
 func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 	asked := o.Mode
+	if r.URL.Query().Has("again") {
+		s.askAgain(r.Context())
+	}
 	a, token, g, err := s.mint(r.Context(), &o)
 	if errors.Is(err, discovery.ErrNoEditor) {
 		s.connectPage(w, r, o)
 		return
 	}
 	if err != nil {
-		s.fail(w, r, o.Who, err)
+		s.failOpening(w, r, o, err)
 		return
 	}
 	id, origin := o.Place.Entry.ID, a.Origin()
 	body := hostBody{
 		ActionURL: passed(a.URL(discovery.Params{WOPISrc: s.URLs.WOPISrc(id), UI: language(r)}), r.URL.Query()),
 		Token:     token, TTL: g.Expires.UnixMilli(), Name: o.Place.Entry.Name, Icon: icon(a.Icon), Folder: s.path("closed"),
-		Script: hostScript{Origin: origin, Name: o.Place.Entry.Name, Brand: s.brand(), Folder: s.path("closed"), Editor: a.Editor.URL, Expires: g.Expires.UnixMilli()},
+		Script: hostScript{Origin: origin, Name: o.Place.Entry.Name, Brand: s.brand(), Folder: s.path("closed"), Editor: a.Editor.URL, Called: a.Editor.Name, Expires: g.Expires.UnixMilli()},
 	}
 	allow := policy{Frame: origin, Form: origin, Image: originOf(body.Icon), Framed: true}
 	if a.Office == wopi.TextEditor {
@@ -178,12 +178,12 @@ func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 	}
 	if o.Session != "" {
 		if err := s.ownAddresses(r.Context(), o, a.Mode, &body); err != nil {
-			s.fail(w, r, o.Who, err)
+			s.failOpening(w, r, o, err)
 			return
 		}
 	}
 	if err := s.whoElse(r.Context(), o, a, asked, &body); err != nil {
-		s.fail(w, r, o.Who, err)
+		s.failOpening(w, r, o, err)
 		return
 	}
 	s.show(w, r, http.StatusOK, "host", body.Name, o.Who, allow, body)
@@ -192,14 +192,11 @@ func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 // ownAddresses are those that work for somebody who is signed in.
 func (s *site) ownAddresses(ctx context.Context, o opening, mode discovery.Mode, body *hostBody) error {
 	e := o.Place.Entry
-	body.Folder = s.path()
-	folder, err := s.IDs.KnownAt(ctx, e.Space, e.Path.Parent())
-	switch {
-	case err == nil && s.Rules.Allows(o.Who, o.Place.Upstream.Name, string(folder.Path)) >= access.View:
-		body.Folder = s.path("folder", string(folder.ID))
-	case err != nil && !errors.Is(err, idmap.ErrNotFound) && !errors.Is(err, idmap.ErrMissing):
+	back, err := s.backFrom(ctx, o)
+	if err != nil {
 		return err
 	}
+	body.Folder = back.Href
 	body.Download = s.path("download", string(e.ID))
 	page := "edit"
 	if mode == discovery.ModeView {
@@ -214,6 +211,20 @@ func (s *site) ownAddresses(ctx context.Context, o opening, mode discovery.Mode,
 		body.Script.Edit = s.path("edit", string(e.ID))
 	}
 	return nil
+}
+
+// backFrom is the way back to the folder of o's file, or to all files if this person
+// may not see it.
+func (s *site) backFrom(ctx context.Context, o opening) (step, error) {
+	e := o.Place.Entry
+	folder, err := s.IDs.KnownAt(ctx, e.Space, e.Path.Parent())
+	switch {
+	case err == nil && s.Rules.Allows(o.Who, o.Place.Upstream.Name, string(folder.Path)) >= access.View:
+		return step{"Back to the folder", s.path("folder", string(folder.ID))}, nil
+	case errors.Is(err, idmap.ErrNotFound), errors.Is(err, idmap.ErrMissing):
+		err = nil
+	}
+	return step{"Back to the files", s.path()}, err
 }
 
 // whoElse fills in what stands above the editor. The text editor says by itself

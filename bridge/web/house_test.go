@@ -12,7 +12,9 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -43,6 +45,7 @@ type house struct {
 	up     *upstream.Server
 	db     *sqldb.DB
 	server *httptest.Server
+	clock  atomic.Int64 // by how much the editors' clock is ahead, in nanoseconds
 
 	mu  sync.Mutex
 	log []error // guarded by mu
@@ -68,13 +71,14 @@ func newHouse(t testing.TB, change func(*house)) *house {
 	credentials, err := oauth.NewCredentials(ctx, h.db, sealer)
 	must(err)
 	service := h.up.Credential()
+	now := func() time.Time { return time.Now().Add(time.Duration(h.clock.Load())) }
 	p := &web.Pages{
 		URLs: endpoint.URLs{Public: public, WOPI: public},
 		IDs:  ids, Brand: "davwopi",
 		Upstreams: &access.Upstreams{IDs: ids, Credentials: credentials, Sealer: sealer, List: []*access.Upstream{
 			{Name: "main", DisplayName: "Home NAS", Client: h.up.Client(t), Service: &service},
 		}},
-		Editors: &discovery.Editors{List: []discovery.Editor{
+		Editors: &discovery.Editors{Now: now, List: []discovery.Editor{
 			{URL: textedit.ID, Name: textedit.Name, Builtin: func() []byte { return textedit.Discovery(public) }},
 		}},
 		Log: h.note,

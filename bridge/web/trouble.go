@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"davwopi/bridge/access"
-	"davwopi/bridge/discovery"
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
@@ -25,6 +24,8 @@ type trouble struct {
 	Title   string
 	Words   []string
 	Actions []step
+	Detail  string    // for whoever runs the server, "" nothing
+	Again   string    // what the page does by itself as soon as it can be shown, "" nothing
 	Since   time.Time // of an outage; zero none
 	retry   int       // Retry-After in seconds, 0 none
 	signIn  string    // go to sign-in instead, with this word
@@ -56,10 +57,14 @@ func (o *outages) over(upstream string) {
 
 // fail answers with the page for err and tells the log.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, who oauth.Principal, err error) {
+	s.answer(w, r, who, s.trouble(err), err)
+}
+
+// answer answers err with the page of t and tells the log.
+func (s *site) answer(w http.ResponseWriter, r *http.Request, who oauth.Principal, t trouble, err error) {
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
 		return // the browser went away
 	}
-	t := s.trouble(err)
 	if t.signIn != "" {
 		t.Status = http.StatusUnauthorized
 	}
@@ -78,6 +83,9 @@ func (s *site) note(r *http.Request, status int, err error) {
 
 // tell answers with the page of a trouble.
 func (s *site) tell(w http.ResponseWriter, r *http.Request, who oauth.Principal, t trouble) {
+	if r.Method != http.MethodGet {
+		t.Again = "" // only what changes nothing is asked for again without being told to
+	}
 	if t.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(t.retry))
 	}
@@ -100,16 +108,14 @@ func (s *site) trouble(err error) trouble {
 			Actions: []step{back}}
 	case errors.Is(err, oauth.ErrLink):
 		return trouble{Status: http.StatusGone, Title: "This link no longer works",
-			Words: []string{"A sign-in link works once, and only for a while. It has been used, or its time has passed.",
-				"Ask whoever runs this server for a new one. On the server it is made with the command: davwopi invite"},
+			Words:   []string{"A sign-in link works once, and only for a while. It has been used, or its time has passed. Ask whoever runs this server for a new one."},
+			Detail:  "the command “davwopi invite” makes a new one.",
 			Actions: []step{{"Go to the sign-in page", s.path("signin")}}}
 	case errors.Is(err, access.ErrToken):
 		return trouble{Status: http.StatusGone, Title: "This entrance was used already",
 			Words: []string{"It works once and only for a minute. Please open the document again from where you came."}}
 	case errors.Is(err, access.ErrNeedsSignIn):
 		return trouble{signIn: "again"}
-	case errors.Is(err, discovery.ErrDown):
-		return s.editorTrouble()
 	}
 	return trouble{Status: http.StatusInternalServerError, Title: "Something went wrong here",
 		Words:   []string{"That is our fault, not yours. Your files are not affected. Please try again; if it happens again, tell whoever runs this server. The log says more."},
@@ -132,40 +138,25 @@ func (s *site) upstreamTrouble(at *placeError) (trouble, bool) {
 			reason = u.Reason + " (" + u.Origin + ")"
 		}
 		return trouble{Status: http.StatusServiceUnavailable, Title: name + " does not answer", Since: s.outages.began(at.Upstream.Name),
-			Words: []string{"The server that keeps the files cannot be reached: " + reason + ".",
-				"Your files are not affected. Check that it is switched on and connected, then try again."},
-			Actions: []step{again}, retry: 10}, true
+			Words:  []string{"The server that keeps the files cannot be reached just now. Your files are not affected. Check that it is switched on and connected."},
+			Detail: reason + ".", Again: "goes on", Actions: []step{again}, retry: 10}, true
 	case errors.Is(err, dav.ErrUnauthorized) && at.Upstream.Service == nil:
 		return trouble{signIn: "refused"}, true
 	case errors.Is(err, dav.ErrUnauthorized):
 		return trouble{Status: http.StatusBadGateway, Title: name + " refuses our password",
 			Words: []string{"The account with which this server reads the files was not accepted. Nothing is wrong with your own sign-in.",
-				"Whoever runs this server can put it right: upstream.user and upstream.password in davwopi.yaml."},
-			Actions: []step{again}}, true
+				"Whoever runs this server can put that right."},
+			Detail: "the account is set by upstream.user and upstream.password in davwopi.yaml.", Actions: []step{again}}, true
 	case errors.Is(err, dav.ErrDenied):
 		return trouble{Status: http.StatusForbidden, Title: "You have no access to this",
 			Words:   []string{fmt.Sprintf("%s does not let this account open it. Ask the owner to share it with you.", name)},
 			Actions: []step{back}}, true
 	case errors.Is(err, idmap.ErrMissing), errors.Is(err, idmap.ErrNotFound), errors.Is(err, dav.ErrNotFound):
 		return trouble{Status: http.StatusNotFound, Title: file + " is not here any more",
-			Words: []string{fmt.Sprintf("It was deleted, or moved to where it cannot be seen. %s was asked just now. "+
-				"If it comes back, this address will work again.", name)},
+			Words:   []string{fmt.Sprintf("It was deleted, or moved to where it cannot be seen. %s was asked just now.", name)},
 			Actions: []step{back}}, true
 	}
 	return trouble{}, false
-}
-
-// editorTrouble says which editor does not answer.
-func (s *site) editorTrouble() trouble {
-	t := trouble{Status: http.StatusServiceUnavailable, Title: "The editor does not answer", retry: 30,
-		Actions: []step{{"Try again", ""}, {"Back to the files", s.path()}}}
-	for _, status := range s.Editors.Status() {
-		if status.Err != nil && status.Fetched.IsZero() {
-			t.Words = append(t.Words, fmt.Sprintf("%s (%s) cannot be reached from here.", status.Editor.Name, status.Editor.URL))
-		}
-	}
-	t.Words = append(t.Words, "Your files are not affected; they can be downloaded meanwhile. Check that the editor's server is running, then try again.")
-	return t
 }
 
 // explainShortly is a sentence for a part of a page that is missing.

@@ -9,9 +9,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"davwopi/bridge/web"
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
+	"davwopi/test/office"
 	"davwopi/test/upstream"
 )
 
@@ -76,21 +79,97 @@ func TestEveryTroubleSaysWhatHappenedAndWhatToDo(t *testing.T) {
 	}
 }
 
-func TestAnEditorThatIsDownIsNamed(t *testing.T) {
+func TestAnEditorThatIsDownIsNamedAndComesBack(t *testing.T) {
+	var e *office.Editor
 	h := newHouse(t, func(h *house) {
-		e := h.withEditor(wopi.Collabora, "docx")
+		e = h.withEditor(wopi.Collabora, "docx")
 		e.Down(true)
+	})
+	h.up.Write(t, "team/a.docx", "hello")
+	h.up.Write(t, "team/b.txt", "hello")
+	b := h.person("anna")
+	folder := "/folder/" + b.get("/").id(t, "team")
+	list := b.get(folder)
+	page := "/edit/" + list.id(t, "a.docx")
+	got := b.get(page)
+	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
+		t.Errorf("status %d, Retry-After %q", got.status, got.header.Get("Retry-After"))
+	}
+	contains(t, got.body, "The editor at "+strings.TrimPrefix(e.URL, "http://")+" does not answer", "“a.docx”", e.URL, "not affected",
+		`href="?again">Try again`, `href="/download/`+list.id(t, "a.docx")+`"`, `href="`+folder+`">Back to the folder`, "nothing has to be restarted", "data-again")
+	if got := b.get("/edit/" + list.id(t, "b.txt")); got.status != http.StatusOK {
+		t.Errorf("text files must still open: %d", got.status)
+	}
+	if got := b.get(page + "?again"); got.status != http.StatusServiceUnavailable {
+		t.Errorf("still down: %d", got.status)
+	}
+	e.Down(false)
+	h.clock.Add(int64(time.Minute)) // so often one who presses Try again is heard
+	if got := b.get(page + "?again"); got.status != http.StatusOK || got.token(t) == "" {
+		t.Errorf("the editor is back, and the page says %d", got.status)
+	}
+}
+
+func TestSeveralEditorsThatAreDownAreAllNamed(t *testing.T) {
+	h := newHouse(t, func(h *house) {
+		h.withEditor(wopi.Collabora, "docx").Down(true)
+		h.withEditor(wopi.Collabora, "odt").Down(true)
+		h.Editors.List[1].Name = "Office <2>"
 	})
 	h.up.Write(t, "a.docx", "hello")
 	b := h.person("anna")
 	got := b.get("/edit/" + b.get("/").id(t, "a.docx"))
-	if got.status != http.StatusServiceUnavailable {
-		t.Errorf("status %d", got.status)
+	contains(t, got.body, "The editors do not answer", h.Editors.List[0].URL, h.Editors.List[1].URL, "Office &lt;2&gt;")
+}
+
+func TestATicketsPageOffersNothingThatCannotWork(t *testing.T) {
+	for name, fault := range map[string]func(h *house, e *office.Editor){
+		"the editor is down":   func(_ *house, e *office.Editor) { e.Down(true) },
+		"the upstream is down": func(h *house, _ *office.Editor) { h.up.Quirks.Fail(upstream.Fault{Status: 503}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var e *office.Editor
+			h := newHouse(t, func(h *house) { e = h.withEditor(wopi.Collabora, "docx") })
+			h.up.Write(t, "team/a.docx", "hello")
+			b := h.browser()
+			ticket := mustJSON[web.Opened](t, b.postJSON("/api/v1/open", `{"path":"/team/a.docx","user":"anna","editor":"none"}`, "Authorization", "Bearer "+apiKey).body)
+			fault(h, e)
+			got := b.get(strings.TrimPrefix(ticket.HostURL, h.server.URL))
+			if got.status != http.StatusServiceUnavailable {
+				t.Errorf("status %d", got.status)
+			}
+			contains(t, got.body, "does not answer", "open the document again from where you came")
+			if strings.Contains(got.body, "Try again") || strings.Contains(got.body, "data-again") {
+				t.Errorf("a used ticket cannot be tried again:\n%s", got.body)
+			}
+		})
 	}
-	contains(t, got.body, "The editor does not answer", h.Editors.List[0].URL, "not affected")
-	h.up.Write(t, "b.txt", "hello")
-	if got := b.get("/edit/" + b.get("/").id(t, "b.txt")); got.status != http.StatusOK {
-		t.Errorf("text files must still open: %d", got.status)
+}
+
+func TestOnlyAPageThatIsAPageLooksAgainByItself(t *testing.T) {
+	h := newHouse(t, nil)
+	h.up.Write(t, "a.txt", "hello")
+	b := h.person("anna")
+	id := b.get("/").id(t, "a.txt")
+	h.up.Quirks.Fail(upstream.Fault{Status: 503})
+	contains(t, b.get("/").body, "does not answer", "data-again")
+	contains(t, b.get("/edit/"+id).body, "does not answer", "data-again")
+	download := b.get("/download/" + id).body
+	contains(t, download, "does not answer", "Try again")
+	if strings.Contains(download, "data-again") {
+		t.Error("a download would be fetched again and again")
+	}
+}
+
+func TestATicketForAFileThatNothingOpensOffersNoWayIntoThePages(t *testing.T) {
+	h := newHouse(t, nil)
+	h.up.Write(t, "team/a.docx", "hello")
+	b := h.browser()
+	ticket := mustJSON[web.Opened](t, b.postJSON("/api/v1/open", `{"path":"/team/a.docx","user":"anna"}`, "Authorization", "Bearer "+apiKey).body)
+	page := b.get(strings.TrimPrefix(ticket.HostURL, h.server.URL)).body
+	contains(t, page, "a.docx", "has no editor for documents like this one yet. Whoever runs")
+	if strings.Contains(page, "Back to") || strings.Contains(page, "Download") {
+		t.Errorf("that would need a session:\n%s", page)
 	}
 }
 

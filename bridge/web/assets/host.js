@@ -49,7 +49,7 @@
       const a = document.createElement('a');
       a.className = 'button';
       a.href = link[1];
-      a.target = '_blank';
+      if (link[1] !== location.href) a.target = '_blank';
       a.textContent = link[0];
       box.append(a);
     }
@@ -120,8 +120,16 @@
     },
   };
 
+  // An editor's server that is down leaves an empty frame. One that is there says so
+  // sooner or later: all that we know do.
+  const silence = data.origin ? setTimeout(() => {
+    note('silent', `${data.called} has not answered yet. If nothing shows below, its server is probably not running. The file itself is not affected.`, ['Try again', location.href]);
+  }, 12000) : 0;
+
   window.addEventListener('message', (e) => {
     if (leaving || e.origin !== origin || e.source !== frame.contentWindow) return;
+    clearTimeout(silence);
+    drop('silent');
     let m = e.data;
     if (typeof m === 'string') {
       try { m = JSON.parse(m); } catch { return; }

@@ -5,12 +5,37 @@ for (const t of document.querySelectorAll('time[datetime]')) {
   const at = new Date(t.dateTime);
   if (Number.isNaN(at.getTime())) continue;
   const days = (Date.now() - at.getTime()) / 86400000;
-  const clock = { hour: '2-digit', minute: '2-digit' };
+  const clock = { hour: 'numeric', minute: '2-digit' };
   const today = at.toDateString() === new Date().toDateString();
   t.title = at.toLocaleString();
-  t.textContent = today ? 'Today, ' + at.toLocaleTimeString([], clock)
+  t.textContent = today ? (t.closest('p') ? 'today, ' : 'Today, ') + at.toLocaleTimeString([], clock)
     : at.toLocaleDateString([], days < 300 ? { day: 'numeric', month: 'short' } : { day: 'numeric', month: 'short', year: 'numeric' }) +
       (days < 300 ? ', ' + at.toLocaleTimeString([], clock) : '');
+}
+// A page that tells of an outage looks whether it is over.
+const again = document.querySelector('[data-again]');
+if (again) {
+  const here = new URL(location.href);
+  here.searchParams.delete('again');
+  here.hash = ''; // with one, the same address would not be loaded again
+  const ask = new URL(here);
+  ask.searchParams.set('again', '');
+  let busy = false; // looking, or leaving
+  const look = async () => {
+    if (document.hidden || busy) return;
+    busy = true;
+    try {
+      const r = await fetch(ask, { cache: 'no-store' });
+      if (r.status !== 503) {
+        location.replace(here);
+        return;
+      }
+    } catch { /* not yet */ }
+    busy = false;
+  };
+  again.hidden = false;
+  setInterval(look, 15000);
+  for (const woke of ['online', 'focus']) window.addEventListener(woke, look);
 }
 const send = document.querySelector('form[data-send]');
 if (send) send.requestSubmit();
