@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"davwopi/bridge/wopi"
@@ -86,4 +87,46 @@ func TestTheHostPageAndAnOfficeOfAnotherOrigin(t *testing.T) {
 			t.Errorf("the browser complains: %s", line)
 		}
 	}
+}
+
+func TestAnEditorThatIsDownComesBackByItself(t *testing.T) {
+	driver := Start(t)
+	shots := newShots(t)
+	officeServer := newOffice(t)
+	var down atomic.Bool
+	down.Store(true)
+	gate := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			http.Error(w, "down", http.StatusBadGateway)
+			return
+		}
+		officeServer.Config.Handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(gate.Close)
+	d := daemon.StartEmpty(t, "editors:\n  - url: "+gate.URL+"\n    name: Our office\n")
+	d.Write("Brief.docx", "not really")
+	w := driver.Open(t, 1200, 800)
+	// The page must not look before the editor is back: the daemon would then not ask
+	// again for half a minute. Hidden pages do not.
+	w.call(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Page.addScriptToEvaluateOnNewDocument", "params": map[string]string{
+		"source": `Object.defineProperty(Document.prototype, 'hidden', { get: () => !self.awake })`,
+	}}, nil)
+	w.Go(d.Link)
+	w.Sees("Brief.docx")
+	follow(w, "Brief.docx")
+	w.Sees("Our office does not answer")
+	w.Sees("This page looks again every 15 seconds and opens the document by itself.") // which the script shows
+	shots.take(w, "15-editor-down")
+	down.Store(false)
+	w.Run(`self.awake = true; dispatchEvent(new Event('online'))`, nil) // as if the 15 seconds were over
+	w.Frame("iframe[name=editor]")
+	w.Sees("token true")
+
+	// What it can do is known by now, but its pages are gone. The host page waits 12
+	// seconds before it says so.
+	w.Frame("")
+	officeServer.Close()
+	w.call("POST", "/refresh", nil, nil)
+	w.Sees("Our office has not answered yet.")
+	shots.take(w, "16-editor-gone")
 }
