@@ -20,7 +20,7 @@ const root = "../.."
 // test files are not bound by it, except that only tests may import test.
 var mayImport = map[string]string{
 	"cmd/davwopi": "bridge bridge/access bridge/discovery bridge/endpoint bridge/files bridge/locks bridge/saves bridge/textedit bridge/web " +
-		"config davbackend davbackend/dav davbackend/localdav idmap idmap/sqldb oauth",
+		"config davbackend davbackend/dav davbackend/localdav davbackend/profile idmap idmap/sqldb oauth",
 	"config": "",
 
 	"bridge":           "bridge/access bridge/endpoint davbackend davbackend/dav oauth",
@@ -37,6 +37,7 @@ var mayImport = map[string]string{
 
 	"davbackend":          "davbackend/dav",
 	"davbackend/localdav": "davbackend/dav idmap/sqldb",
+	"davbackend/profile":  "davbackend davbackend/dav idmap/sqldb",
 	"davbackend/dav":      "",
 	"idmap":               "davbackend/dav idmap/sqldb",
 	"idmap/sqldb":         "",

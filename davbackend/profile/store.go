@@ -1,0 +1,196 @@
+package profile
+
+import (
+	"context"
+	"database/sql"
+	_ "embed" // what the embedded server does
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap/sqldb"
+)
+
+// ErrBusy says that somebody else is measuring the upstream.
+var ErrBusy = errors.New("profile: the upstream is being measured")
+
+// edition is that of the measuring. Facts of another one are measured again.
+const edition = 1
+
+// claimFor is how long one process may measure before another one may.
+const claimFor = 5 * time.Minute
+
+// room is the name under which the state database knows our tables.
+const room = "profile"
+
+var migrations = []string{`
+CREATE TABLE profile_facts (
+	upstream TEXT {{bytes}} NOT NULL PRIMARY KEY,
+	edition  BIGINT NOT NULL,
+	server   TEXT NOT NULL,
+	classes  TEXT NOT NULL,
+	facts    TEXT NOT NULL -- JSON
+);
+CREATE TABLE profile_claim (
+	upstream TEXT {{bytes}} NOT NULL PRIMARY KEY,
+	until    BIGINT NOT NULL
+);
+-- Folders that are on the upstream as long as somebody measures, or was killed.
+CREATE TABLE profile_scratch (
+	id       {{serial}},
+	upstream TEXT {{bytes}} NOT NULL,
+	pinned   {{blob}} NOT NULL, -- sealed credential of whose account it is
+	dir      TEXT {{bytes}} NOT NULL,
+	file     TEXT {{bytes}} NOT NULL, -- locked, or ''
+	token    TEXT {{bytes}} NOT NULL,
+	at       BIGINT NOT NULL
+)`}
+
+// A Store keeps what measuring has shown, for every upstream by its name. All
+// methods may be called concurrently, by several processes on one database.
+type Store struct {
+	db *sqldb.DB
+}
+
+// New brings the tables of this room up to date and returns the store.
+func New(ctx context.Context, db *sqldb.DB) (*Store, error) {
+	if err := db.Migrate(ctx, room, migrations); err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	return &Store{db: db}, nil
+}
+
+//go:embed embedded.json
+var embedded []byte
+
+// Embedded are the facts of the embedded server. They need no measuring: a test
+// holds it to them.
+func Embedded() Facts {
+	var f Facts
+	if err := json.Unmarshal(embedded, &f); err != nil {
+		panic("profile: embedded.json: " + err.Error()) // part of the program
+	}
+	f.Kind = "embedded"
+	return f
+}
+
+// Facts are what is known of an upstream, as far as this edition measures it; known
+// is false if that is nothing.
+func (s *Store) Facts(ctx context.Context, upstream string) (f Facts, known bool, err error) {
+	var text string
+	err = s.db.Read().QueryRow(ctx, `SELECT facts FROM profile_facts WHERE upstream = ? AND edition = ?`, upstream, int64(edition)).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Facts{}, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &f)
+	}
+	if err != nil {
+		return Facts{}, false, fmt.Errorf("profile: reading %s: %w", upstream, err)
+	}
+	return f, true, nil
+}
+
+func (s *Store) put(ctx context.Context, upstream string, f Facts) error {
+	text, err := json.Marshal(f)
+	if err == nil {
+		err = s.db.Write(ctx, func(tx sqldb.Queryer) error {
+			_, err := tx.Exec(ctx, `INSERT INTO profile_facts (upstream, edition, server, classes, facts) VALUES (?, ?, ?, ?, ?)
+				ON CONFLICT (upstream) DO UPDATE SET edition = excluded.edition, server = excluded.server,
+					classes = excluded.classes, facts = excluded.facts`,
+				upstream, int64(edition), f.Server, f.Classes, string(text))
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("profile: keeping %s: %w", upstream, err)
+	}
+	return nil
+}
+
+// Changed reports whether the upstream calls itself otherwise than when f was
+// measured, as after an update: by one request.
+func Changed(ctx context.Context, v *davbackend.View, f Facts) (bool, error) {
+	a, err := v.Raw(ctx, davbackend.Raw{Method: "OPTIONS", Path: dav.Root})
+	if err != nil {
+		return false, fmt.Errorf("profile: %w", err)
+	}
+	server, classes := versionOf(a.Header)
+	return server != f.Server || classes != f.Classes, nil
+}
+
+// Measure measures the upstream of that name through v, keeps the facts and lets v's
+// client learn them. pinned is v's sealed credential, by which a folder that a kill
+// leaves is removed later. Facts of an account that may only read do not replace
+// those of one that may write.
+//
+// Errors are those of the function [Measure], and [ErrBusy]: somebody else measures.
+func (s *Store) Measure(ctx context.Context, upstream string, v *davbackend.View, pinned []byte) (Facts, error) {
+	if err := s.claim(ctx, upstream); err != nil {
+		return Facts{}, err
+	}
+	defer s.unclaim(context.WithoutCancel(ctx), upstream)
+	ctx, cancel := context.WithTimeout(ctx, claimFor-time.Minute)
+	defer cancel()
+	f, err := Measure(ctx, v, &scratch{s: s, upstream: upstream, pinned: pinned})
+	if err != nil {
+		return Facts{}, err
+	}
+	if f.ReadOnly {
+		if old, known, err := s.Facts(ctx, upstream); err != nil || known && !old.ReadOnly {
+			return f, err
+		}
+	}
+	if err := s.put(ctx, upstream, f); err != nil {
+		return Facts{}, err
+	}
+	if !f.ReadOnly {
+		v.Client().Learn(f.Profile())
+	}
+	return f, nil
+}
+
+func (s *Store) claim(ctx context.Context, upstream string) error {
+	now, err := s.db.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	var n int64
+	err = s.db.Write(ctx, func(tx sqldb.Queryer) (err error) {
+		n, err = tx.Exec(ctx, `INSERT INTO profile_claim (upstream, until) VALUES (?, ?)
+			ON CONFLICT (upstream) DO UPDATE SET until = excluded.until WHERE profile_claim.until <= ?`,
+			upstream, sqldb.Millis(now.Add(claimFor)), sqldb.Millis(now))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	if n == 0 {
+		return ErrBusy
+	}
+	return nil
+}
+
+// unclaim lets others measure; should it fail, the claim ends by itself.
+func (s *Store) unclaim(ctx context.Context, upstream string) {
+	_ = s.db.Write(ctx, func(tx sqldb.Queryer) error {
+		_, err := tx.Exec(ctx, `DELETE FROM profile_claim WHERE upstream = ?`, upstream)
+		return err
+	})
+}
+
+// Alone ends the claims of processes that have died. To be called at the start of
+// the only process that can use the database.
+func (s *Store) Alone(ctx context.Context) error {
+	err := s.db.Write(ctx, func(tx sqldb.Queryer) error {
+		_, err := tx.Exec(ctx, `DELETE FROM profile_claim`)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	return nil
+}
