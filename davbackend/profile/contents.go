@@ -265,9 +265,8 @@ func (h *halfway) release() { h.released.Do(func() { close(h.goOn) }) }
 func (h *halfway) begin() io.ReadCloser { return &halfwayReader{h: h} }
 
 type halfwayReader struct {
-	h      *halfway
-	n      int
-	closed bool
+	h *halfway
+	n int
 }
 
 // Read gives out lines of dots, and waits once.
