@@ -16,14 +16,17 @@ import (
 	"davwopi/oauth"
 )
 
-// Pages serves what browsers see. All fields but Password, Keys, Banner and
+// Pages serves what browsers see. All fields but Password, Entered, Keys, Banner and
 // Brand must be set before use and not changed afterwards. Safe for concurrent
 // use.
 type Pages struct {
-	URLs      endpoint.URLs
-	Sessions  *oauth.Sessions
-	Links     *oauth.Links
-	Password  *oauth.PasswordSignIn // nil: sign-in is by link only
+	URLs     endpoint.URLs
+	Sessions *oauth.Sessions
+	Links    *oauth.Links
+	Password *oauth.PasswordSignIn // nil: sign-in is by link only
+	// Entered hears of everybody who has signed in with a password. It must not take
+	// time; nil: nobody does.
+	Entered   func(oauth.Principal)
 	Upstreams *access.Upstreams
 	IDs       *idmap.Map
 	Tokens    *access.Tokens

@@ -90,6 +90,9 @@ func (s *site) serveCheck(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, oauth.Principal{}, err)
 		return
 	}
+	if s.Entered != nil {
+		s.Entered(p)
+	}
 	s.start(w, r, p, body.Next)
 }
 

@@ -27,6 +27,7 @@ import (
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/davbackend/localdav"
+	"davwopi/davbackend/profile"
 	"davwopi/idmap"
 	"davwopi/idmap/sqldb"
 	"davwopi/oauth"
@@ -45,6 +46,8 @@ type house struct {
 	upstreams *access.Upstreams
 	rules     access.Rules
 	local     *localdav.Server // nil with an upstream url
+	profiles  *profile.Store
+	signedIn  chan oauth.Principal // who may lend an account for measuring
 	ids       *idmap.Map
 	tokens    *access.Tokens
 	tickets   *access.Tickets
@@ -140,7 +143,7 @@ func (h *house) openUpstreams(ctx context.Context) error {
 		}
 		h.upstreams.List = append(h.upstreams.List, up)
 	}
-	return nil
+	return h.openProfiles(ctx)
 }
 
 // openLocal puts the embedded server behind up, in process.
@@ -267,7 +270,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	h.pages = &web.Pages{
 		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
 		Tickets: h.tickets, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Log: j.Page,
-		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand,
+		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand, Entered: h.hasSignedIn,
 	}
 	if c.SignIn.Kind == "upstream" {
 		h.pages.Password = &oauth.PasswordSignIn{Check: h.checkPassword, Upstream: c.SignIn.Upstream, Now: time.Now}
