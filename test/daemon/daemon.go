@@ -10,6 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -42,10 +43,16 @@ func Program(t testing.TB) string {
 	return build.file
 }
 
-// compile leaves one program per user in the temporary directory, however many
-// test processes run: each builds beside it and renames.
+// compile leaves one program per user and checkout in the temporary directory,
+// however many test processes run: each builds beside it and renames.
 func compile() (string, error) {
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("davwopi-test-program-%d", os.Getuid()))
+	root, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", err
+	}
+	checkout := fnv.New64a()
+	checkout.Write(root) // never fails
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("davwopi-test-program-%d-%x", os.Getuid(), checkout.Sum64()))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
