@@ -60,7 +60,7 @@ func (v *View) prove(c call, last proof) (proof, error) {
 	}
 	var err error
 	if p.challenge.digest() {
-		uri := v.client.url(c.path, c.slash).RequestURI()
+		uri := v.address(c).RequestURI()
 		p.header, err = p.challenge.authorize(v.credential, c.method, uri)
 		return p, err
 	}

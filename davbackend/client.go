@@ -5,12 +5,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"davwopi/davbackend/dav"
 )
 
 // defaultIdle is the progress limit of a Client that sets none.
@@ -22,6 +19,10 @@ type Client struct {
 	// Base is the collection that is dav.Path "/": an http or https URL. A user name
 	// in it is not used.
 	Base *url.URL
+	// Discover looks for that collection where Base is only the address of a Nextcloud,
+	// ownCloud or OpenCloud, whose accounts have a root each: once for each credential,
+	// on its first use. Where Base is WebDAV itself this costs one PROPFIND in all.
+	Discover bool
 	// Transport carries the requests; nil: a default with limits on dialing, TLS
 	// handshake and idle connections. It must not follow redirects or add credentials.
 	Transport http.RoundTripper
@@ -32,10 +33,11 @@ type Client struct {
 	// The zero Profile is the careful one.
 	Assumed Profile
 
-	learned atomic.Pointer[Profile]
-	auth    authState
-	once    sync.Once
-	own     *http.Transport // guarded by once
+	learned  atomic.Pointer[Profile]
+	auth     authState
+	accounts accounts
+	once     sync.Once
+	own      *http.Transport // guarded by once
 }
 
 // A Profile says what an upstream really does.
@@ -69,6 +71,7 @@ var (
 type View struct {
 	client     *Client
 	credential Credential
+	account    atomic.Pointer[account] // nil: not looked for
 }
 
 // As returns the upstream as cred sees it. It costs nothing.
@@ -97,18 +100,6 @@ func (c *Client) CloseIdle() {
 	if t, ok := c.transport().(*http.Transport); ok {
 		t.CloseIdleConnections()
 	}
-}
-
-// url returns the absolute URL of p, with a trailing slash if slash is set.
-func (c *Client) url(p dav.Path, slash bool) *url.URL {
-	raw := strings.TrimRight(c.Base.EscapedPath(), "/") + p.Escaped()
-	if slash && !strings.HasSuffix(raw, "/") {
-		raw += "/"
-	}
-	u := &url.URL{Scheme: c.Base.Scheme, Host: c.Base.Host, RawPath: raw}
-	// Base was parsed once and Escaped escapes, so raw unescapes.
-	u.Path, _ = url.PathUnescape(raw)
-	return u
 }
 
 func (c *Client) idle() time.Duration {

@@ -6,7 +6,7 @@
 // Requests to the upstream and what their answers mean: [View.Stat], [View.List],
 // [View.Get], [View.Put], [View.Move], [View.Copy], [View.Delete], [View.Mkcol],
 // [View.SetProps], [View.Lock], [View.RefreshLock], [View.Unlock]; Basic, Digest and
-// Bearer; the progress limit; the one table from statuses to errors.
+// Bearer; where the files of an account are; the progress limit; the one table from statuses to errors.
 //
 // # Does not own
 //
@@ -33,7 +33,8 @@
 // happened. Never trust the answer to PUT: Stat afterwards. Never send If and
 // Lock-Token together (WsgiDAV answers 412), nor a path-only tag (x/net: 412). No
 // credential goes anywhere but to Client.Base's origin, so no redirect is followed
-// anywhere else.
+// anywhere else. URLs are made with View.url after View.locate, never from Client.Base:
+// on a Nextcloud everybody has a root of their own.
 //
 // # Known quirks
 //
@@ -64,6 +65,12 @@
 // COPY. dav-ext 3.0.0 for nginx compares a tag with the decoded path without decoding
 // it, so that a tagged If never holds for a name with a space; every other measured
 // server but OpenCloud takes both.
+//
+// 2026-11-20: the root of an account belongs to the View, found on first use and kept by
+// a hash of the credential. A Client for each person would learn challenge and profile
+// anew each time, and locks and saves would have to be told which one they mean.
+// What a server says about the scheme in a Location is not believed: behind a proxy it
+// is often wrong; another host is refused.
 //
 // 2026-11-20: idle connections live for four seconds, because Apache and lighttpd
 // close them after five and a PUT on a dying connection cannot be told from a lost

@@ -51,7 +51,7 @@ func (v *View) transfer(ctx context.Context, t transfer) error {
 	err := v.asCollection(ctx, t.from, func(slash bool) error {
 		r := newCall(t.method, t.from)
 		r.slash = slash
-		if err := v.transferHeaders(&r, t); err != nil {
+		if err := v.transferHeaders(ctx, &r, t); err != nil {
 			return err
 		}
 		a, err := v.send(ctx, r)
@@ -89,9 +89,12 @@ func (v *View) beforeTarget(ctx context.Context, t *transfer) error {
 	return nil
 }
 
-func (v *View) transferHeaders(r *call, t transfer) error {
+func (v *View) transferHeaders(ctx context.Context, r *call, t transfer) error {
+	if err := v.locate(ctx); err != nil {
+		return err
+	}
 	h := r.header
-	destination := v.client.url(t.to, r.slash).String()
+	destination := v.url(t.to, r.slash).String()
 	h.Set("Destination", destination) // absolute: Apache and nginx refuse a bare path
 	h.Set("Overwrite", map[bool]string{true: "T", false: "F"}[t.overwrite])
 	if t.method == "COPY" {
@@ -116,7 +119,7 @@ func (v *View) transferHeaders(r *call, t transfer) error {
 	// answer 412 or 424.
 	var value dav.If
 	if own := terms(t.source); len(own) > 0 {
-		value = append(value, dav.IfList{Tag: v.client.url(t.from, r.slash).String(), Conditions: own})
+		value = append(value, dav.IfList{Tag: v.url(t.from, r.slash).String(), Conditions: own})
 	}
 	if other := terms(t.target); len(other) > 0 {
 		value = append(value, dav.IfList{Tag: destination, Conditions: other})

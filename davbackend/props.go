@@ -23,7 +23,7 @@ func (v *View) SetProps(ctx context.Context, p dav.Path, set map[dav.PropName]st
 		return nil, err
 	}
 	r := newCall("PROPPATCH", p).xml(dav.ProppatchBody(set, nil))
-	if err := v.condition(&r, c); err != nil {
+	if err := v.condition(ctx, &r, c); err != nil {
 		return nil, err
 	}
 	a, err := v.send(ctx, r)

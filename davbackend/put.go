@@ -54,7 +54,7 @@ func (v *View) Put(ctx context.Context, p dav.Path, b Body, c Condition) error {
 	if b.Size >= expectFrom {
 		request.header.Set("Expect", "100-continue")
 	}
-	if err := v.condition(&request, c); err != nil {
+	if err := v.condition(ctx, &request, c); err != nil {
 		return err
 	}
 	a, err := v.send(ctx, request)
@@ -90,7 +90,10 @@ func (v *View) before(ctx context.Context, p dav.Path, c *Condition) error {
 }
 
 // condition puts c into the headers, in the form that the profile names.
-func (v *View) condition(r *call, c Condition) error {
+func (v *View) condition(ctx context.Context, r *call, c Condition) error {
+	if err := v.locate(ctx); err != nil {
+		return err
+	}
 	if c.Token != "" {
 		if _, err := dav.ParseLockToken(string(c.Token)); err != nil {
 			return fmt.Errorf("davbackend: %w: lock token cannot be sent: %w", dav.ErrChanged, err)
@@ -114,7 +117,7 @@ func (v *View) condition(r *call, c Condition) error {
 	}
 	list := dav.IfList{Conditions: terms(c)}
 	if v.client.Profile().Form == FormTagged {
-		list.Tag = v.client.url(r.path, r.slash).String()
+		list.Tag = v.url(r.path, r.slash).String()
 	}
 	r.header.Set("If", dav.If{list}.String())
 	return nil
@@ -147,7 +150,7 @@ func (v *View) Delete(ctx context.Context, p dav.Path, c Condition) error {
 	err := v.asCollection(ctx, p, func(slash bool) error {
 		r := newCall("DELETE", p)
 		r.slash = slash
-		if err := v.condition(&r, c); err != nil {
+		if err := v.condition(ctx, &r, c); err != nil {
 			return err
 		}
 		a, err := v.send(ctx, r)

@@ -86,4 +86,12 @@ func (a RawAnswer) Resource(p dav.Path) (res dav.Resource, etag string, ok bool)
 }
 
 // URL is the absolute URL under which v addresses p; as a collection, with a slash.
-func (v *View) URL(p dav.Path, slash bool) string { return v.client.url(p, slash).String() }
+func (v *View) URL(p dav.Path, slash bool) string { return v.url(p, slash).String() }
+
+// Through is the same account of the same upstream over another transport, which over
+// makes from the present one: for trying what happens when connections break.
+func (v *View) Through(over func(http.RoundTripper) http.RoundTripper) *View {
+	c := v.client
+	other := &Client{Base: c.Base, Transport: over(c.transport()), Idle: c.Idle, Assumed: c.Profile()}
+	return other.As(v.credential)
+}

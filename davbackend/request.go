@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"davwopi/davbackend/dav"
 )
@@ -18,7 +19,8 @@ type call struct {
 	slash   bool // address as a collection
 	header  http.Header
 	body    *Body
-	hadETag bool // a condition names contents
+	hadETag bool     // a condition names contents
+	at      *url.URL // goes here instead, on the same origin; nil: to path
 }
 
 // newCall returns a call with an empty header.
@@ -55,6 +57,14 @@ func (a *answer) close() {
 // came. Its errors wrap dav.ErrUnavailable, dav.ErrUnauthorized (a credential that
 // cannot be sent), dav.ErrIncomplete, or are Body.Open's.
 func (v *View) send(ctx context.Context, c call) (*answer, error) {
+	if err := v.locate(ctx); err != nil {
+		return nil, err
+	}
+	return v.transmit(ctx, c)
+}
+
+// transmit is send once it is known where v's files are.
+func (v *View) transmit(ctx context.Context, c call) (*answer, error) {
 	if err := v.credential.check(); err != nil {
 		return nil, err
 	}
@@ -153,7 +163,7 @@ func (c *Client) readError(ctx context.Context, err error) error {
 }
 
 func (v *View) request(ctx context.Context, c call, w *watch) (*http.Request, *sizedBody, error) {
-	u := v.client.url(c.path, c.slash)
+	u := v.address(c)
 	req := &http.Request{Method: c.method, URL: u, Host: u.Host, Header: c.header.Clone(),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	req.Header.Set("User-Agent", "davwopi")

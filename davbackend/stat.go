@@ -38,7 +38,7 @@ func (v *View) Stat(ctx context.Context, p dav.Path, extra ...dav.PropName) (dav
 		// Most answers have one response; a server that ignores Depth has many.
 		same := false
 		if len(r.Hrefs) > 0 {
-			q, err := dav.ParseHref(r.Hrefs[0], v.client.Base)
+			q, err := dav.ParseHref(r.Hrefs[0], v.base())
 			same = err == nil && q == p
 		}
 		if found == nil || same && !matched {
@@ -81,7 +81,7 @@ func (v *View) List(ctx context.Context, p dav.Path, each func(dav.Resource) err
 		return err
 	}
 	defer a.close()
-	l := listing{base: v.client.Base, asked: p, named: p, each: each}
+	l := listing{base: v.base(), asked: p, named: p, each: each}
 	err = dav.DecodeMultistatus(a.resp.Body, dav.Limits{}, func(r dav.Response) error { return l.take(v, c, r) })
 	if l.stopped {
 		return err
@@ -183,7 +183,7 @@ func (v *View) redirectsToSlash(a *answer, p dav.Path) bool {
 	if !strings.HasSuffix(path, "/") {
 		return false
 	}
-	q, err := dav.ParseHref(location, v.client.Base)
+	q, err := dav.ParseHref(location, v.base())
 	return err == nil && q == p
 }
 

@@ -28,7 +28,7 @@ func newUpstream(u *config.Upstream) (*access.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	up.Client = &davbackend.Client{Base: u.URL.URL, Transport: transport, Idle: u.Idle, Assumed: davbackend.Unknown}
+	up.Client = &davbackend.Client{Base: u.URL.URL, Discover: true, Transport: transport, Idle: u.Idle, Assumed: davbackend.Unknown}
 	if u.Auth == "user" {
 		return up, nil
 	}

@@ -26,6 +26,12 @@ var (
 	PropOCFileID       = PropName{ownCloud, "fileid"}
 )
 
+// Other properties that are asked for by name.
+var (
+	PropCurrentUserPrincipal = PropName{"DAV:", "current-user-principal"} // RFC 5397
+	PropOCMetaPathForUser    = PropName{ownCloud, "meta-path-for-user"}   // ownCloud, OpenCloud
+)
+
 // A Resource is what one PROPFIND told about one resource.
 type Resource struct {
 	Path           Path

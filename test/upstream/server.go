@@ -37,8 +37,10 @@ type Server struct {
 	owner func(path string) // gives a file made by the test to the server's user
 	log   requestLog
 	// Of Strict:
-	inner   http.Handler  // the server without quirks and authentication
-	stopped chan struct{} // closed when the test ends
+	discover bool          // its clients look for the account's root themselves
+	prefix   string        // decoded URL path of the collection, no slash at its end
+	inner    http.Handler  // the server without quirks and authentication
+	stopped  chan struct{} // closed when the test ends
 }
 
 // Client returns a client with the server's profile. Its connections are closed when
@@ -49,7 +51,7 @@ func (s *Server) Client(t testing.TB) *davbackend.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &davbackend.Client{Base: base, Assumed: s.Profile, Transport: s.transport}
+	c := &davbackend.Client{Base: base, Assumed: s.Profile, Discover: s.discover, Transport: s.transport}
 	t.Cleanup(c.CloseIdle)
 	return c
 }

@@ -17,20 +17,28 @@ import (
 	"davwopi/idmap/sqldb/sqldbtest"
 )
 
+// prefix is the URL path of Strict.
 const prefix = "/dav"
 
 // Strict is the embedded server behind HTTP with Basic authentication and switches.
 func Strict(t testing.TB) *Server {
 	t.Helper()
-	s, local := embedded(t)
-	s.Name, s.User, s.Password = "strict", userName, userPassword
-	s.Quirks, s.stopped = &Quirks{mu: new(sync.Mutex)}, make(chan struct{})
-	local.Prefix = prefix
-	s.inner = http.StripPrefix(prefix, local)
+	s, local := strict(t, prefix)
+	s.inner = http.StripPrefix(s.prefix, local)
 	web := httptest.NewServer(http.HandlerFunc(s.handle))
 	t.Cleanup(func() { close(s.stopped); web.Close() })
-	s.URL = web.URL + prefix + "/"
+	s.URL = web.URL + s.prefix + "/"
 	return s
+}
+
+// strict is a Server below at, a decoded path, without its inner handler and its URL.
+func strict(t testing.TB, at string) (*Server, *localdav.Server) {
+	t.Helper()
+	s, local := embedded(t)
+	s.Name, s.User, s.Password, s.prefix = "strict", userName, userPassword, at
+	s.Quirks, s.stopped = &Quirks{mu: new(sync.Mutex)}, make(chan struct{})
+	local.Prefix = at
+	return s, local
 }
 
 // Embedded is the embedded server in process, as the product runs it when no upstream
@@ -59,7 +67,7 @@ func embedded(t testing.TB) (*Server, *localdav.Server) {
 
 // handle logs, authenticates and lets quirks and faults happen.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
-	entry := Request{Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, prefix), Header: r.Header.Clone(), Chunks: r.ContentLength < 0}
+	entry := Request{Method: r.Method, Path: strings.TrimPrefix(r.URL.Path, s.prefix), Header: r.Header.Clone(), Chunks: r.ContentLength < 0}
 	body := &countedBody{ReadCloser: r.Body}
 	r.Body = body
 	seen := &statusWriter{ResponseWriter: w}
@@ -133,7 +141,7 @@ func (s *Server) look(p dav.Path) seen {
 	rec := httptest.NewRecorder()
 	s.inner.ServeHTTP(rec, r)
 	var out seen
-	base := &url.URL{Path: prefix}
+	base := &url.URL{Path: s.prefix}
 	_ = dav.DecodeMultistatus(rec.Body, dav.Limits{}, func(resp dav.Response) error { // an error is "not found"
 		res, err := resp.Resource(base)
 		if err == nil && resp.Status < 300 {
@@ -152,7 +160,7 @@ type seen struct {
 
 // plain returns a request to the server behind the quirks.
 func (s *Server) plain(method string, p dav.Path) *http.Request {
-	r := httptest.NewRequest(method, prefix+p.Escaped(), nil)
+	r := httptest.NewRequest(method, (&url.URL{Path: s.prefix}).EscapedPath()+p.Escaped(), nil)
 	if u, err := url.Parse(s.URL); err == nil {
 		r.Host = u.Host
 	}
@@ -160,7 +168,7 @@ func (s *Server) plain(method string, p dav.Path) *http.Request {
 }
 
 func (s *Server) pathOf(urlPath string) dav.Path {
-	p, err := dav.ParsePath(strings.TrimPrefix(urlPath, prefix))
+	p, err := dav.ParsePath(strings.TrimPrefix(urlPath, s.prefix))
 	if err != nil {
 		return dav.Root // the server will refuse it
 	}
@@ -169,7 +177,7 @@ func (s *Server) pathOf(urlPath string) dav.Path {
 
 // destination returns where MOVE and COPY go.
 func (s *Server) destination(r *http.Request) (dav.Path, bool) {
-	p, err := dav.ParseHref(r.Header.Get("Destination"), &url.URL{Path: prefix})
+	p, err := dav.ParseHref(r.Header.Get("Destination"), &url.URL{Path: s.prefix})
 	return p, err == nil
 }
 
