@@ -108,7 +108,7 @@ func (d *delivery) fetch(ctx context.Context) (*row, error) {
 	sum := d.entry.Revision.SHA256
 	if len(sum) > 0 && !bytes.Equal(sum, r.sha256) || len(sum) == 0 && r.size != d.was.Size {
 		d.s.live.leave(r.id)
-		return nil, errors.Join(errAgain, d.s.forget(ctx, r))
+		return nil, errors.Join(errAgain, d.unseen(ctx, r), d.s.forget(ctx, r))
 	}
 	if len(sum) == 0 && c.ETag != "" && c.ETag.Same(d.was.ETag) {
 		if err := d.s.IDs.Hash(ctx, d.file, d.entry.Revision.Number, r.sha256); err != nil {
@@ -116,6 +116,22 @@ func (d *delivery) fetch(ctx context.Context) (*row, error) {
 		}
 	}
 	return r, nil
+}
+
+// unseen deals with contents that are not what the last look says they are: either
+// they change just now, or the upstream's evidence has not seen a change (nginx shows
+// no ETag, so an edit of equal length within a second looks like nothing). Then they
+// are a revision of their own from here on, made outside.
+func (d *delivery) unseen(ctx context.Context, r *row) error {
+	res, err := d.view.Stat(ctx, d.was.Path)
+	if errors.Is(err, dav.ErrNotFound) || err == nil && (!same(res, d.was) || res.Size != r.size) {
+		return nil // the next look sees it
+	}
+	if err != nil {
+		return err
+	}
+	_, err = d.s.IDs.Wrote(ctx, d.t.File.Space, d.file, res, r.sha256)
+	return err
 }
 
 // trim keeps the pre-images below their limit, oldest first, but for the one that
