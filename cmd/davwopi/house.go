@@ -20,6 +20,7 @@ import (
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/files"
 	"davwopi/bridge/locks"
+	"davwopi/bridge/rehearse"
 	"davwopi/bridge/saves"
 	"davwopi/bridge/textedit"
 	"davwopi/bridge/web"
@@ -55,6 +56,7 @@ type house struct {
 	editors   *discovery.Editors
 	locks     *locks.Locks
 	saves     *saves.Saves
+	rehearsal *rehearse.Rehearsal
 	userInfo  *files.UserInfo
 	pages     *web.Pages
 	bridge    *bridge.Bridge
@@ -217,6 +219,12 @@ func (h *house) openSafety(ctx context.Context, j *bridge.Journalist) (err error
 		Dir: filepath.Join(c.State, "saves"), DB: h.db, IDs: h.ids, Locks: h.locks,
 		MaxBytes: int64(c.Saves.MaxFileSize), Patience: c.Saves.Patience,
 		OnError: j.Loop,
+	})
+	if err != nil {
+		return err
+	}
+	h.rehearsal, err = rehearse.New(ctx, rehearse.Rehearsal{
+		DB: h.db, IDs: h.ids, Locks: h.locks, Saves: h.saves, Upstreams: h.upstreams, Profiles: h.profiles,
 	})
 	if err != nil {
 		return err

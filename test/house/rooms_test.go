@@ -19,15 +19,17 @@ const root = "../.."
 // mayImport says which rooms each room may look into (DESIGN 3). "test/..." and
 // test files are not bound by it, except that only tests may import test.
 var mayImport = map[string]string{
-	"cmd/davwopi": "bridge bridge/access bridge/discovery bridge/endpoint bridge/files bridge/locks bridge/saves bridge/textedit bridge/web " +
+	"cmd/davwopi": "bridge bridge/access bridge/discovery bridge/doctor bridge/endpoint bridge/files bridge/locks bridge/rehearse bridge/saves bridge/textedit bridge/web " +
 		"config davbackend davbackend/dav davbackend/localdav davbackend/profile idmap idmap/sqldb oauth",
 	"config": "",
 
 	"bridge":           "bridge/access bridge/endpoint davbackend davbackend/dav oauth",
 	"bridge/files":     "bridge/endpoint bridge/access bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap idmap/sqldb",
 	"bridge/web":       "bridge/endpoint bridge/access bridge/discovery bridge/locks bridge/wopi davbackend davbackend/dav idmap oauth",
+	"bridge/doctor":    "bridge/access bridge/discovery bridge/proof bridge/wopi davbackend davbackend/dav davbackend/profile",
 	"bridge/textedit":  "bridge/discovery bridge/endpoint bridge/wopi idmap",
 	"bridge/endpoint":  "bridge/access bridge/discovery bridge/locks bridge/proof bridge/saves bridge/wopi davbackend davbackend/dav idmap",
+	"bridge/rehearse":  "bridge/access bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav davbackend/profile idmap idmap/sqldb oauth",
 	"bridge/saves":     "bridge/access bridge/locks bridge/wopi davbackend davbackend/dav idmap idmap/sqldb",
 	"bridge/locks":     "bridge/access bridge/wopi davbackend davbackend/dav idmap idmap/sqldb",
 	"bridge/access":    "davbackend davbackend/dav idmap idmap/sqldb oauth",
@@ -46,7 +48,7 @@ var mayImport = map[string]string{
 
 // livesIn says where each outside library may be used.
 var livesIn = map[string]string{
-	"github.com/gorilla/mux":        "bridge bridge/files bridge/web bridge/textedit",
+	"github.com/gorilla/mux":        "bridge bridge/doctor bridge/files bridge/web bridge/textedit",
 	"github.com/rs/zerolog":         "bridge cmd/davwopi",
 	"github.com/coreos/go-oidc/v3":  "oauth",
 	"golang.org/x/oauth2":           "oauth",
@@ -57,7 +59,7 @@ var livesIn = map[string]string{
 	"go.yaml.in/yaml/v3":            "config",
 	"golang.org/x/sync":             "bridge/discovery oauth davbackend",
 	"golang.org/x/time":             "oauth",
-	"golang.org/x/sys":              "idmap/sqldb davbackend/localdav bridge/saves",
+	"golang.org/x/sys":              "idmap/sqldb davbackend/localdav bridge/doctor bridge/saves",
 	"golang.org/x/text":             "davbackend/dav bridge/web",
 }
 
