@@ -132,33 +132,49 @@ func versionOf(h http.Header) (server, classes string) {
 // makeFolder makes the folder in which everything happens; false if this account may
 // not write. A server that forbids names with a dot gets one without.
 func (m *measuring) makeFolder(ctx context.Context) (bool, error) {
+	dir, err := MakeFolder(ctx, m.v, m.scratch)
+	switch {
+	case err == nil:
+		m.dir, m.file = dir, child(dir, "a document.txt")
+		return true, nil
+	case unreachable(err), errors.Is(err, dav.ErrFull), !errors.Is(err, errNoFolder):
+		return false, err
+	}
+	m.f.ReadOnly = true
+	return false, nil
+}
+
+// errNoFolder is in the chain when the upstream has refused to make a folder.
+var errNoFolder = errors.New("profile: no folder can be made in the root")
+
+// MakeFolder makes a folder below the root in which things may be tried, with a name
+// that nobody else uses, hidden where the upstream takes such names. scratch hears of
+// it first, and may be nil. Errors are those of [davbackend.View.Mkcol], or scratch's:
+// then there is no folder.
+func MakeFolder(ctx context.Context, v *davbackend.View, scratch Scratch) (dir dav.Path, err error) {
 	var b [10]byte
 	rand.Read(b[:]) // never fails
 	nonce := strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
 	for _, name := range []string{prefix + nonce, strings.TrimPrefix(prefix, ".") + nonce} {
-		dir, err := dav.Root.Join(name)
-		if err != nil {
-			return false, err
-		}
-		if m.scratch != nil {
-			if err := m.scratch.Made(ctx, dir); err != nil {
-				return false, err
+		dir = child(dav.Root, name)
+		if scratch != nil {
+			if err := scratch.Made(ctx, dir); err != nil {
+				return "", err
 			}
 		}
-		err = m.v.Mkcol(ctx, dir)
+		err = v.Mkcol(ctx, dir)
 		switch {
 		case err == nil:
-			m.dir, m.file = dir, child(dir, "a document.txt")
-			return true, nil
-		case errors.Is(err, dav.ErrUnavailable), errors.Is(err, dav.ErrUnauthorized), errors.Is(err, dav.ErrFull):
-			return false, err
+			return dir, nil
+		case unreachable(err), errors.Is(err, dav.ErrFull):
+			return "", err // it may be there all the same
 		}
 	}
-	m.f.ReadOnly = true
-	if m.scratch != nil {
-		return false, m.scratch.Gone(ctx)
+	err = fmt.Errorf("%w: %w", errNoFolder, err)
+	if scratch != nil {
+		err = errors.Join(err, scratch.Gone(ctx))
 	}
-	return false, nil
+	return "", err
 }
 
 // clean removes everything again.

@@ -22,6 +22,12 @@ type scratch struct {
 	id       int64 // 0: nothing is there
 }
 
+// Scratch writes folders of one upstream down, one after the other; pinned is the
+// sealed credential by which [Store.Tidy] can remove them.
+func (s *Store) Scratch(upstream string, pinned []byte) Scratch {
+	return &scratch{s: s, upstream: upstream, pinned: pinned}
+}
+
 // Made writes the folder down before it is made.
 func (c *scratch) Made(ctx context.Context, p dav.Path) error {
 	now, err := c.s.db.Now(ctx)
@@ -51,7 +57,13 @@ func (c *scratch) Locked(ctx context.Context, p dav.Path, token dav.LockToken) e
 }
 
 // Gone forgets the folder.
-func (c *scratch) Gone(ctx context.Context) error { return c.s.forget(ctx, c.id) }
+func (c *scratch) Gone(ctx context.Context) error {
+	err := c.s.forget(ctx, c.id)
+	if err == nil {
+		c.id = 0
+	}
+	return err
+}
 
 func (s *Store) forget(ctx context.Context, id int64) error {
 	return s.db.Write(ctx, func(tx sqldb.Queryer) error {

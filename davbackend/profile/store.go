@@ -129,13 +129,12 @@ func Changed(ctx context.Context, v *davbackend.View, f Facts) (bool, error) {
 //
 // Errors are those of the function [Measure], and [ErrBusy]: somebody else measures.
 func (s *Store) Measure(ctx context.Context, upstream string, v *davbackend.View, pinned []byte) (Facts, error) {
-	if err := s.claim(ctx, upstream); err != nil {
+	ctx, release, err := s.Claim(ctx, upstream)
+	if err != nil {
 		return Facts{}, err
 	}
-	defer s.unclaim(context.WithoutCancel(ctx), upstream)
-	ctx, cancel := context.WithTimeout(ctx, claimFor-time.Minute)
-	defer cancel()
-	f, err := Measure(ctx, v, &scratch{s: s, upstream: upstream, pinned: pinned})
+	defer release()
+	f, err := Measure(ctx, v, s.Scratch(upstream, pinned))
 	if err != nil {
 		return Facts{}, err
 	}
@@ -151,6 +150,20 @@ func (s *Store) Measure(ctx context.Context, upstream string, v *davbackend.View
 		v.Client().Learn(f.Profile())
 	}
 	return f, nil
+}
+
+// Claim lets the caller alone make folders on the upstream, until release is called;
+// the returned context ends before the claim does. It returns [ErrBusy] if somebody
+// else has it.
+func (s *Store) Claim(ctx context.Context, upstream string) (bounded context.Context, release func(), err error) {
+	if err := s.claim(ctx, upstream); err != nil {
+		return nil, nil, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, claimFor-time.Minute)
+	return bounded, func() {
+		cancel()
+		s.unclaim(context.WithoutCancel(ctx), upstream)
+	}, nil
 }
 
 func (s *Store) claim(ctx context.Context, upstream string) error {
