@@ -36,6 +36,7 @@ type Client struct {
 	learned  atomic.Pointer[Profile]
 	auth     authState
 	accounts accounts
+	byID     atomic.Int32 // a lookup: how this upstream finds a file by its ID
 	once     sync.Once
 	own      *http.Transport // guarded by once
 }

@@ -92,6 +92,8 @@ func (v *View) URL(p dav.Path, slash bool) string { return v.url(p, slash).Strin
 // makes from the present one: for trying what happens when connections break.
 func (v *View) Through(over func(http.RoundTripper) http.RoundTripper) *View {
 	c := v.client
-	other := &Client{Base: c.Base, Transport: over(c.transport()), Idle: c.Idle, Assumed: c.Profile()}
-	return other.As(v.credential)
+	other := &Client{Base: c.Base, Transport: over(c.transport()), Idle: c.Idle, Discover: c.Discover, Assumed: c.Profile()}
+	w := other.As(v.credential)
+	w.account.Store(v.account.Load())
+	return w
 }

@@ -19,7 +19,7 @@ func statProps(extra ...dav.PropName) []dav.PropName {
 
 func listProps() []dav.PropName {
 	return []dav.PropName{dav.PropResourceType, dav.PropContentLength, dav.PropETag, dav.PropLastModified,
-		dav.PropContentType, dav.PropDisplayName, dav.PropResourceID, dav.PropOCID, dav.PropOCFileID}
+		dav.PropContentType, dav.PropDisplayName, dav.PropResourceID, dav.PropOCID, dav.PropOCFileID, dav.PropOCPermissions}
 }
 
 // Stat asks about one resource (PROPFIND, Depth 0): all fields of [dav.Resource], and
@@ -140,12 +140,6 @@ func (l *listing) self(v *View, c call, r dav.Response, res dav.Resource) error 
 		return fmt.Errorf("davbackend: %w: not a collection", dav.ErrUnsupported)
 	}
 	return nil
-}
-
-// ByNativeID finds the place of a resource by the server's own ID. There is no
-// look-up in this edition: it always returns [dav.ErrUnsupported].
-func (v *View) ByNativeID(ctx context.Context, nativeID string) (dav.Path, error) {
-	return "", fmt.Errorf("davbackend: %w: look-up by native ID", dav.ErrUnsupported)
 }
 
 // propfind sends a PROPFIND and returns the answer if it is a multistatus: 207, or

@@ -45,7 +45,8 @@ func (e *Endpoint) may(ctx context.Context, q *Request, at idmap.Entry) error {
 
 // Seen is [Endpoint.Known] after one look at the upstream: where the file is now,
 // and what it is. A file that turns up at another place is asked about again: q's
-// rights become those of that place. The errors are those of [idmap.Map.Find], and
+// rights become those of that place; never more than the upstream says that this
+// person has (oc:permissions). The errors are those of [idmap.Map.Find], and
 // of a file that the grant does not reach.
 func (e *Endpoint) Seen(ctx context.Context, q *Request) (locks.Target, error) {
 	t, err := e.Known(ctx, q)
@@ -59,6 +60,9 @@ func (e *Endpoint) Seen(ctx context.Context, q *Request) (locks.Target, error) {
 		if err := e.allow(ctx, q, t.File); err != nil {
 			return locks.Target{}, err
 		}
+	}
+	if !t.Seen.MayWrite() {
+		q.Rights = min(q.Rights, access.View)
 	}
 	return t, nil
 }

@@ -22,6 +22,23 @@ func PropfindBody(props []PropName) []byte {
 	return p.b.Bytes()
 }
 
+// SearchBody builds the body of a SEARCH (RFC 5323) for the resources below scope, a
+// decoded path as the server's search sees it, of which the property is value.
+func SearchBody(scope string, property PropName, value string, props []PropName) []byte {
+	p := newPrinter("searchrequest", append([]PropName{property}, props...))
+	p.b.WriteString("<D:basicsearch><D:select><D:prop>")
+	for _, n := range props {
+		p.b.WriteString("<" + p.name(n) + "/>")
+	}
+	p.b.WriteString("</D:prop></D:select><D:from><D:scope><D:href>")
+	p.text(scope)
+	p.b.WriteString("</D:href><D:depth>infinity</D:depth></D:scope></D:from>")
+	p.b.WriteString("<D:where><D:eq><D:prop><" + p.name(property) + "/></D:prop><D:literal>")
+	p.text(value)
+	p.b.WriteString("</D:literal></D:eq></D:where><D:orderby/></D:basicsearch></D:searchrequest>")
+	return p.b.Bytes()
+}
+
 // ProppatchBody builds the body of a PROPPATCH that sets properties to plain text
 // and removes others, in the order of their names.
 func ProppatchBody(set map[PropName]string, remove []PropName) []byte {

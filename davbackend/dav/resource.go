@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,7 @@ var (
 	PropQuotaAvailable = PropName{"DAV:", "quota-available-bytes"}
 	PropOCID           = PropName{ownCloud, "id"}
 	PropOCFileID       = PropName{ownCloud, "fileid"}
+	PropOCPermissions  = PropName{ownCloud, "permissions"}
 )
 
 // Other properties that are asked for by name.
@@ -46,7 +48,16 @@ type Resource struct {
 	Locks          []ActiveLock
 	LocksKnown     bool                // lockdiscovery was answered with 200
 	QuotaAvailable int64               // bytes; -1 unknown or unlimited
+	Permissions    string              // oc:permissions: a letter for each thing that this person may do
+	MayKnown       bool                // oc:permissions was answered with 200; "" is nothing then
 	Props          map[PropName]string // other properties: text inside, trimmed
+}
+
+// MayWrite reports whether the server lets this person write the contents of the file,
+// as far as it says: W is what lacks on a share that may only be read. Collections have
+// other letters.
+func (res Resource) MayWrite() bool {
+	return !res.MayKnown || res.Collection || strings.Contains(res.Permissions, "W")
 }
 
 // Resource reads r as the answer about one resource whose href lies at or below
@@ -108,6 +119,8 @@ func (res *Resource) take(e Element) {
 		if res.NativeID == "" {
 			res.NativeID = e.AllText()
 		}
+	case PropOCPermissions:
+		res.Permissions, res.MayKnown = e.AllText(), true
 	default:
 		if res.Props == nil {
 			res.Props = make(map[PropName]string)

@@ -57,6 +57,7 @@ func newOffices(t *testing.T) offices {
 type house struct {
 	t       testing.TB
 	server  *upstream.Server
+	address string // that is configured; "": that of the server's root
 	wire    *wire
 	offices offices
 	state   string
@@ -101,11 +102,14 @@ func newHouse(t testing.TB, o offices, profile davbackend.Profile, change func(*
 	if change != nil {
 		change(h)
 	}
-	base, err := url.Parse(h.server.URL)
+	if h.address == "" {
+		h.address = h.server.URL
+	}
+	base, err := url.Parse(h.address)
 	h.must(err)
 	inner := &http.Transport{}
 	h.wire = &wire{inner: inner, noIDs: h.noIDs}
-	h.client = &davbackend.Client{Base: base, Transport: h.wire, Assumed: profile, Idle: 700 * time.Millisecond}
+	h.client = &davbackend.Client{Base: base, Discover: true, Transport: h.wire, Assumed: profile, Idle: 700 * time.Millisecond}
 	h.web = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*h.front.Load()).ServeHTTP(w, r) }))
 	t.Cleanup(func() {
 		h.web.Close()
