@@ -34,14 +34,23 @@ func TestConform(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs the daemon: not with -short")
 	}
-	for _, name := range []string{"embedded", "apache"} {
+	for _, c := range []struct {
+		name  string
+		start func(testing.TB) *upstream.Server // nil: the embedded one
+	}{
+		{"embedded", nil},
+		{"apache", upstream.Apache},
+		{"nginx", upstream.Nginx},
+		{"lighttpd", upstream.Lighttpd},
+		{"rclone", upstream.Rclone},
+	} {
 		for _, relative := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s/write_relative_%v", name, relative), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/write_relative_%v", c.name, relative), func(t *testing.T) {
 				editor := office.NewEditor(t, wopi.Microsoft, true, "wopitest", "wopitestx")
 				yaml := fmt.Sprintf("editors: [%q]\nwopi: {write_relative: %v, containers: false}\n", editor.URL, relative)
 				folder := ""
-				if name == "apache" {
-					s := upstream.Apache(t)
+				if c.start != nil {
+					s := c.start(t)
 					folder = s.Dir
 					yaml += fmt.Sprintf("upstream: {url: %q, user: %q, password: %q}\nsign_in: {kind: link}\n", s.URL, s.User, s.Password)
 				}
