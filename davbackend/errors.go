@@ -52,9 +52,10 @@ func (e *StatusError) Error() string {
 // An UnavailableError says in words for people why the upstream could not be asked.
 // It unwraps to [dav.ErrUnavailable] and to its cause.
 type UnavailableError struct {
-	Origin string // scheme and host of the upstream
-	Reason string // "connection refused"
-	Err    error  // cause, may be nil
+	Origin     string        // scheme and host of the upstream
+	Reason     string        // "connection refused"
+	RetryAfter time.Duration // what the upstream asks to wait, at most 30 s; 0: it does not
+	Err        error         // cause, may be nil
 }
 
 // Error names the server and the reason.

@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"davwopi/davbackend/dav"
 )
@@ -86,9 +89,30 @@ func (v *View) refused(c call, a *answer) error {
 		kind = dav.ErrFull // RFC 4331 4: some answer 403 or 409
 	}
 	if kind == dav.ErrUnavailable {
-		return &UnavailableError{Origin: v.client.Origin(), Reason: status.Error(), Err: status}
+		return &UnavailableError{Origin: v.client.Origin(), Reason: status.Error(), RetryAfter: retryAfter(a.resp.Header), Err: status}
 	}
 	return fmt.Errorf("davbackend: %w: %w", kind, status)
+}
+
+// maxRetryAfter is the longest wait that an upstream is believed: nobody sits in front of
+// an editor for longer, and what waits in the journal comes back by itself.
+const maxRetryAfter = 30 * time.Second
+
+// retryAfter reads Retry-After (RFC 9110 10.2.3): seconds, or a date, which is compared
+// with the answer's own.
+func retryAfter(h http.Header) time.Duration {
+	said := strings.TrimSpace(h.Get("Retry-After"))
+	wait := time.Duration(0)
+	if seconds, err := strconv.ParseInt(said, 10, 64); err == nil {
+		wait = time.Duration(min(seconds, int64(maxRetryAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(said); err == nil {
+		now, err := http.ParseTime(h.Get("Date"))
+		if err != nil {
+			now = time.Now()
+		}
+		wait = at.Sub(now)
+	}
+	return min(max(wait, 0), maxRetryAfter)
 }
 
 // target names where a redirect leads: origin only, a path may be a secret's place.

@@ -216,7 +216,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // patiently does f again, with growing pauses, as long as its error is transient
-// and until has not come. The pauses are spread, so that the editors which an
+// and until has not come; after the pause that the upstream asks for, if it does. The pauses are spread, so that the editors which an
 // outage has struck together do not come back together.
 func (s *Saves) patiently(ctx context.Context, until time.Time, f func() error) error {
 	for n := 0; ; n++ {
@@ -226,6 +226,10 @@ func (s *Saves) patiently(ctx context.Context, until time.Time, f func() error) 
 		}
 		wait := min(100*time.Millisecond<<min(n, 6), 5*time.Second)
 		wait = wait/2 + rand.N(wait)
+		var busy *davbackend.UnavailableError
+		if errors.As(err, &busy) {
+			wait = max(wait, busy.RetryAfter)
+		}
 		if s.clock().Add(wait).After(until) {
 			return err
 		}
