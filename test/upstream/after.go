@@ -2,247 +2,199 @@ package upstream
 
 import (
 	"bytes"
-	"compress/gzip"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
 
 	"davwopi/davbackend/dav"
 )
 
-// changesAnswer reports whether after has anything to do, so that the others stream.
-func changesAnswer(q Quirks, r *http.Request) bool {
-	switch r.Method {
-	case "PROPFIND":
-		return q.WeakETags || q.UnquotedETags || q.NoPropfindETag || q.LockSays != "" || q.HideLocks ||
-			q.HideOwner || q.MultiAs200 || q.NativeIDs || q.HTMLErrors
-	case http.MethodGet, http.MethodHead:
-		return q.WeakETags || q.OtherGetETag || q.GzipGet || q.HTMLErrors
-	}
-	return true
-}
-
-// lockedTarget returns the locks that MOVE is about to lose.
-func (s *Server) lockedTarget(q Quirks, r *http.Request) []dav.ActiveLock {
-	if !q.MoveLosesLock || r.Method != "MOVE" {
-		return nil
-	}
-	to, ok := s.destination(r)
-	if !ok {
-		return nil
-	}
-	return s.look(to).Locks
-}
-
 // after changes a recorded answer as the quirks want.
-func (s *Server) after(q Quirks, r *http.Request, rec *httptest.ResponseRecorder, lost []dav.ActiveLock, existed bool) {
-	h := rec.Header()
+func (x *exchange) after(rec *httptest.ResponseRecorder) {
+	switch x.r.Method {
+	case http.MethodGet, http.MethodHead:
+		x.afterGet(rec)
+	case http.MethodPut:
+		x.afterPut(rec)
+	case "MOVE", "COPY":
+		x.afterTransfer(rec)
+	}
 	if rec.Code >= 300 {
-		if q.HTMLErrors {
-			rec.Body = new(bytes.Buffer)
-			h.Del("Content-Length")
-			h.Set("Content-Type", "text/html; charset=utf-8")
-			fmt.Fprintf(rec.Body, "<!DOCTYPE html><html><body>%d<br>&nbsp;</body></html>", rec.Code)
-		}
+		x.refused(rec)
 		return
 	}
-	if strings.Contains(h.Get("Content-Type"), "xml") {
-		h.Del("Content-Length")
-		rec.Body = bytes.NewBuffer(rewrite(rec.Body.Bytes(), q))
-	}
-	if tag := h.Get("ETag"); tag != "" && q.WeakETags {
-		h.Set("ETag", `W/`+strings.TrimPrefix(tag, "W/"))
-	}
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		s.afterGet(q, rec)
-	case http.MethodPut:
-		s.afterPut(q, r, rec)
+	switch x.r.Method {
 	case "LOCK":
-		if q.LockQuietCreate && !existed && rec.Code == http.StatusCreated {
-			rec.Code = http.StatusOK
-		}
-	case "MOVE":
-		if to, ok := s.destination(r); ok {
-			for _, l := range lost {
-				s.unlock(to, l.Token)
-			}
+		x.afterLock(rec)
+	case "UNLOCK":
+		if x.s.isNull(x.path) {
+			x.s.setNull(x.path, false)
+			x.s.inner.ServeHTTP(httptest.NewRecorder(), x.s.plain("DELETE", x.path))
 		}
 	case "PROPFIND":
-		if q.MultiAs200 && rec.Code == http.StatusMultiStatus {
-			rec.Code = http.StatusOK
+		if rec.Code == http.StatusMultiStatus {
+			x.afterPropfind(rec)
 		}
 	case "PROPPATCH":
-		s.afterProppatch(q, r, rec)
+		x.afterProppatch(rec)
 	}
 }
 
-func (s *Server) afterGet(q Quirks, rec *httptest.ResponseRecorder) {
-	h := rec.Header()
-	if tag := h.Get("ETag"); q.OtherGetETag && tag != "" {
-		h.Set("ETag", `"get-`+strings.Trim(strings.TrimPrefix(tag, "W/"), `"`)+`"`)
-	}
-	if q.GzipGet && rec.Code == http.StatusOK {
-		var zipped bytes.Buffer
-		z := gzip.NewWriter(&zipped)
-		_, _ = z.Write(rec.Body.Bytes()) // into memory
-		_ = z.Close()
-		rec.Body = &zipped
-		h.Del("Content-Length")
-		h.Set("Content-Encoding", "gzip")
-	}
-}
-
-func (s *Server) afterPut(q Quirks, r *http.Request, rec *httptest.ResponseRecorder) {
-	h := rec.Header()
-	if q.NoPutETag {
-		h.Del("ETag")
-	}
-	if q.OtherPutETag {
-		h.Set("ETag", `"put-only"`)
-	}
-	if q.PutStatus == 0 {
+func (x *exchange) refused(rec *httptest.ResponseRecorder) {
+	if !x.q.HTMLErrors {
 		return
 	}
-	rec.Code = q.PutStatus
-	if q.PutStatus == http.StatusMultiStatus {
-		h.Set("Content-Type", "application/xml; charset=utf-8")
-		h.Del("Content-Length")
-		rec.Body = bytes.NewBufferString(`<?xml version="1.0"?><multistatus xmlns="DAV:"><response><href>` +
-			r.URL.EscapedPath() + `</href><status>HTTP/1.1 204 No Content</status></response></multistatus>`)
+	rec.Body = new(bytes.Buffer)
+	rec.Header().Del("Content-Length")
+	rec.Header().Set("Content-Type", "text/html; charset=utf-8")
+	fmt.Fprintf(rec.Body, "<!DOCTYPE html><html><body>%d<br>&nbsp;</body></html>", rec.Code)
+}
+
+// changesProps reports whether answers to PROPFIND are others than the server's.
+func (q Quirks) changesProps() bool {
+	return q.UnquotedETags || q.NoPropfindETag || q.FolderETag != "" || q.LockSays != "" || q.EndlessSays != "" || q.RefreshSays != "" ||
+		q.TokenFormat != "" || q.MoveCarriesLock || q.ParentMoves || q.HideLocks || q.NoLockDiscovery || q.HideOwner || q.MultiAs200 ||
+		q.NativeIDs || q.NoResourceID || q.NoContentType || q.Quota != "" || q.HideDotfiles || q.Hrefs != nil
+}
+
+func (x *exchange) afterPropfind(rec *httptest.ResponseRecorder) {
+	all := decodeResponses(rec.Body.Bytes())
+	if x.deep {
+		all = x.deeper(all)
+	}
+	var kept []dav.Response
+	for _, r := range all {
+		p, err := dav.ParseHref(r.Hrefs[0], x.s.base())
+		if err != nil { // not of this server, but of a cloud around it
+			kept = append(kept, r)
+			continue
+		}
+		if x.q.HideDotfiles && p != x.path && strings.HasPrefix(path.Base(string(p)), ".") {
+			continue
+		}
+		x.props(&r, p)
+		if x.q.Hrefs != nil {
+			r.Hrefs[0] = x.q.Hrefs(r.Hrefs[0])
+		}
+		kept = append(kept, r)
+	}
+	rec.Body = bytes.NewBuffer(encodeResponses(kept))
+	rec.Header().Del("Content-Length")
+	if x.q.MultiAs200 {
+		rec.Code = http.StatusOK
 	}
 }
 
-// afterProppatch takes back what was stored, where the server only pretends.
-func (s *Server) afterProppatch(q Quirks, r *http.Request, rec *httptest.ResponseRecorder) {
-	if !q.ForgetProps || rec.Code != http.StatusMultiStatus {
-		return
+// deeper adds what is in the collections of a listing.
+func (x *exchange) deeper(all []dav.Response) []dav.Response {
+	for i := 1; i < len(all); i++ {
+		p, err := dav.ParseHref(all[i].Hrefs[0], x.s.base())
+		if err != nil || !strings.HasSuffix(all[i].Hrefs[0], "/") {
+			continue
+		}
+		r := x.s.plain("PROPFIND", p)
+		r.Header.Set("Depth", "1")
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(x.body)), int64(len(x.body))
+		rec := httptest.NewRecorder()
+		x.s.inner.ServeHTTP(rec, r)
+		if more := decodeResponses(rec.Body.Bytes()); len(more) > 1 {
+			all = append(all, more[1:]...)
+		}
 	}
-	var set []dav.PropName
-	_ = dav.DecodeMultistatus(bytes.NewReader(rec.Body.Bytes()), dav.Limits{}, func(resp dav.Response) error {
-		for _, ps := range resp.Propstats {
-			for _, e := range ps.Props {
-				set = append(set, e.Name)
+	return all
+}
+
+// props changes the properties of one resource.
+func (x *exchange) props(r *dav.Response, p dav.Path) {
+	q := x.q
+	if x.needsLook(r) {
+		x.looked(r, x.s.look(p))
+	}
+	for i := range r.Propstats {
+		for k := range r.Propstats[i].Props {
+			switch e := &r.Propstats[i].Props[k]; e.Name {
+			case dav.PropETag:
+				if q.UnquotedETags {
+					e.Text = strings.ReplaceAll(e.Text, `"`, "")
+				}
+			case dav.PropLockDiscovery:
+				x.changeLocks(e)
 			}
 		}
-		return nil
-	})
-	undo := s.plain("PROPPATCH", s.pathOf(r.URL.Path))
-	undo.Header = r.Header.Clone()
-	body := dav.ProppatchBody(nil, set)
-	undo.Body, undo.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	s.inner.ServeHTTP(httptest.NewRecorder(), undo)
-}
-
-// rewrite changes texts, drops elements and adds native IDs in an XML answer.
-func rewrite(body []byte, q Quirks) []byte {
-	in := xml.NewDecoder(bytes.NewReader(body))
-	var out bytes.Buffer
-	w := rewriter{q: q, to: xml.NewEncoder(&out)}
-	for {
-		t, err := in.Token()
-		if err != nil {
-			break
-		}
-		switch t := t.(type) {
-		case xml.StartElement:
-			w.start(t.Name)
-		case xml.EndElement:
-			w.end(t)
-		case xml.CharData:
-			w.text(string(t))
-		case xml.ProcInst:
-			w.emit(t)
+	}
+	for name, gone := range map[dav.PropName]bool{
+		dav.PropETag: q.NoPropfindETag, dav.PropLockDiscovery: q.NoLockDiscovery, dav.PropResourceID: q.NoResourceID,
+		dav.PropContentType: q.NoContentType, dav.PropQuotaAvailable: q.Quota == "none",
+	} {
+		if gone {
+			deny(r, name)
 		}
 	}
-	_ = w.to.Flush() // into memory
-	return out.Bytes()
-}
-
-type rewriter struct {
-	q    Quirks
-	to   *xml.Encoder
-	open []xml.Name
-	drop int    // depth inside a dropped element
-	id   string // text of the resource-id that is open
-}
-
-// emit writes into memory, and what it writes is as balanced as it came.
-func (w *rewriter) emit(t xml.Token) {
-	if w.drop == 0 {
-		_ = w.to.EncodeToken(t)
+	if q.Quota != "" && q.Quota != "none" {
+		say(r, http.StatusOK, dav.Element{Name: dav.PropQuotaAvailable, Text: q.Quota})
+	}
+	if x.s.isNull(p) {
+		for _, name := range []dav.PropName{dav.PropETag, dav.PropContentLength, dav.PropLastModified, dav.PropContentType} {
+			deny(r, name)
+		}
 	}
 }
 
-func (w *rewriter) inside(n int) string {
-	if len(w.open) < n {
-		return ""
-	}
-	return w.open[len(w.open)-n].Local
+// needsLook reports whether the answer depends on more than it says itself.
+func (x *exchange) needsLook(r *dav.Response) bool {
+	return (x.q.changesETags() || x.q.FolderETag != "") && asked(r, dav.PropETag) ||
+		x.q.NativeIDs && (asked(r, dav.PropOCID) || asked(r, dav.PropOCFileID))
 }
 
-func (w *rewriter) start(name xml.Name) {
-	dropped := w.drop > 0 || dropped(w.q, w.inside(1), name)
-	w.open = append(w.open, name)
-	if dropped {
-		w.drop++
+func (x *exchange) looked(r *dav.Response, res seen) {
+	switch {
+	case !res.found:
+	case res.Collection && x.q.FolderETag != "":
+		say(r, http.StatusOK, dav.Element{Name: dav.PropETag, Text: string(x.folderETag(res.Path))})
+	case !res.Collection && x.q.changesETags():
+		say(r, http.StatusOK, dav.Element{Name: dav.PropETag, Text: string(x.shown(res))})
+	}
+	if x.q.NativeIDs {
+		for _, name := range []dav.PropName{dav.PropOCID, dav.PropOCFileID} {
+			say(r, http.StatusOK, dav.Element{Name: name, Text: x.s.nativeID(res.ResourceID)})
+		}
+	}
+}
+
+// afterProppatch takes back what was stored, where the server only pretends or
+// refuses, and makes a success quiet.
+func (x *exchange) afterProppatch(rec *httptest.ResponseRecorder) {
+	all := decodeResponses(rec.Body.Bytes())
+	if len(all) == 0 {
 		return
 	}
-	w.emit(xml.StartElement{Name: name})
-}
-
-func (w *rewriter) end(t xml.EndElement) {
-	w.open = w.open[:len(w.open)-1]
-	if w.drop > 0 {
-		w.drop--
-		return
-	}
-	w.emit(t)
-	if t.Name.Local != "resource-id" || !w.q.NativeIDs || w.id == "" {
-		return
-	}
-	for _, local := range []string{"id", "fileid"} {
-		name := xml.Name{Space: "http://owncloud.org/ns", Local: local}
-		_ = w.to.EncodeElement(w.id, xml.StartElement{Name: name}) // into memory
-	}
-	w.id = ""
-}
-
-func (w *rewriter) text(s string) {
-	if w.inside(1) == "href" && w.inside(2) == "resource-id" {
-		w.id += strings.TrimSpace(s)
-	}
-	w.emit(xml.CharData(changed(w.q, w.inside(1), s)))
-}
-
-func dropped(q Quirks, inside string, name xml.Name) bool {
-	switch name.Local {
-	case "getetag":
-		return q.NoPropfindETag
-	case "activelock":
-		return q.HideLocks
-	case "owner":
-		return q.HideOwner && inside == "activelock"
-	}
-	return false
-}
-
-func changed(q Quirks, inside, text string) string {
-	switch inside {
-	case "getetag":
-		if q.WeakETags {
-			text = "W/" + strings.TrimPrefix(text, "W/")
+	ok := true
+	var set []dav.PropName
+	for i := range all[0].Propstats {
+		ps := &all[0].Propstats[i]
+		ok = ok && ps.Status == http.StatusOK
+		for _, e := range ps.Props {
+			set = append(set, e.Name)
 		}
-		if q.UnquotedETags {
-			text = strings.ReplaceAll(text, `"`, "")
-		}
-	case "timeout":
-		if q.LockSays != "" {
-			return q.LockSays
+		if x.q.RefusesProps {
+			ps.Status = http.StatusForbidden
 		}
 	}
-	return text
+	if x.q.ForgetProps || x.q.RefusesProps {
+		undo := x.s.plain("PROPPATCH", x.path)
+		undo.Header = x.r.Header.Clone()
+		body := dav.ProppatchBody(nil, set)
+		undo.Body, undo.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		x.s.inner.ServeHTTP(httptest.NewRecorder(), undo)
+		rec.Body = bytes.NewBuffer(encodeResponses(all))
+		rec.Header().Del("Content-Length")
+	}
+	if x.q.QuietProppatch && ok {
+		rec.Code, rec.Body = http.StatusNoContent, new(bytes.Buffer)
+		rec.Header().Del("Content-Length")
+		rec.Header().Del("Content-Type")
+	}
 }

@@ -25,6 +25,8 @@ type Fault struct {
 	CutAnswer  bool  // cut the connection after After bytes of the answer's body
 	After      int64 // bytes
 
+	RetryAfter string // header of Status, "" none
+
 	Before func() // runs before anything is done
 	Then   func() // runs when it is done and before it is answered
 }
@@ -41,6 +43,9 @@ func (s *Server) happen(f *Fault, q Quirks, w http.ResponseWriter, r *http.Reque
 	}
 	switch {
 	case f.Status != 0:
+		if f.RetryAfter != "" {
+			w.Header().Set("Retry-After", f.RetryAfter)
+		}
 		refuse(q, w, f.Status)
 	case f.Hang:
 		_, _ = io.Copy(io.Discard, r.Body) // until then the server does not notice that the client left
@@ -85,11 +90,14 @@ func (f *Fault) then() {
 }
 
 // breakOff takes n bytes of a body and cuts the connection; with PartialWrites they
-// are stored.
+// are stored, if the request is one that would have been granted.
 func (s *Server) breakOff(q Quirks, r *http.Request, n int64) {
 	part, _ := io.ReadAll(io.LimitReader(r.Body, n))
 	if q.PartialWrites && r.Method == http.MethodPut {
-		s.serve(q, httptest.NewRecorder(), s.withBody(r, part))
+		x := &exchange{s: s, q: q, r: s.withBody(r, part)}
+		if x.change(httptest.NewRecorder()) == 0 {
+			x.brokeOff(part)
+		}
 	}
 	panic(http.ErrAbortHandler)
 }

@@ -41,6 +41,7 @@ type Server struct {
 	prefix   string        // decoded URL path of the collection, no slash at its end
 	inner    http.Handler  // the server without quirks and authentication
 	stopped  chan struct{} // closed when the test ends
+	*memory
 }
 
 // Client returns a client with the server's profile. Its connections are closed when

@@ -1,8 +1,10 @@
 package upstream
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -25,10 +27,37 @@ func Strict(t testing.TB) *Server {
 	t.Helper()
 	s, local := strict(t, prefix)
 	s.inner = http.StripPrefix(s.prefix, local)
-	web := httptest.NewServer(http.HandlerFunc(s.handle))
+	web := httptest.NewUnstartedServer(http.HandlerFunc(s.handle))
+	web.Config.ConnState = s.connection
+	web.Start()
 	t.Cleanup(func() { close(s.stopped); web.Close() })
 	s.URL = web.URL + s.prefix + "/"
 	return s
+}
+
+// connection counts the open connections, and closes those that are too many.
+func (s *Server) connection(c net.Conn, state http.ConnState) {
+	most := s.Quirks.now().AtOnce
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		s.open[c] = true
+		if s.most = max(s.most, len(s.open)); most > 0 && len(s.open) > most {
+			s.turned++
+			_ = c.Close() // that is the answer
+		}
+	case http.StateClosed, http.StateHijacked:
+		delete(s.open, c)
+	}
+}
+
+// Connections returns how many connections were open at once at most, and how many
+// were closed for being too many.
+func (s *Server) Connections() (most, turned int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.most, s.turned
 }
 
 // strict is a Server below at, a decoded path, without its inner handler and its URL.
@@ -37,6 +66,7 @@ func strict(t testing.TB, at string) (*Server, *localdav.Server) {
 	s, local := embedded(t)
 	s.Name, s.User, s.Password, s.prefix = "strict", userName, userPassword, at
 	s.Quirks, s.stopped = &Quirks{mu: new(sync.Mutex)}, make(chan struct{})
+	s.memory = newMemory()
 	local.Prefix = at
 	return s, local
 }
@@ -103,47 +133,18 @@ func allowed(q Quirks, r *http.Request) bool {
 	return ok && known && subtle.ConstantTimeCompare([]byte(given), []byte(want)) == 1
 }
 
-// serve answers one request with its quirks: requests are changed before, answers
-// after; some are answered in between.
-func (s *Server) serve(q Quirks, w http.ResponseWriter, r *http.Request) {
-	if status := s.before(q, r); status != 0 {
-		if status >= 300 && status < 400 {
-			w.Header().Set("Location", "http://"+r.Host+r.URL.EscapedPath()+"/")
-		}
-		refuse(q, w, status)
-		return
-	}
-	if !changesAnswer(q, r) {
-		s.inner.ServeHTTP(w, r)
-		return
-	}
-	was := s.lockedTarget(q, r)
-	existed := r.Method == "LOCK" && q.LockQuietCreate && s.look(s.pathOf(r.URL.Path)).found
-	kept := &keptBody{ReadCloser: r.Body}
-	if q.PartialWrites && r.Method == http.MethodPut {
-		r.Body = kept
-	}
-	rec := httptest.NewRecorder()
-	s.inner.ServeHTTP(rec, r)
-	if kept.err != nil {
-		// The client left in the middle: what came is what is kept.
-		s.inner.ServeHTTP(httptest.NewRecorder(), s.withBody(r, kept.data))
-		return
-	}
-	s.after(q, r, rec, was, existed)
-	replay(w, rec)
-}
-
 // look asks the server without quirks about a resource.
 func (s *Server) look(p dav.Path) seen {
 	r := s.plain("PROPFIND", p)
 	r.Header.Set("Depth", "0")
+	body := dav.PropfindBody([]dav.PropName{dav.PropResourceType, dav.PropContentLength, dav.PropETag, dav.PropLastModified,
+		dav.PropLockDiscovery, dav.PropResourceID})
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	rec := httptest.NewRecorder()
 	s.inner.ServeHTTP(rec, r)
 	var out seen
-	base := &url.URL{Path: s.prefix}
 	_ = dav.DecodeMultistatus(rec.Body, dav.Limits{}, func(resp dav.Response) error { // an error is "not found"
-		res, err := resp.Resource(base)
+		res, err := resp.Resource(s.base())
 		if err == nil && resp.Status < 300 {
 			out = seen{found: true, Resource: res}
 		}
@@ -177,7 +178,7 @@ func (s *Server) pathOf(urlPath string) dav.Path {
 
 // destination returns where MOVE and COPY go.
 func (s *Server) destination(r *http.Request) (dav.Path, bool) {
-	p, err := dav.ParseHref(r.Header.Get("Destination"), &url.URL{Path: s.prefix})
+	p, err := dav.ParseHref(r.Header.Get("Destination"), s.base())
 	return p, err == nil
 }
 
@@ -186,14 +187,14 @@ func (s *Server) destination(r *http.Request) (dav.Path, bool) {
 func (s *Server) DropLocks(t testing.TB, p dav.Path) {
 	t.Helper()
 	for _, l := range s.look(p).Locks {
-		s.unlock(p, l.Token)
+		s.release(p, l.Token)
 	}
 	if left := s.look(p).Locks; len(left) > 0 {
 		t.Fatalf("locks stay on %s: %v", p, left)
 	}
 }
 
-func (s *Server) unlock(p dav.Path, token dav.LockToken) {
+func (s *Server) release(p dav.Path, token dav.LockToken) {
 	r := s.plain("UNLOCK", p)
 	r.Header.Set("Lock-Token", "<"+string(token)+">")
 	s.inner.ServeHTTP(httptest.NewRecorder(), r)
@@ -207,22 +208,6 @@ type countedBody struct {
 func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.n += int64(n)
-	return n, err
-}
-
-// keptBody remembers what was read and whether it broke off.
-type keptBody struct {
-	io.ReadCloser
-	data []byte
-	err  error
-}
-
-func (b *keptBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.data = append(b.data, p[:n]...)
-	if err != nil && err != io.EOF {
-		b.err = err
-	}
 	return n, err
 }
 

@@ -47,7 +47,7 @@ var quirkRows = []struct {
 	{"If and Lock-Token together are 412", both, func(q *upstream.Quirks) { q.RefuseBoth = true }, false},
 	{"path-only tag is 412", both, func(q *upstream.Quirks) { q.RefuseTagPath = true }, false},
 	{"any token refreshes", both, func(q *upstream.Quirks) { q.RefreshLies = true }, false},
-	{"a wrong UNLOCK is 204", both, func(q *upstream.Quirks) { q.UnlockLies = true }, false},
+	{"a wrong UNLOCK is 204", both, func(q *upstream.Quirks) { q.UnlockWrong = 204 }, false},
 	{"MOVE onto a file loses its lock", both, func(q *upstream.Quirks) { q.MoveLosesLock = true }, false},
 	{"MOVE onto a locked file is 412", both, func(q *upstream.Quirks) { q.MoveLocked412 = true }, false},
 	{"LOCK creates and says 200", both, func(q *upstream.Quirks) { q.LockQuietCreate = true }, false},
@@ -66,7 +66,7 @@ var quirkRows = []struct {
 	{"broken PUT leaves a piece", both, func(q *upstream.Quirks) { q.PartialWrites = true }, false},
 	{"refusals in HTML", both, func(q *upstream.Quirks) { q.HTMLErrors = true }, false},
 	{"nginx", unknown, func(q *upstream.Quirks) {
-		q.NoPropfindETag, q.NoPutETag, q.IgnoreConditions, q.HideOwner, q.UnlockLies, q.NoDeadProps, q.LockCap = true, true, true, true, true, 405, time.Hour
+		q.NoPropfindETag, q.NoPutETag, q.IgnoreConditions, q.HideOwner, q.UnlockWrong, q.NoDeadProps, q.LockCap = true, true, true, true, 204, 405, time.Hour
 	}, true},
 	{"x/net", unknown, func(q *upstream.Quirks) {
 		q.IgnoreConditions, q.IfETagFails, q.HideLocks, q.RefuseTagPath, q.NoDeadProps, q.PutStatus, q.PartialWrites = true, true, true, true, 403, 201, true
