@@ -163,6 +163,18 @@ func TestUnlockRefusedWith423(t *testing.T) {
 			t.Errorf("a lock that has run out is still released: %+v", r)
 		}
 	})
+	t.Run("500 of Nextcloud, and the lock is gone", func(t *testing.T) {
+		h := newHouse(t)
+		f := h.file("a.docx", "hello")
+		ok(t, h.Lock(t.Context(), h.target(f), anna, "A"))
+		ok(t, h.view().Unlock(context.Background(), "/a.docx", h.row(f).token))
+		h.server.Quirks.Set(func(q *upstream.Quirks) { q.UnlockWrong = 500 })
+		ok(t, h.Unlock(t.Context(), h.target(f), anna, "A"))
+		if r := h.row(f); r != nil {
+			t.Errorf("the row stays: %+v", r)
+		}
+		ok(t, h.Lock(t.Context(), h.target(f), ben, "B"))
+	})
 	t.Run("and somebody else has the lock", func(t *testing.T) {
 		h := newHouse(t)
 		f := h.file("a.docx", "hello")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"davwopi/davbackend"
@@ -162,7 +163,7 @@ func (l *Locks) release(ctx context.Context, view *davbackend.View, o leftover) 
 		return nil
 	}
 	err := unlock(ctx, view, o.Path, o.Token)
-	if errors.Is(err, dav.ErrLocked) {
+	if maybeUnknown(err) {
 		if now, clockErr := l.now(ctx); clockErr == nil && sqldb.FromMillis(o.Until).Before(now) {
 			return nil
 		}
@@ -239,9 +240,10 @@ func (l *Locks) undo(ctx context.Context, view *davbackend.View, o leftover, tok
 }
 
 // unlock releases the DAV lock token at p. An error means that it may still be
-// there. OpenCloud says 423 to a token that it does not know, others while they are
-// busy with the file: it is gone only if lockdiscovery shows another in its place,
-// since x/net and rclone show none at all.
+// there. OpenCloud says 423 to a token that it does not know and Nextcloud 500, others
+// while they are busy with the file. After 423 it is gone only if lockdiscovery shows
+// another in its place; after 500 if there is a lockdiscovery, which x/net and rclone
+// do not have, and that does not show it.
 func unlock(ctx context.Context, view *davbackend.View, p dav.Path, token dav.LockToken) error {
 	err := view.Unlock(ctx, p, token)
 	for _, gone := range []error{dav.ErrNotFound, dav.ErrChanged, dav.ErrUnsupported, dav.ErrBadName} {
@@ -249,17 +251,26 @@ func unlock(ctx context.Context, view *davbackend.View, p dav.Path, token dav.Lo
 			return nil
 		}
 	}
-	if !errors.Is(err, dav.ErrLocked) {
+	if !maybeUnknown(err) {
 		return err
 	}
 	res, statErr := view.Stat(ctx, p)
 	switch {
 	case errors.Is(statErr, dav.ErrNotFound):
 		return nil
-	case statErr != nil || len(res.Locks) == 0 || (own{tokens: []dav.LockToken{token}}).any(res.Locks):
+	case statErr != nil || !res.LocksKnown || (own{tokens: []dav.LockToken{token}}).any(res.Locks):
+		return err
+	case errors.Is(err, dav.ErrLocked) && len(res.Locks) == 0:
 		return err
 	}
 	return nil
+}
+
+// maybeUnknown reports whether a refusal of UNLOCK may only mean that the upstream does
+// not know the token (any more).
+func maybeUnknown(err error) bool {
+	var said *davbackend.StatusError
+	return errors.Is(err, dav.ErrLocked) || errors.As(err, &said) && said.Status == http.StatusInternalServerError
 }
 
 // worthRetrying keeps the errors after which something may still be there that
