@@ -41,7 +41,8 @@ type Body struct {
 // yes, not that the bytes are there: Stat.
 //
 // Where the profile says that conditions are not honoured, c.ETag and c.Absent are
-// compared by a PROPFIND just before.
+// compared by a PROPFIND just before. Until the upstream is measured a PUT that is
+// refused for the lock is sent once more with the token in Lock-Token.
 func (v *View) Put(ctx context.Context, p dav.Path, b Body, c Condition) error {
 	if b.Size < 0 || b.Open == nil {
 		return fmt.Errorf("davbackend: %w: body without a size", dav.ErrUnsupported)
@@ -62,10 +63,25 @@ func (v *View) Put(ctx context.Context, p dav.Path, b Body, c Condition) error {
 		return err
 	}
 	err = v.done(request, a)
+	if errors.Is(err, dav.ErrLocked) && c.Token != "" && v.client.unmeasured() {
+		// It may be an OpenCloud; nobody else takes this for more than what was refused.
+		request.header.Del("If")
+		request.header.Set("Lock-Token", "<"+string(c.Token)+">")
+		if a, err = v.send(ctx, request); err != nil {
+			return err
+		}
+		err = v.done(request, a)
+	}
 	if c.Absent && errors.Is(err, dav.ErrChanged) {
 		return fmt.Errorf("davbackend: %w: %w", dav.ErrExists, &StatusError{"PUT", statusOf(err)})
 	}
 	return v.named(ctx, err, c.Token, p)
+}
+
+// unmeasured reports whether nothing is known about the upstream.
+func (c *Client) unmeasured() bool {
+	name := c.Profile().Name
+	return name == "" || name == Unknown.Name
 }
 
 // before checks by PROPFIND what the upstream would not check, and takes it out of c.

@@ -78,6 +78,41 @@ func TestConditionForms(t *testing.T) {
 	}
 }
 
+// TestTokenOnAnUnmeasuredUpstream: OpenCloud takes a token in Lock-Token only. Where it
+// is known how tokens are shown nothing else is tried.
+func TestTokenOnAnUnmeasuredUpstream(t *testing.T) {
+	for _, c := range []struct {
+		profile davbackend.Profile
+		want    error
+		puts    int
+	}{{davbackend.Unknown, nil, 2}, {davbackend.Embedded, dav.ErrLocked, 1}} {
+		w := serve(t, func(rw http.ResponseWriter, r *http.Request, s seen) {
+			switch {
+			case s.Method != "PUT":
+				rw.WriteHeader(http.StatusNotFound)
+			case s.Header.Get("If") == "" && s.Header.Get("Lock-Token") == "<urn:t>" && s.Body == "x":
+				rw.WriteHeader(http.StatusNoContent)
+			default:
+				rw.WriteHeader(http.StatusLocked)
+			}
+		})
+		w.Assumed = c.profile
+		err := w.As(davbackend.Credential{}).Put(t.Context(), "/a", body("x"), davbackend.Condition{Token: "urn:t"})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.profile.Name, err, c.want)
+		}
+		puts := 0
+		for _, s := range w.seen {
+			if s.Method == "PUT" {
+				puts++
+			}
+		}
+		if puts != c.puts {
+			t.Errorf("%s: %d PUTs, want %d", c.profile.Name, puts, c.puts)
+		}
+	}
+}
+
 func TestTokenThatCannotBeSentIsRefused(t *testing.T) {
 	w := serve(t, status(204))
 	c := davbackend.Condition{Token: "a>\r\nX: y"}
