@@ -1,10 +1,12 @@
 package wire
 
 import (
+	"regexp"
 	"testing"
 	"time"
 
 	"davwopi/davbackend"
+	"davwopi/davbackend/profile"
 	"davwopi/test/upstream"
 )
 
@@ -63,31 +65,76 @@ var quirkRows = []struct {
 	{"PUT answers 200", both, func(q *upstream.Quirks) { q.PutStatus = 200 }, false},
 	{"PUT answers 201", both, func(q *upstream.Quirks) { q.PutStatus = 201 }, false},
 	{"PUT answers 207", both, func(q *upstream.Quirks) { q.PutStatus = 207 }, false},
+	{"ETags weak for a while", both, func(q *upstream.Quirks) { q.WeakFor = 2 * time.Second }, false},
+	{"ETags of seconds", both, func(q *upstream.Quirks) { q.SecondETags = true }, true},
+	{"ETags of seconds and inode", both, func(q *upstream.Quirks) { q.FileETags = true }, true},
+	{"another ETag after MOVE", both, func(q *upstream.Quirks) { q.MoveNewETag = true }, false},
+	{"no lockdiscovery", both, func(q *upstream.Quirks) { q.NoLockDiscovery = true }, false},
+	{"upper and lower case are one", both, func(q *upstream.Quirks) { q.CaseIsSame = true }, false},
+	{"LOCK makes what has no contents", both, func(q *upstream.Quirks) { q.LockNull = true }, false},
+	{"a refresh makes a lock", both, func(q *upstream.Quirks) { q.RefreshMakes = true }, false},
+	{"broken PUT deletes the file", unknown, func(q *upstream.Quirks) { q.PartialWrites, q.BrokenPutDeletes = true, true }, false},
 	{"broken PUT leaves a piece", both, func(q *upstream.Quirks) { q.PartialWrites = true }, false},
 	{"refusals in HTML", both, func(q *upstream.Quirks) { q.HTMLErrors = true }, false},
-	{"nginx", unknown, func(q *upstream.Quirks) {
-		q.NoPropfindETag, q.NoPutETag, q.IgnoreConditions, q.HideOwner, q.UnlockWrong, q.NoDeadProps, q.LockCap = true, true, true, true, 204, 405, time.Hour
-	}, true},
-	{"x/net", unknown, func(q *upstream.Quirks) {
-		q.IgnoreConditions, q.IfETagFails, q.HideLocks, q.RefuseTagPath, q.NoDeadProps, q.PutStatus, q.PartialWrites = true, true, true, true, 403, 201, true
-	}, true},
-	{"lighttpd", unknown, func(q *upstream.Quirks) {
-		q.LockCap, q.HideOwner, q.RefreshLies, q.MoveLocked412 = 600*time.Second, true, true, true
-	}, true},
-	{"SFTPGo", unknown, func(q *upstream.Quirks) {
-		q.IgnoreConditions, q.IfETagFails, q.OtherPutETag, q.PutStatus, q.PartialWrites, q.GzipGet = true, true, true, 201, true, true
-	}, true},
-	{"plain Nextcloud", unknown, func(q *upstream.Quirks) {
-		q.NativeIDs, q.NoLock, q.PartialWrites, q.HTMLErrors = true, true, true, true
-	}, false},
-	{"Nextcloud with files_lock", unknown, func(q *upstream.Quirks) {
-		q.NativeIDs, q.MoveLosesLock, q.PartialWrites, q.LockSays = true, true, true, "Second-"
-	}, false},
 }
 
-// TestEditingOnEveryUpstream plays a whole editing of every office on every kind of
-// upstream: every save is answered 200 and is there. Where two profiles are possible
-// the offices take turns with them.
+// TestEditingOnEveryPreset plays a whole editing of every office on every server of the
+// matrix: while nothing is known about it, and when it was measured. Every save is
+// answered 200 and is there. The offices take turns.
+func TestEditingOnEveryPreset(t *testing.T) {
+	all := newOffices(t)
+	for i, preset := range upstream.Presets() {
+		for k, known := range []string{"unknown", "measured"} {
+			t.Run(preset.Name+"/"+known, func(t *testing.T) {
+				t.Parallel()
+				h := newHouse(t, all, davbackend.Unknown, nil)
+				defer h.complain(t)
+				h.server.Quirks.Set(preset.Set)
+				if known == "measured" {
+					h.measure()
+				}
+				var played []*episode
+				for j, m := range allManners {
+					if everything || (i+j)%2 == k && !testing.Short() || j == 0 {
+						played = append(played, playWhole(t, h, m))
+					}
+				}
+				h.settle()
+				for _, e := range played {
+					e.check()
+				}
+				h.wantOneTimeout()
+			})
+		}
+	}
+}
+
+// measure makes the bridge know what its upstream does.
+func (h *house) measure() {
+	h.t.Helper()
+	facts, err := profile.Measure(h.t.Context(), h.view(anna), nil)
+	h.must(err)
+	h.client.Learn(facts.Profile())
+}
+
+// wantOneTimeout: every LOCK asked for one Second-N, and nothing would have hung.
+func (h *house) wantOneTimeout() {
+	h.t.Helper()
+	for _, r := range h.server.Requests() {
+		if one := r.Header.Get("Timeout"); r.Method == "LOCK" && !secondN.MatchString(one) {
+			h.t.Errorf("LOCK with Timeout: %s", one)
+		}
+	}
+	if n := h.server.Hangs(); n > 0 {
+		h.t.Errorf("lighttpd would have hung %d times", n)
+	}
+}
+
+var secondN = regexp.MustCompile(`^Second-[1-9][0-9]*$`)
+
+// TestEditingOnEveryUpstream does the same with every single quirk: every save is
+// answered 200 and is there. Where two profiles are possible the offices take turns
+// with them.
 func TestEditingOnEveryUpstream(t *testing.T) {
 	all := newOffices(t)
 	for i, row := range quirkRows {
