@@ -133,11 +133,11 @@ func (c *change) listing(ctx context.Context, parent dav.Path, res []dav.Resourc
 	}
 	entries := make([]Entry, 0, len(res))
 	for _, r := range res {
-		e, err := c.listed(ctx, known[r.Path.Base()], &parents, names, r)
+		shown, err := c.listed(ctx, known[r.Path.Base()], &parents, names, r)
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, e)
+		entries = append(entries, shown.entry(c.space, r.Path))
 	}
 	if complete {
 		err = c.settleListing(ctx, parents[len(parents)-1], res)
@@ -146,28 +146,28 @@ func (c *change) listing(ctx context.Context, parent dav.Path, res []dav.Resourc
 }
 
 // listed records one member. Most are as they were, and cost nothing.
-func (c *change) listed(ctx context.Context, k member, parents *[]int64, names []string, res dav.Resource) (Entry, error) {
+func (c *change) listed(ctx context.Context, k member, parents *[]int64, names []string, res dav.Resource) (*resource, error) {
 	if k.resource != nil && (k.resource.compare(res) == same || !c.used[k.resource.num]) {
 		p := k.place
 		p.seen = c.now // noted for all at once
 		if !k.resource.news(p, res, c.now) {
 			c.used[k.resource.num] = true
-			return k.resource.entry(c.space, res.Path), nil
+			return k.resource, nil
 		}
 	}
 	if c.stale {
 		var err error
 		if *parents, err = c.chain(ctx, names); err != nil {
-			return Entry{}, err
+			return nil, err
 		}
 		c.stale = false
 	}
 	r, err := c.seeBelow(ctx, *parents, append(names[:len(names):len(names)], res.Path.Base()), res)
 	if err != nil {
-		return Entry{}, err
+		return nil, err
 	}
 	c.used[r.num] = true
-	return r.entry(c.space, res.Path), nil
+	return r, nil
 }
 
 // settleListing notes what a complete listing showed, and loses what it did not.
