@@ -11,8 +11,12 @@ import (
 // while the test runs. The zero value is a strict server. Numbers that are statuses
 // are answered in place of what RFC 4918 wants; 0 is what it wants.
 type Quirks struct {
-	mu *sync.Mutex // of the server; guards all fields
+	mu *sync.Mutex // of the server; guards the switches, and is never changed
+	switches
+}
 
+// switches are what can be switched.
+type switches struct {
 	// Entity tags (upstreams.md 3.1).
 	WeakETags      bool          // W/ everywhere, and If-Match with them is 412
 	WeakFor        time.Duration // the same for so long after a write (Apache 2 s)
@@ -143,7 +147,7 @@ func (q *Quirks) Set(change func(*Quirks)) {
 func (q *Quirks) Reset() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	*q = Quirks{mu: q.mu, users: q.users}
+	q.switches = switches{users: q.users}
 }
 
 // AddUser lets somebody else in, with a password.
