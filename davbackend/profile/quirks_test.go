@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -202,10 +203,10 @@ func TestOutageInAnyStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	for after := 1; after < f.Requests; after += 7 {
-		n := 0
+		var n atomic.Int64
 		s.Quirks.Set(func(q *upstream.Quirks) {
 			q.Answer = func(r *http.Request) http.Handler {
-				if n++; n != after {
+				if n.Add(1) != int64(after) {
 					return nil
 				}
 				return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })

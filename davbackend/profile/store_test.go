@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,10 +140,10 @@ func TestKilledWhileMeasuring(t *testing.T) {
 		db := sqldbtest.New(t)
 		s := newStore(t, db)
 		ctx, kill := context.WithCancel(t.Context())
-		n := 0
+		var n atomic.Int64
 		server.Quirks.Set(func(q *upstream.Quirks) {
 			q.Answer = func(r *http.Request) http.Handler {
-				if n++; n < after {
+				if n.Add(1) < int64(after) {
 					return nil
 				}
 				kill() // from here on nothing reaches the server: the process is dead
