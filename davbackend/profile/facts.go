@@ -42,7 +42,7 @@ type Facts struct {
 
 	NativeID   string `json:"native_id"`   // "oc:id", "oc:fileid", "none"
 	ResourceID bool   `json:"resource_id"` // DAV:resource-id is answered
-	Quota      bool   `json:"quota"`       // quota-available-bytes is answered
+	Quota      bool   `json:"quota"`       // quota-available-bytes says how much is left
 	FolderETag string `json:"folder_etag"` // of a collection: "none", "own children", "whole tree"
 
 	HalfWritten   string `json:"half_written"`   // what a reader sees while a PUT over a file is under way: "old contents", "a piece", "refused"

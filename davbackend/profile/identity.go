@@ -29,10 +29,21 @@ func (m *measuring) setStamp(ctx context.Context, p dav.Path, value string) (str
 		return "", err
 	case res.Props[stamp] == value:
 		return "stored", nil
-	case a.OK():
+	case claims(a, p):
 		return "pretended", nil
 	}
 	return "refused", nil
+}
+
+// claims reports whether the answer to a PROPPATCH says that the stamp was set: by the
+// status of the property, or by a plain success (lighttpd).
+func claims(a davbackend.RawAnswer, p dav.Path) bool {
+	if a.Status != http.StatusMultiStatus {
+		return a.OK()
+	}
+	said, _, ok := a.Resource(p)
+	_, set := said.Props[stamp]
+	return ok && set
 }
 
 func (m *measuring) properties(ctx context.Context) (err error) {
