@@ -25,6 +25,11 @@ func (r *reader) check(c *Config) {
 	for i := range c.APIKeys {
 		r.checkAPIKey(c, at("api_keys", i), &c.APIKeys[i])
 	}
+	for i, name := range c.Admins {
+		if name == "" || name == "*" {
+			r.fault(at("admins", i), "%q is no sign-in name", name)
+		}
+	}
 	if c.WOPI.Containers {
 		r.fault("wopi.containers", "this version has no containers endpoint; allowed: false")
 	}

@@ -80,6 +80,11 @@ type Config struct {
 	// SignIn says how people sign in.
 	SignIn SignIn `yaml:"sign_in"`
 
+	// Admins are the sign-in names of those who see /doctor in the browser: with links,
+	// the names that they were invited by. Whoever holds the first link, which serve
+	// prints, is always one. Default none.
+	Admins []string `yaml:"admins"`
+
 	// Access are rules that limit people to a subtree or to reading. Without
 	// rules everybody who is signed in may do what the upstream lets them do.
 	Access []AccessRule `yaml:"access"`

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -40,12 +41,9 @@ type Doctor struct {
 	// Facts returns what measuring an upstream has shown, and false if it was not
 	// measured yet. Nil: nothing is known.
 	Facts func(ctx context.Context, upstream string) (profile.Facts, bool, error)
-	// Measure measures an upstream now. It may take longer than an examination. Nil:
-	// it cannot.
-	Measure func(ctx context.Context, upstream string) error
-	// Rehearsed returns when a whole editing was last played through; zero: never.
-	// Nil: nobody knows.
-	Rehearsed func(ctx context.Context, upstream string) (time.Time, error)
+	// Rehearsed returns when a whole editing was last played through on an upstream, and
+	// how much of it went wrong; the zero time: never. Nil: nobody knows.
+	Rehearsed func(ctx context.Context, upstream string) (at time.Time, wrong int, err error)
 
 	HTTP http.RoundTripper // how editors and our own addresses are asked; nil: http.DefaultTransport
 	Now  func() time.Time  // nil: time.Now
@@ -84,19 +82,14 @@ func (d *Doctor) Examine(ctx context.Context) (Report, error) {
 	return r, nil
 }
 
-// MeasureAll measures every upstream anew, one after the other, and reports what went
-// wrong. It takes as long as it takes: bound ctx.
-func (d *Doctor) MeasureAll(ctx context.Context) []Finding {
-	var out []Finding
-	for _, u := range d.Upstreams {
-		if d.Measure == nil {
-			return []Finding{finding(Hint, "profile", u.Name, "It cannot be measured from here: ask while davwopi serve runs.")}
-		}
-		if err := d.Measure(ctx, u.Name); err != nil {
-			out = append(out, finding(Warning, "profile", u.Name, "%s could not be measured: %s. What was known before is still used.", u.DisplayName, why(err)))
-		}
+// Unmeasured is the finding for an upstream whose measuring failed; name is what people
+// call it.
+func Unmeasured(upstream, name string, err error) Finding {
+	if errors.Is(err, access.ErrNeedsSignIn) {
+		return finding(Warning, "profile", upstream, "%s could not be measured: everybody comes with the own password there. Say with whose, who must have signed in.", name).
+			with("a terminal", "davwopi doctor -probe -user NAME")
 	}
-	return out
+	return finding(Warning, "profile", upstream, "%s could not be measured: %s. What was known before is still used.", name, why(err))
 }
 
 func (d *Doctor) checks() []check {

@@ -18,14 +18,13 @@ var formats = strings.Fields("docx xlsx pptx odt ods odp doc xls ppt rtf csv txt
 
 // A visit is one look at an editor.
 type visit struct {
-	d       *Doctor
-	editor  discovery.Editor
-	fresh   *discovery.Editors // knows this editor only, and nothing from before
-	office  wopi.Office
-	signs   bool
-	seen    answer           // discovery's
-	action  discovery.Action // of the first extension that it opens
-	version string
+	d      *Doctor
+	editor discovery.Editor
+	fresh  *discovery.Editors // knows this editor only, and nothing from before
+	office wopi.Office
+	signs  bool
+	seen   answer           // discovery's
+	action discovery.Action // of the first extension that it opens
 }
 
 // editor asks an editor anew and judges what it says.

@@ -44,15 +44,21 @@ type Report struct {
 	Findings []Finding `json:"findings"` // worst first
 }
 
-// Worst is the severity of the worst finding, [OK] if there is none.
-func (r Report) Worst() Severity {
-	worst := OK
+// Count is how many findings have that severity.
+func (r Report) Count(s Severity) int {
+	n := 0
 	for _, f := range r.Findings {
-		if ranks[f.Severity] < ranks[worst] {
-			worst = f.Severity
+		if f.Severity == s {
+			n++
 		}
 	}
-	return worst
+	return n
+}
+
+// With is the report with more findings.
+func (r Report) With(more ...Finding) Report {
+	r.Findings = sorted(append(more, r.Findings...))
+	return r
 }
 
 // sorted puts the worst first and keeps the order of the checks otherwise.

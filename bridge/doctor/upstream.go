@@ -30,7 +30,7 @@ func (d *Doctor) upstream(ctx context.Context, u *access.Upstream) []Finding {
 	if seen.next == nil {
 		seen.next = davbackend.NewTransport()
 	}
-	client := &davbackend.Client{Base: u.Client.Base, Transport: seen, Idle: totalLimit, Assumed: u.Client.Profile()}
+	client := &davbackend.Client{Base: u.Client.Base, Discover: u.Client.Discover, Transport: seen, Idle: totalLimit, Assumed: u.Client.Profile()}
 	credential := davbackend.Credential{}
 	if u.Service != nil {
 		credential = *u.Service
@@ -124,7 +124,7 @@ func room(key, about, where string, free int64) Finding {
 	case free < littleSpace:
 		return finding(Warning, key, about, "There is little room left on %s: %s.", where, size(free))
 	}
-	return finding(OK, key, about, "%s has %s free.", where, size(free))
+	return finding(OK, key, about, "There are %s free on %s.", size(free), where)
 }
 
 // size is a number of bytes for people.
@@ -156,12 +156,16 @@ func (d *Doctor) profile(ctx context.Context, u *access.Upstream) []Finding {
 			out = append(out, Words(u.DisplayName, facts, u.Client.Profile(), d.Habits)...)
 		}
 	}
-	if out == nil {
-		out = append(out, Unmeasured(u.DisplayName))
+	switch {
+	case out != nil:
+	case d.Facts == nil:
+		out = append(out, finding(Hint, "profile", "", "What measuring %s has shown is told while davwopi runs.", u.DisplayName))
+	default:
+		out = append(out, unknown(u.DisplayName))
 	}
-	if d.Rehearsed != nil {
-		if at, err := d.Rehearsed(ctx, u.Name); err == nil {
-			out = append(out, rehearsal(u.DisplayName, at))
+	if d.Rehearsed != nil && d.Folder == "" {
+		if at, wrong, err := d.Rehearsed(ctx, u.Name); err == nil {
+			out = append(out, rehearsal(u.DisplayName, at, wrong))
 		}
 	}
 	for i := range out {

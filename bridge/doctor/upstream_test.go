@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +22,8 @@ import (
 // over makes the house stand next to a WebDAV server.
 func (r *rig) over(client *davbackend.Client, service *davbackend.Credential) *access.Upstream {
 	u := &access.Upstream{Name: "main", DisplayName: "Home NAS", Client: client, Service: service}
-	r.Folder, r.Upstreams, r.Facts = "", []*access.Upstream{u}, nil
+	r.Folder, r.Upstreams = "", []*access.Upstream{u}
+	r.Facts = func(context.Context, string) (profile.Facts, bool, error) { return profile.Facts{}, false, nil }
 	return u
 }
 
@@ -99,7 +99,7 @@ func TestUpstream(t *testing.T) {
 			c := s.Credential()
 			r.over(s.Client(t), &c).Client.Learn(facts(t, "nginx").Profile())
 			r.Facts = func(context.Context, string) (profile.Facts, bool, error) { return facts(t, "nginx"), true, nil }
-			r.Rehearsed = func(context.Context, string) (time.Time, error) { return time.Time{}, nil }
+			r.Rehearsed = func(context.Context, string) (time.Time, int, error) { return time.Time{}, 0, nil }
 		}, []expected{{"edits", "hint", "", nil}, {"ids", "hint", "", nil}, {"desktop", "warning", "", nil}, {"restart", "hint", "", nil}, {"rehearsal", "hint", "never played through", []string{"davwopi rehearse"}}}},
 		{"facts that cannot be read", func(t *testing.T, r *rig) {
 			s := upstream.Strict(t)
@@ -125,19 +125,14 @@ func TestUpstream(t *testing.T) {
 	}
 }
 
-func TestMeasuringAnewSaysWhatFailed(t *testing.T) {
-	r := newRig(t)
-	r.over(&davbackend.Client{Base: &url.URL{Scheme: "http", Host: "x"}}, nil)
-	if got := r.MeasureAll(t.Context()); len(got) != 1 || got[0].Severity != doctor.Hint {
-		t.Errorf("%+v", got)
-	}
-	r.Measure = func(context.Context, string) error { return context.DeadlineExceeded }
-	if got := r.MeasureAll(t.Context()); len(got) != 1 || got[0].Severity != doctor.Warning || !strings.Contains(got[0].Text, "Home NAS could not be measured") {
-		t.Errorf("%+v", got)
-	}
-	r.Measure = func(context.Context, string) error { return nil }
-	if got := r.MeasureAll(t.Context()); got != nil {
-		t.Errorf("%+v", got)
+func TestMeasuringThatFails(t *testing.T) {
+	for err, want := range map[error]string{
+		context.DeadlineExceeded: "no answer within",
+		access.ErrNeedsSignIn:    "Say with whose",
+	} {
+		if got := doctor.Unmeasured("main", "Home NAS", err); got.Severity != doctor.Warning || !strings.Contains(got.Text, want) || got.About != "main" {
+			t.Errorf("%+v", got)
+		}
 	}
 }
 

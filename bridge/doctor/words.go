@@ -26,18 +26,21 @@ func Words(name string, f profile.Facts, used davbackend.Profile, h Habits) []Fi
 	return append(out, names(name, f)...)
 }
 
-// Unmeasured is what is said in the place of [Words] where nothing was measured yet.
-func Unmeasured(name string) Finding {
+// unknown is what is said in the place of [Words] where nothing was measured yet.
+func unknown(name string) Finding {
 	return finding(Hint, "profile", "", "%s was not measured yet, so it is treated with all care: saves go to a temporary name and are moved over the file, and each is looked at just before. It is measured when somebody who may write has signed in, or now.", name).
 		with("a terminal", "davwopi doctor -probe")
 }
 
 // rehearsal says when a whole editing was last played through; zero: never.
-func rehearsal(name string, at time.Time) Finding {
-	if at.IsZero() {
+func rehearsal(name string, at time.Time, wrong int) Finding {
+	switch {
+	case at.IsZero():
 		return finding(Hint, "rehearsal", "", "A whole editing was never played through on %s.", name).with("a terminal", "davwopi rehearse")
+	case wrong > 0:
+		return finding(Warning, "rehearsal", "", "A whole editing was last played through on %s on %s, and %d parts of it went wrong.", name, day(at), wrong).with("a terminal", "davwopi rehearse")
 	}
-	return finding(OK, "rehearsal", "", "A whole editing was last played through on %s on %s.", name, day(at))
+	return finding(OK, "rehearsal", "", "A whole editing was last played through on %s on %s, and all went well.", name, day(at))
 }
 
 func day(t time.Time) string { return t.Local().Format("2 January 2006") }

@@ -31,6 +31,7 @@
 //   - GET changes nothing, but for a ticket, which lives a minute and works once.
 //   - Bytes that users wrote leave by endpoint.FileBytes only.
 //   - Names of files and people reach a page through html/template only.
+//   - The check-up is shown to administrators only; for others there is no such page.
 //   - A person's right is min(rule, grant), asked at each request; what rules
 //     hide is not found.
 //   - Lists and sign-in work without script.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"html/template"
 	"net/http"
 	"strings"
@@ -16,8 +17,8 @@ import (
 	"davwopi/oauth"
 )
 
-// Pages serves what browsers see. All fields but Password, Entered, Keys, Banner and
-// Brand must be set before use and not changed afterwards. Safe for concurrent
+// Pages serves what browsers see. All fields but Password, Entered, Keys, Admin, Checkup,
+// Banner and Brand must be set before use and not changed afterwards. Safe for concurrent
 // use.
 type Pages struct {
 	URLs     endpoint.URLs
@@ -40,6 +41,10 @@ type Pages struct {
 	// wrong: mostly a *wopi.Error with the status that was answered, around the
 	// cause. It is called from many goroutines.
 	Log func(r *http.Request, err error)
+
+	// Admin tells whose /doctor is served, and Checkup what it shows. Nil: nobody's.
+	Admin   func(who oauth.Principal) bool
+	Checkup func(ctx context.Context) (Checkup, error)
 
 	Secure bool   // browsers come over https: the cookie is __Host-davwopi
 	Banner string // shown on every page, "" none
@@ -78,6 +83,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/download/"+id, s.signedIn(s.serveDownload))
 	get("/view/"+id+"/holder", s.signedIn(s.serveHolder))
 	post("/{mode:edit|view}/"+id+"/token", s.serveRenew)
+	get("/doctor", s.signedIn(s.serveDoctor))
 	get("/signin", s.serveSignIn)
 	post("/signin", s.serveCheck)
 	get("/link/{secret}", s.serveLink)

@@ -29,6 +29,7 @@ type page struct {
 	Brand, Banner string
 	Title         string // of the window, without the brand
 	Person        string // display name of whoever is signed in, "" nobody
+	Admin         bool   // Person sees the check-up
 	Nonce         string
 	Base          string // prefix of every path
 	Stamp         string
@@ -62,7 +63,7 @@ func parseViews() map[string]*template.Template {
 	funcs := template.FuncMap{"bytes": humanSize, "when": humanTime, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }}
 	common := template.Must(template.New("").Funcs(funcs).ParseFS(views, "views/layout.html", "views/icons.html"))
 	out := make(map[string]*template.Template)
-	for _, name := range []string{"folder", "roots", "signin", "link", "trouble", "connect", "host"} {
+	for _, name := range []string{"folder", "roots", "signin", "link", "trouble", "connect", "doctor", "host"} {
 		out[name] = template.Must(template.Must(common.Clone()).ParseFS(views, "views/"+name+".html"))
 	}
 	return out
@@ -73,7 +74,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, view, ti
 	var random [18]byte
 	_, _ = rand.Read(random[:]) // never fails, says crypto/rand
 	pg := page{
-		Brand: s.brand(), Banner: s.Banner, Title: title, Person: personName(who), Base: s.base, Stamp: s.stamp,
+		Brand: s.brand(), Banner: s.Banner, Title: title, Person: personName(who), Admin: s.isAdmin(who), Base: s.base, Stamp: s.stamp,
 		Nonce: base64.StdEncoding.EncodeToString(random[:]), Body: body,
 	}
 	root := "layout"

@@ -89,7 +89,7 @@ func (s *site) localPath(next string) string {
 		return s.path()
 	}
 	rest := strings.TrimPrefix(u.EscapedPath(), s.base)
-	for _, page := range []string{"/folder/", "/edit/", "/view/", "/download/"} {
+	for _, page := range []string{"/folder/", "/edit/", "/view/", "/download/", "/doctor"} {
 		if strings.HasPrefix(rest, page) {
 			return u.EscapedPath()
 		}

@@ -52,6 +52,7 @@ func (h *house) commands() map[string]bridge.Command {
 		"saves":               asCommand(h.listSaves),
 		"show-save":           asCommand(h.showSave),
 		"drop":                asCommand(h.dropSave),
+		"doctor":              asCommand(h.examine),
 		"rehearse":            asCommand(h.rehearse),
 		"app-password":        asCommand(h.newAppPassword),
 		"app-passwords":       asCommand(h.listAppPasswords),

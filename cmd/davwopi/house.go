@@ -17,6 +17,7 @@ import (
 	"davwopi/bridge"
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
+	"davwopi/bridge/doctor"
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/files"
 	"davwopi/bridge/locks"
@@ -59,6 +60,7 @@ type house struct {
 	rehearsal *rehearse.Rehearsal
 	userInfo  *files.UserInfo
 	pages     *web.Pages
+	doctor    *doctor.Doctor
 	bridge    *bridge.Bridge
 
 	closers []func() error
@@ -283,9 +285,11 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	if c.SignIn.Kind == "upstream" {
 		h.pages.Password = &oauth.PasswordSignIn{Check: h.checkPassword, Upstream: c.SignIn.Upstream, Now: time.Now}
 	}
+	h.openDoctor()
+	h.pages.Admin, h.pages.Checkup = h.isAdmin, h.checkup
 	endpointRoom := &files.Files{Endpoint: shared, UserInfo: h.userInfo, Brand: brand, RootName: h.rootName}
 	h.bridge = &bridge.Bridge{
-		Rooms:    []bridge.Mounter{endpointRoom, textedit.Editor{URLs: urls}, h.pages},
+		Rooms:    []bridge.Mounter{endpointRoom, textedit.Editor{URLs: urls}, h.doctor, h.pages},
 		Hosts:    hosts(c),
 		Loopback: config.IsLoopback(c.PublicURL.Hostname()),
 		Prefix:   strings.TrimSuffix(c.PublicURL.Path, "/"),

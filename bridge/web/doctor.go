@@ -1,0 +1,84 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"davwopi/oauth"
+)
+
+// A Checkup is what looking at everything has shown, for whoever runs the server. It
+// holds no secret.
+type Checkup struct {
+	At      time.Time
+	Version string
+	Items   []Ailment // worst first
+}
+
+// An Ailment is one line of it.
+type Ailment struct {
+	Severity string // error, warning, hint, ok
+	About    string // which server, editor, address or folder; may be ""
+	Text     string
+	Paste    []Paste
+}
+
+// A Paste is a text to put into somebody's configuration.
+type Paste struct{ Where, Text string }
+
+// Word is the severity in a word for people.
+func (a Ailment) Word() string {
+	return map[string]string{"error": "Does not work", "warning": "Risk", "hint": "Good to know", "ok": "Fine"}[a.Severity]
+}
+
+// serveDoctor is GET /doctor, for administrators; for others there is no such page.
+// It takes as long as looking takes.
+func (s *site) serveDoctor(w http.ResponseWriter, r *http.Request, session oauth.Session) {
+	if !s.isAdmin(session.Principal) {
+		s.serveUnknown(w, r)
+		return
+	}
+	found, err := s.Checkup(r.Context())
+	if err != nil {
+		s.fail(w, r, session.Principal, err)
+		return
+	}
+	s.show(w, r, http.StatusOK, "doctor", "Check-up", session.Principal, policy{}, doctorBody(found))
+}
+
+// isAdmin tells who sees the page and the link to it.
+func (p *Pages) isAdmin(who oauth.Principal) bool {
+	return p.Admin != nil && p.Checkup != nil && who.Subject != "" && p.Admin(who)
+}
+
+// doctorPage is a check-up with what is fine set apart.
+type doctorPage struct {
+	Checkup
+	Sick, Well []Ailment
+	Summary    string
+	Kind       string // of the summary's box: "", warn, bad
+}
+
+func doctorBody(c Checkup) doctorPage {
+	b := doctorPage{Checkup: c, Summary: "All is well."}
+	count := map[string]int{}
+	for _, a := range c.Items {
+		count[a.Severity]++
+		if a.Severity == "ok" {
+			b.Well = append(b.Well, a)
+		} else {
+			b.Sick = append(b.Sick, a)
+		}
+	}
+	switch {
+	case count["error"] == 1:
+		b.Kind, b.Summary = "bad", "One thing does not work."
+	case count["error"] > 1:
+		b.Kind, b.Summary = "bad", "Some things do not work."
+	case count["warning"] > 0:
+		b.Kind, b.Summary = "warn", "All works, but something could be lost or read by others."
+	case count["hint"] > 0:
+		b.Summary = "All works. Some things are good to know."
+	}
+	return b
+}
