@@ -104,6 +104,17 @@ func (v *View) locate(ctx context.Context) error {
 	return nil
 }
 
+// OwnRoot reports whether the root that v sees is that of its account alone, as in a
+// Nextcloud: the same path is another file for somebody else. It costs requests only
+// at a credential's first use. Errors are those of [View.Stat].
+func (v *View) OwnRoot(ctx context.Context) (bool, error) {
+	if err := v.locate(ctx); err != nil {
+		return false, err
+	}
+	a := v.account.Load()
+	return a != nil && a.root.String() != v.client.Base.String(), nil
+}
+
 // base is the collection that is dav.Path "/" for v.
 func (v *View) base() *url.URL {
 	if a := v.account.Load(); a != nil {

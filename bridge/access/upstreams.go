@@ -79,14 +79,26 @@ func (u *Upstreams) own(ctx context.Context, name string, p oauth.Principal) (oa
 	return own, nil
 }
 
-// Space returns the space of the upstream for p: the one that all share, or p's own where roots are per user.
+// Space returns the space of the upstream for p: the one that all share, or p's own where roots are per user: because
+// the configuration says so, or because the upstream turns out to give each account a root of its own, where one
+// space would take two people's files for one. The errors are also those of [Upstreams.View] and of the upstream.
 func (u *Upstreams) Space(ctx context.Context, name string, p oauth.Principal) (idmap.SpaceID, error) {
 	up, err := u.Get(name)
 	if err != nil {
 		return 0, err
 	}
+	own := up.PerUser
+	if !own && up.Service == nil {
+		view, err := u.View(ctx, name, p)
+		if err == nil {
+			own, err = view.OwnRoot(ctx)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
 	root := ""
-	if up.PerUser {
+	if own {
 		root = p.Key()
 	}
 	space, err := u.IDs.Space(ctx, name, root)
