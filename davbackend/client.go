@@ -49,6 +49,7 @@ type Profile struct {
 	Form                LockForm // how a lock token is shown
 	MoveKeepsTargetLock bool     // MOVE onto a locked file keeps the target's lock
 	MoveCarriesLock     bool     // a lock travels with the moved file
+	Chunked             bool     // [Upload]s are known, and a PUT over a file is not atomic: save by those (Nextcloud)
 }
 
 // A LockForm is the header in which an upstream wants to see a lock token.

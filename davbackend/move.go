@@ -76,14 +76,8 @@ func (v *View) beforeTarget(ctx context.Context, t *transfer) error {
 	if honoured {
 		return nil
 	}
-	res, err := v.Stat(ctx, t.to)
-	switch {
-	case errors.Is(err, dav.ErrNotFound):
-		return fmt.Errorf("davbackend: %w: target is gone", dav.ErrChanged)
-	case err != nil:
+	if err := v.sameETag(ctx, t.to, t.target.ETag); err != nil {
 		return err
-	case !res.ETag.Same(t.target.ETag):
-		return fmt.Errorf("davbackend: %w: target's ETag is another one", dav.ErrChanged)
 	}
 	t.target.ETag = ""
 	return nil

@@ -112,6 +112,10 @@ func (d *delivery) unrecorded(err error) error {
 // in place in the end, and older entries. Nothing depends on it.
 func (d *delivery) tidy(ctx context.Context, temp dav.Path) {
 	d.dropTemp(ctx, temp)
+	d.dropChunks(ctx)
+	if d.abandoned {
+		d.s.sweepChunks(ctx, d.view, d.r)
+	}
 	if d.r.editing == 0 {
 		return
 	}
@@ -133,6 +137,9 @@ func (d *delivery) tidy(ctx context.Context, temp dav.Path) {
 // end gives the entry of a delivery that failed its state, and the caller its
 // error.
 func (d *delivery) end(ctx context.Context, err error) error {
+	if !errors.Is(err, errCrash) {
+		d.dropChunks(ctx)
+	}
 	var conflict *ConflictError
 	var kept *KeptError
 	var foreign *foreignError

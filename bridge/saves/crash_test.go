@@ -31,6 +31,15 @@ var steps = []struct {
 	{"move sent", davbackend.Unknown},
 	{"landed", davbackend.Unknown},
 	{"recorded", davbackend.Unknown},
+	{"spooled", inChunks},
+	{"journaled", inChunks},
+	{"compared", inChunks},
+	{"chunks journaled", inChunks},
+	{"chunk sent", inChunks},
+	{"assembly journaled", inChunks},
+	{"assembly sent", inChunks},
+	{"landed", inChunks},
+	{"recorded", inChunks},
 }
 
 // TestCrashAfterEachStep kills the process at every step of a save. After a
@@ -39,7 +48,8 @@ var steps = []struct {
 func TestCrashAfterEachStep(t *testing.T) {
 	for _, c := range steps {
 		t.Run(c.profile.Name+", "+c.step, func(t *testing.T) {
-			g := newRig(t, upstream.Strict(t), c.profile)
+			g := newRigFor(t, c.profile)
+			g.pieces()
 			g.server.Write(t, "a.txt", "old")
 			o := g.open("a.txt", wopi.OnlyOffice)
 			o.mustPut("before")
@@ -91,9 +101,9 @@ func mustList(t *testing.T, s *Saves) []Entry {
 // what somebody else wrote while we were dead.
 func TestCrashAndChangedOutside(t *testing.T) {
 	for _, s := range strategies {
-		for _, step := range []string{"journaled", "put journaled", "temp sent", "move journaled"} {
+		for _, step := range []string{"journaled", "put journaled", "temp sent", "move journaled", "chunk sent", "assembly journaled"} {
 			t.Run(s.name+", "+step, func(t *testing.T) {
-				g := newRig(t, upstream.Strict(t), s.profile)
+				g := newRigFor(t, s.profile)
 				g.server.Write(t, "a.txt", "old")
 				o := g.open("a.txt", wopi.Collabora)
 				g.die(step)
@@ -208,6 +218,10 @@ func TestTakenOver(t *testing.T) {
 		{"compared", davbackend.Embedded, true},
 		{"compared", davbackend.Unknown, true},
 		{"temp sent", davbackend.Unknown, true},
+		{"compared", inChunks, false}, // the ETag in its condition is another one
+		{"compared", blindChunks, true},
+		{"chunk sent", blindChunks, true},
+		{"assembly sent", inChunks, false},
 		{"put sent", davbackend.Embedded, false},
 		{"landed", davbackend.Embedded, false},
 		{"landed", davbackend.Unknown, false},
@@ -218,7 +232,7 @@ func TestTakenOver(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s, %s, another bridge %v, fenced %v", c.profile.Name, c.step, another, fenced), func(t *testing.T) {
-					g := newRig(t, upstream.Strict(t), c.profile)
+					g := newRigFor(t, c.profile)
 					g.server.Write(t, "a.txt", "old")
 					o := g.open("a.txt", wopi.Collabora)
 					awake := g.saves

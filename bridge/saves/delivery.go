@@ -50,6 +50,8 @@ type delivery struct {
 	attempt    int            // names tried for a new file
 	pre        *row           // pre-image of exactly what the last look showed
 	fetched    bool           // by a GET that took its time
+	gathered   *chunks        // on the upstream, not yet put together; nil none
+	abandoned  bool           // chunks were left on the upstream, which may be at work on them
 	putBack    *row           // pre-image to restore if the upload in place fails
 	holder     string         // who has the file instead; "" nobody
 	superseded bool           // by the holder of a WOPI lock

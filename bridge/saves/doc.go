@@ -5,7 +5,7 @@
 // # It owns
 //
 // The files in STATE/saves and the rows that describe them; the choice between
-// writing in place and writing beside and moving; conflict copies, pre-images and
+// writing in place, writing beside and moving, and sending in chunks; conflict copies, pre-images and
 // what a crash left of any of them. It also makes new files (PutRelativeFile,
 // upload), because a new file is lost as easily as a save.
 //
@@ -56,6 +56,10 @@
 //   - 2026-11-20: A PUT into place that broke off is recognised by its contents: a
 //     strict prefix of what we sent. That is ours to repair; everything else that
 //     differs from what was there before is somebody's.
+//   - 2026-11-28: Chunks are sent after the look, not before it as a temp is: their
+//     last request has the ETag in its condition, and a Nextcloud over an object store
+//     shows another size of the file while parts of it arrive. Each attempt has a folder
+//     of its own, because a server may go on assembling after a gateway gave up.
 //   - 2026-11-20: The previous save's spool becomes the pre-image of the next instead
 //     of a GET: the bytes are here already, and their hash is known.
 package saves

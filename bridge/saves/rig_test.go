@@ -37,6 +37,8 @@ type rig struct {
 	t      *testing.T
 	db     *sqldb.DB
 	server *upstream.Server
+	cloud  *upstream.Cloud // behind server, if it is one
+	chunk  int64           // bytes
 	client *davbackend.Client
 	ids    *idmap.Map
 	locks  *locks.Locks
@@ -51,21 +53,6 @@ type rig struct {
 	heard []string  // guarded by mu; what OnError was told
 }
 
-// strategies are the two ways to write; a test of a failure runs with both.
-var strategies = []struct {
-	name    string
-	profile davbackend.Profile
-}{
-	{"in place", davbackend.Embedded},
-	{"temp and MOVE", davbackend.Unknown},
-}
-
-func eachStrategy(t *testing.T, f func(t *testing.T, g *rig)) {
-	for _, s := range strategies {
-		t.Run(s.name, func(t *testing.T) { f(t, newRig(t, upstream.Strict(t), s.profile)) })
-	}
-}
-
 func newRig(t *testing.T, server *upstream.Server, profile davbackend.Profile) *rig {
 	t.Helper()
 	return newRigOn(t, sqldbtest.New(t), server, profile)
@@ -73,7 +60,7 @@ func newRig(t *testing.T, server *upstream.Server, profile davbackend.Profile) *
 
 func newRigOn(t *testing.T, db *sqldb.DB, server *upstream.Server, profile davbackend.Profile) *rig {
 	t.Helper()
-	g := &rig{t: t, server: server, db: db, now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
+	g := &rig{t: t, server: server, db: db, chunk: 30_000, now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
 	g.db.SetClock(func() time.Time {
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -119,6 +106,7 @@ func (g *rig) journal(dir string, change func(*Saves)) *Saves {
 			return sleep(ctx, time.Millisecond)
 		},
 		clock: func() time.Time { return time.Unix(0, waited.Load()) },
+		chunk: g.chunk,
 	}
 	if change != nil {
 		change(&s)
@@ -274,7 +262,11 @@ func (g *rig) names() []string {
 // temps are our temporary files on the upstream.
 func (g *rig) temps() []string {
 	g.t.Helper()
-	return slices.DeleteFunc(g.names(), func(n string) bool { return !strings.HasPrefix(n, tempPrefix) })
+	left := slices.DeleteFunc(g.names(), func(n string) bool { return !strings.HasPrefix(n, tempPrefix) })
+	if g.cloud != nil {
+		left = append(left, g.cloud.Uploads()...)
+	}
+	return left
 }
 
 func (g *rig) wantNoTemps() {

@@ -55,6 +55,7 @@ type Saves struct {
 	pause    func(context.Context, time.Duration) error
 	clock    func() time.Time // of patience
 	preBytes int64            // preimageTotal, smaller in tests
+	chunk    int64            // bytes of one chunk; defaultChunk, smaller in tests
 	// noFence switches off that who was taken over writes nothing more: a test sets it
 	// to prove that it would notice.
 	noFence bool
@@ -108,6 +109,9 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 	}
 	if s.clock == nil {
 		s.clock = time.Now
+	}
+	if s.chunk == 0 {
+		s.chunk = defaultChunk
 	}
 	if s.preBytes == 0 {
 		s.preBytes = preimageTotal

@@ -61,7 +61,14 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 		return err
 	}
 	d.lease = lease
-	return d.settleFile(ctx)
+	err = d.settleFile(ctx)
+	switch {
+	case err == nil:
+		s.sweepChunks(ctx, view, r)
+	case !errors.Is(err, errCrash):
+		d.dropChunks(ctx)
+	}
+	return err
 }
 
 // park keeps an entry for its person and does nothing more by itself.
@@ -307,6 +314,9 @@ func (d *delivery) takeOver(ctx context.Context) error {
 }
 
 func (d *delivery) takenOver(ctx context.Context) error {
+	if d.r.sent == sentNothing {
+		d.s.sweepChunks(ctx, d.view, d.r)
+	}
 	if res, ok, err := d.landed(ctx); err != nil {
 		return err
 	} else if ok {

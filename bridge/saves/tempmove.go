@@ -92,7 +92,7 @@ func (d *delivery) announce(ctx context.Context, target dav.Path, before dav.ETa
 // desktop) may write the file meanwhile. A refusal is met again after the look,
 // when it is known what follows from it.
 func (d *delivery) stage(ctx context.Context) error {
-	if d.inPlace || d.holder != "" {
+	if d.inPlace || d.chunked() || d.holder != "" {
 		return nil
 	}
 	known, err := d.s.IDs.Known(ctx, d.t.File.Space, d.file)

@@ -23,7 +23,10 @@ func (d *delivery) upload(ctx context.Context) (dav.Resource, error) {
 	if err := d.mine(ctx); err != nil {
 		return dav.Resource{}, err
 	}
-	if d.inPlace {
+	switch {
+	case d.chunked() && d.r.size > 0:
+		return d.putChunks(ctx)
+	case d.inPlace, d.chunked():
 		return d.putInPlace(ctx)
 	}
 	return d.moveIn(ctx)

@@ -61,6 +61,10 @@ func (x *exchange) there() seen {
 // serve answers one request with its quirks: the request is changed first, the answer
 // after; some are answered in between.
 func (s *Server) serve(q Quirks, w http.ResponseWriter, r *http.Request) {
+	if !under(r.URL.Path, s.prefix) {
+		s.inner.ServeHTTP(w, r) // a cloud's uploads and searches: no file of the person's
+		return
+	}
 	x := &exchange{s: s, q: q, r: r}
 	for name, value := range q.Headers {
 		if name != "DAV" || r.Method == http.MethodOptions {

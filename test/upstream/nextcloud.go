@@ -43,9 +43,8 @@ type ways struct {
 func Nextcloud(t testing.TB, at string) *Cloud {
 	t.Helper()
 	c := newCloud(t, at, "Ann Maier", ways{principal: true, search: true, uploads: true, numbers: true})
-	c.Quirks.Set(func(q *Quirks) { q.MoveLosesLock, q.PartialWrites, q.LockSays = true, true, "Second-" })
-	// As measured: upstreams.md 3.3 to 3.5.
-	c.Profile = davbackend.Profile{Name: "nextcloud", Conditions: true, Form: davbackend.FormUntagged, MoveCarriesLock: true}
+	c.Quirks.Set(func(q *Quirks) { asNextcloud(q); itself(q) })
+	c.Profile = davbackend.Profile{Name: "nextcloud", Conditions: true, Form: davbackend.FormUntagged, MoveCarriesLock: true, Chunked: true}
 	return c
 }
 
@@ -62,11 +61,15 @@ func OwnCloud(t testing.TB, at string) *Cloud {
 func OpenCloud(t testing.TB, at string) *Cloud {
 	t.Helper()
 	c := newCloud(t, at, "ann", ways{meta: true, short: true})
-	c.Quirks.Set(func(q *Quirks) {
-		q.OnlyLockToken, q.HideOwner, q.LockUnmapped500, q.ETagConflict = true, true, true, true
-	})
+	c.Quirks.Set(func(q *Quirks) { asOpenCloud(q); itself(q) })
 	c.Profile = davbackend.Profile{Name: "opencloud", InPlace: true, Form: davbackend.FormLockToken, MoveCarriesLock: true}
 	return c
+}
+
+// itself leaves to the cloud what it plays itself.
+func itself(q *Quirks) {
+	q.NativeIDs, q.MoveTakesID = false, false
+	delete(q.Refuse, "SEARCH")
 }
 
 func newCloud(t testing.TB, at, userID string, w ways) *Cloud {
@@ -177,6 +180,7 @@ type Account struct {
 	busy    map[string]bool   // paths that are being written; guarded by mu
 	uploads map[string]*upload
 	least   int64 // bytes of a chunk that is not the last; guarded by mu
+	loses   bool  // an assembly takes the lock of the target away; guarded by mu
 	tear    int64 // bytes after which the next assembly breaks off, 0 never; guarded by mu
 }
 

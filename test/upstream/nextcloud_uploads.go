@@ -35,6 +35,13 @@ func (a *Account) TearAssembly(n int64) {
 	a.tear = n
 }
 
+// LoseLocks makes an assembly take the target's lock away, as MOVE onto a file does.
+func (a *Account) LoseLocks(loses bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.loses = loses
+}
+
 // Uploads are the names of the upload folders that are there, sorted.
 func (a *Account) Uploads() []string {
 	a.mu.Lock()
@@ -191,7 +198,15 @@ func (a *Account) assemble(w http.ResponseWriter, r *http.Request, folder string
 	if rec.Code < 300 {
 		a.mu.Lock()
 		delete(a.uploads, folder)
+		loses := a.loses
 		a.mu.Unlock()
+		for _, l := range a.look(to).Locks {
+			if loses {
+				unlock := a.plain("UNLOCK", to)
+				unlock.Header.Set("Lock-Token", "<"+string(l.Token)+">")
+				a.toLocal(httptest.NewRecorder(), unlock)
+			}
+		}
 		rec.Body = new(bytes.Buffer)
 		rec.Header().Set("Content-Length", "0")
 		rec.Header().Set("OC-FileId", fmt.Sprint(a.id(a.rawLook(to).ResourceID)))

@@ -63,6 +63,48 @@ func TestMovedElsewhereOnACloud(t *testing.T) {
 	})
 }
 
+// TestEditingOnACloud plays a whole editing of every office on every cloud, with the
+// saves that the cloud wants.
+func TestEditingOnACloud(t *testing.T) {
+	eachCloud(t, func(t *testing.T, h *house, cloud *upstream.Cloud) {
+		var played []*episode
+		for _, m := range allManners {
+			played = append(played, playWhole(t, h, m))
+		}
+		h.settle()
+		for _, e := range played {
+			e.check()
+		}
+		if left := cloud.Uploads(); len(left) > 0 {
+			t.Errorf("uploads are left: %v", left)
+		}
+	})
+}
+
+// TestTripsInChunks: a save in chunks costs no more requests than one by temp and MOVE,
+// and one more where the lock has to be taken again.
+func TestTripsInChunks(t *testing.T) {
+	all := newOffices(t)
+	for _, loses := range []bool{false, true} {
+		cloud := upstream.Nextcloud(t, "")
+		cloud.LoseLocks(loses)
+		h := newHouse(t, all, cloud.Profile, func(h *house) {
+			h.server, h.address, h.quiet, h.blind = cloud.Server, cloud.Base, true, true
+		})
+		s, _ := h.began("a.docx", wopi.Microsoft)
+		h.mustSave(s, "one")
+		h.forgetLines(4)
+		h.mustSave(s, "two")
+		most := 5
+		if loses {
+			most++
+		}
+		if l := h.forgetLines(1)[0]; l.Operation != wopi.OpPutFile || l.Trips > most {
+			t.Errorf("%s costs %d requests, at most %d are allowed", l.Operation, l.Trips, most)
+		}
+	}
+}
+
 // TestMayOnlyRead: a share that the cloud says may only be read is offered for reading.
 func TestMayOnlyRead(t *testing.T) {
 	eachCloud(t, func(t *testing.T, h *house, cloud *upstream.Cloud) {
