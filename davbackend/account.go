@@ -20,6 +20,7 @@ const maxAccounts = 1000
 // An account is where the files of one credential lie. It is never changed.
 type account struct {
 	root *url.URL // the collection that is dav.Path "/"
+	own  bool     // found for this credential: others have another one, be it at the same URL
 	// Of a Nextcloud, ownCloud or OpenCloud:
 	dav  *url.URL // its .../remote.php/dav/; nil: another server
 	user string   // user ID in its URLs, decoded; "" not known
@@ -29,9 +30,9 @@ type account struct {
 // accounts are the roots that are known, by credential.
 type accounts struct {
 	mu    sync.Mutex
-	plain *account              // guarded by mu: Base is WebDAV itself, for everybody
-	known map[[32]byte]*account // guarded by mu
-	asked map[[32]byte]chan any // guarded by mu: closed when whoever asks has finished
+	plain *account                   // guarded by mu: Base is WebDAV itself, for everybody
+	known map[[32]byte]*account      // guarded by mu
+	asked map[[32]byte]chan struct{} // guarded by mu: closed when whoever asks has finished
 }
 
 // key stands for a credential without showing it.
@@ -45,6 +46,48 @@ func (c Credential) key() (sum [32]byte) {
 	return sum
 }
 
+// find returns what is known of a credential's root: found; or whom to wait for; or
+// neither, and the caller must look and call keep.
+func (s *accounts) find(key [32]byte) (found *account, wait <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found = s.plain; found == nil {
+		found = s.known[key]
+	}
+	if found != nil {
+		return found, nil
+	}
+	if busy, ok := s.asked[key]; ok {
+		return nil, busy
+	}
+	if s.asked == nil {
+		s.asked, s.known = make(map[[32]byte]chan struct{}), make(map[[32]byte]*account)
+	}
+	s.asked[key] = make(chan struct{})
+	return nil, nil
+}
+
+// keep ends the look that find has asked for; found nil: it was in vain.
+func (s *accounts) keep(key [32]byte, found *account, everybody bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.asked[key])
+	delete(s.asked, key)
+	switch {
+	case found == nil:
+	case everybody:
+		s.plain = found
+	default:
+		for k := range s.known {
+			if len(s.known) < maxAccounts {
+				break
+			}
+			delete(s.known, k) // any: it is found again
+		}
+		s.known[key] = found
+	}
+}
+
 // locate finds v's root, once for each credential. Only one request of a credential
 // looks; the others wait for it.
 func (v *View) locate(ctx context.Context) error {
@@ -53,55 +96,29 @@ func (v *View) locate(ctx context.Context) error {
 	}
 	s, key := &v.client.accounts, v.credential.key()
 	for {
-		s.mu.Lock()
-		found := s.plain
-		if found == nil {
-			found = s.known[key]
-		}
-		if found != nil {
-			s.mu.Unlock()
+		found, wait := s.find(key)
+		switch {
+		case found != nil:
 			v.account.Store(found)
 			return nil
+		case wait != nil:
+			select {
+			case <-wait:
+				continue
+			case <-ctx.Done():
+				return v.client.unavailable(ctx, ctx.Err())
+			}
 		}
-		wait, busy := s.asked[key]
-		if !busy {
-			break
+		found, everybody, err := v.discover(ctx)
+		if err != nil {
+			found = nil
 		}
-		s.mu.Unlock()
-		select {
-		case <-wait:
-		case <-ctx.Done():
-			return v.client.unavailable(ctx, ctx.Err())
+		s.keep(key, found, everybody)
+		if err == nil {
+			v.account.Store(found)
 		}
-	}
-	if s.asked == nil {
-		s.asked, s.known = make(map[[32]byte]chan any), make(map[[32]byte]*account)
-	}
-	done := make(chan any)
-	s.asked[key] = done
-	s.mu.Unlock()
-
-	found, everybody, err := v.discover(ctx)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.asked, key)
-	close(done)
-	if err != nil {
 		return err
 	}
-	if everybody {
-		s.plain = found
-	} else {
-		for k := range s.known {
-			if len(s.known) < maxAccounts {
-				break
-			}
-			delete(s.known, k)
-		}
-		s.known[key] = found
-	}
-	v.account.Store(found)
-	return nil
 }
 
 // OwnRoot reports whether the root that v sees is that of its account alone, as in a
@@ -112,7 +129,7 @@ func (v *View) OwnRoot(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	a := v.account.Load()
-	return a != nil && a.root.String() != v.client.Base.String(), nil
+	return a != nil && a.own, nil
 }
 
 // base is the collection that is dav.Path "/" for v.
@@ -235,7 +252,7 @@ func (v *View) ownFiles(ctx context.Context, davURL *url.URL, sub string) (*acco
 		root := within(davURL, "/files"+(dav.Root+dav.Path(name)).Escaped()+top.Escaped(), true)
 		err := v.isCollection(ctx, root)
 		if err == nil {
-			return &account{root: root, dav: davURL, user: name, top: top}, nil
+			return &account{root: root, own: true, dav: davURL, user: name, top: top}, nil
 		}
 		if saysNothing(err) {
 			return nil, err
@@ -248,7 +265,7 @@ func (v *View) ownFiles(ctx context.Context, davURL *url.URL, sub string) (*acco
 	root := within(originOf(davURL), door+"/webdav"+top.Escaped(), true)
 	err = v.isCollection(ctx, root)
 	if err == nil {
-		return &account{root: root, dav: davURL, top: top}, nil
+		return &account{root: root, own: true, dav: davURL, top: top}, nil
 	}
 	if last == nil || saysNothing(err) {
 		last = err

@@ -82,6 +82,37 @@ func TestRootOfACloud(t *testing.T) {
 	}
 }
 
+// TestOwnRoot: where the same path is another file for somebody else. A cloud that tells
+// no user ID, and whose IDs are not the names, has one address for everybody's files.
+func TestOwnRoot(t *testing.T) {
+	cloud := upstream.OpenCloud(t, "")
+	cloud.Write(t, "a", "one")
+	ben := cloud.AddAccount(t, "ben@example.org", "another", "ben's")
+	ben.Write(t, "a", "ben's own")
+	plain := upstream.Strict(t)
+	plain.Write(t, "a", "one")
+	for _, c := range []struct {
+		address string
+		cred    davbackend.Credential
+		own     bool
+		size    int64
+	}{
+		{cloud.Base, cloud.Credential(), true, 3},
+		{cloud.Base, ben.Credential(), true, 9},
+		{cloud.Base + "remote.php/webdav/", ben.Credential(), true, 9},
+		{cloud.URL, cloud.Credential(), false, 3},
+		{plain.URL, plain.Credential(), false, 3},
+	} {
+		v := finder(t, c.address).As(c.cred)
+		if own, err := v.OwnRoot(t.Context()); err != nil || own != c.own {
+			t.Errorf("%s for %s: %v, %v", c.address, c.cred, own, err)
+		}
+		if res := stat(t, v, "/a"); res.Size != c.size {
+			t.Errorf("%s for %s: %+v", c.address, c.cred, res)
+		}
+	}
+}
+
 // TestRootOfACloudErrors: a wrong password is a wrong password, an outage an outage;
 // neither is remembered.
 func TestRootOfACloudErrors(t *testing.T) {
