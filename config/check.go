@@ -30,9 +30,6 @@ func (r *reader) check(c *Config) {
 			r.fault(at("admins", i), "%q is no sign-in name", name)
 		}
 	}
-	if c.WOPI.Containers {
-		r.fault("wopi.containers", "this version has no containers endpoint; allowed: false")
-	}
 	if c.Locks.AnnounceLocks == nil {
 		announce := !c.Embedded()
 		c.Locks.AnnounceLocks = &announce

@@ -214,8 +214,8 @@ type APIKey struct {
 type WOPI struct {
 	// WriteRelative allows PutRelativeFile (save as). Default true.
 	WriteRelative bool `yaml:"write_relative"`
-	// Containers announces the containers and ecosystem endpoints. This version
-	// does not have them: only false is accepted. Default false.
+	// Containers offers the containers and ecosystem endpoints, by which editors
+	// look around in folders. Default true.
 	Containers bool `yaml:"containers"`
 	// FileURL gives editors a direct address of the bytes. Default false.
 	FileURL bool `yaml:"file_url"`
@@ -284,7 +284,7 @@ func Default() *Config {
 		State:       "davwopi-data",
 		Dir:         "documents",
 		SignIn:      SignIn{Idle: 24 * time.Hour, Lifetime: 720 * time.Hour, LinkLifetime: 24 * time.Hour},
-		WOPI:        WOPI{WriteRelative: true},
+		WOPI:        WOPI{WriteRelative: true, Containers: true},
 		Locks:       Locks{RespectLockFiles: true},
 		Saves:       Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second},
 		Log:         Log{Level: "info", Format: "text"},

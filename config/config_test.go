@@ -81,7 +81,7 @@ api_keys:
   - name: x
 access:
   - {who: [a], rights: all}
-wopi: {containers: true}
+wopi: {containers: maybe}
 `)
 	_, err := Load(file, []string{"DAVWOPI_UPSTREM_URL=x", "DAVWOPI_LOG_LEVEL=loud"}, nil)
 	var faults Faults
@@ -146,7 +146,7 @@ func TestEveryScalarHasItsVariable(t *testing.T) {
 		if kind == typeSecret {
 			unchanged = c.Upstream.Password.Reveal() != "seven"
 		}
-		if unchanged && path != "wopi.write_relative" && path != "locks.respect_lock_files" {
+		if unchanged && path != "wopi.write_relative" && path != "wopi.containers" && path != "locks.respect_lock_files" {
 			t.Errorf("%s=%s changed nothing", Variable(path), value)
 		}
 	}

@@ -29,6 +29,9 @@ func answer(w http.ResponseWriter, ok wopi.Response, refusal *wopi.Error, cause 
 	for name, value := range ok.Header {
 		h.Set(name, value)
 	}
+	if ok.Pour != nil {
+		return pour(w, ok.Pour)
+	}
 	if ok.Stream != nil {
 		return http.StatusOK, stream(w, ok.Stream)
 	}
@@ -50,6 +53,9 @@ func refuse(w http.ResponseWriter, e *wopi.Error) int {
 	}
 	if e.InvalidName != "" {
 		h.Set(wopi.HeaderInvalidFileNameError, wopi.HeaderText(e.InvalidName))
+	}
+	if e.InvalidBox != "" {
+		h.Set(wopi.HeaderInvalidContainerName, wopi.HeaderText(e.InvalidBox))
 	}
 	if e.ValidTarget != "" {
 		h.Set(wopi.HeaderValidRelativeTarget, wopi.EncodeUTF7(e.ValidTarget))

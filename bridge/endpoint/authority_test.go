@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"davwopi/bridge/access"
-	"davwopi/bridge/endpoint"
 	"davwopi/bridge/wopi"
 )
 
@@ -49,17 +48,43 @@ func TestAPlaceThatIsFoundIsAskedAbout(t *testing.T) {
 	}
 }
 
-func TestTheUnsignedAddressOpensWithADerivedTokenOnly(t *testing.T) {
+func TestTheUnsignedAddressOpensWithItsOwnTokenOnly(t *testing.T) {
 	r := newRig(t)
 	r.server.Write(t, "a.txt", "a")
+	r.server.Write(t, "b.txt", "b")
 	e := r.at("/a.txt")
 	token, g := r.open(e, "s")
-	h := r.UnsignedHandler(endpoint.Table{wopi.OpGetFile: {Run: r.look}}, "contents", func(*http.Request) string { return string(e.ID) })
-	if got := r.ask(h, "GET", token, "", ""); got != 401 {
-		t.Errorf("the editor's own token: %d", got)
+	h := r.FileURLHandler(r.look, func(*http.Request) string { return string(e.ID) })
+	own, err := r.Tokens.DeriveFileURL(t.Context(), g, e.Revision.Number)
+	r.must(err)
+	g.File = r.at("/b.txt").ID
+	another, err := r.Tokens.DeriveFileURL(t.Context(), g, e.Revision.Number)
+	r.must(err)
+	for name, c := range map[string]struct {
+		token string
+		want  int
+	}{
+		"the editor's own token":          {token, 401},
+		"a derived token":                 {r.Tokens.Derive(g, e.ID), 401},
+		"the token of another FileUrl":    {another, 401},
+		"the token of FileUrl":            {own, 200},
+		"the token of FileUrl, tampered":  {own[:len(own)-1] + "_", 401},
+		"the token of FileUrl, cut short": {own[:len(own)-1], 401},
+	} {
+		if got := r.ask(h, "GET", c.token, "", ""); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
 	}
-	if got := r.ask(h, "GET", r.Tokens.Derive(g, e.ID), "", ""); got != 200 {
-		t.Errorf("the token of FileUrl: %d", got)
+	if got := r.ask(r.handler(e, ""), "GET", own, "", ""); got != 401 {
+		t.Errorf("the token of FileUrl opens CheckFileInfo: %d", got)
+	}
+	r.forward(access.FileURLLife - time.Second)
+	if got := r.ask(h, "GET", own, "", ""); got != 200 {
+		t.Errorf("before its end: %d", got)
+	}
+	r.forward(time.Second)
+	if got := r.ask(h, "GET", own, "", ""); got != 401 {
+		t.Errorf("after five minutes: %d", got)
 	}
 }
 

@@ -25,6 +25,11 @@ type Endpoint struct {
 	Editors   *discovery.Editors
 	Offers    Offers
 
+	// Share makes a link for a browser to the file or container of a request, which
+	// never gives more than its grant; edit says for which of the two. It is called
+	// for grants that have that right. Nil: links are not offered, anywhere.
+	Share func(ctx context.Context, q *Request, edit bool) (string, error)
+
 	// MaxBody is the largest body of a file, in bytes.
 	MaxBody int64
 
@@ -40,6 +45,7 @@ type Offers struct {
 	WriteRelative bool // PutRelativeFile
 	FileURL       bool // CheckFileInfo's FileUrl
 	BusinessUsers bool // LicenseCheckForEditIsEnabled
+	Containers    bool // the containers and ecosystem endpoints
 }
 
 // An Operation carries out one WOPI operation. Its error becomes an answer by

@@ -18,6 +18,7 @@ import (
 var (
 	errOperation  = errors.New("operation not supported")
 	errHalfAnswer = errors.New("endpoint: the file server's answer broke off")
+	errBroken     = errors.New("endpoint: answer broken off") // after its beginning was sent
 )
 
 // statuses is the table from our errors to WOPI's statuses: the first that the
@@ -47,6 +48,7 @@ var statuses = []struct {
 	{dav.ErrTooLarge, http.StatusRequestEntityTooLarge, "too large"},
 	{dav.ErrFull, http.StatusRequestEntityTooLarge, "no space left on the file server"},
 	{dav.ErrExists, http.StatusConflict, "a file of that name exists"},
+	{locks.ErrNotEmpty, http.StatusConflict, "the folder is not empty"},
 	{dav.ErrChanged, http.StatusConflict, "changed outside meanwhile"},
 	{saves.ErrNoRoom, http.StatusInternalServerError, "no space left for the save journal"},
 	{dav.ErrUnsupported, http.StatusNotImplemented, "not supported by the file server"},

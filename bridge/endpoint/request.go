@@ -18,8 +18,9 @@ import (
 type Request struct {
 	Operation wopi.Operation
 	File      idmap.FileID
-	Known     idmap.Entry // where the file was last, from the database
-	Grant     access.Grant
+	Known     idmap.Entry   // where the file was last, from the database
+	Grant     access.Grant  // Space and Upstream are those of the file
+	Floor     int64         // of a FileUrl: the revision that it was given out for
 	Rights    access.Rights // the grant's, cut by our own rules as of now
 	Actor     locks.Actor
 	Headers   Headers
@@ -27,6 +28,7 @@ type Request struct {
 	Length    int64 // of Body in bytes; -1 unknown
 
 	entry Entry
+	top   bool // File is the container above all upstreams
 }
 
 // Headers are the request headers that operations look at.
@@ -39,6 +41,9 @@ type Headers struct {
 	RelativeTarget  *string      // decoded
 	RequestedName   *string      // decoded
 	Overwrite       bool         // X-WOPI-OverwriteRelativeTarget
+	URLType         string       // X-WOPI-UrlType
+	Extensions      string       // X-WOPI-FileExtensionFilterList
+	NativeName      string       // X-WOPI-HostNativeFileName
 	Timestamp       string       // X-COOL-WOPI-Timestamp or its older name
 	Base            string       // X-Davwopi-Base
 	Native          bool         // the request comes from an Office app
@@ -55,6 +60,9 @@ func readHeaders(r *http.Request) (Headers, error) {
 		Overwrite:       strings.EqualFold(get(wopi.HeaderOverwriteRelativeTarget), "true"),
 		Timestamp:       firstOf(get(wopi.HeaderCoolTimestamp), get(wopi.HeaderLoolTimestamp)),
 		Base:            get(wopi.HeaderBase),
+		URLType:         get(wopi.HeaderUrlType),
+		Extensions:      get(wopi.HeaderExtensionFilter),
+		NativeName:      get(wopi.HeaderHostNativeFileName),
 		Native:          strings.HasPrefix(r.UserAgent(), "Microsoft Office"),
 		Correlation:     clip(firstOf(get(wopi.HeaderCorrelationID), get(wopi.HeaderRequestID))),
 		Session:         clip(get(wopi.HeaderSessionID)),

@@ -22,25 +22,12 @@ import (
 // maxSmallBody bounds the bodies of operations that carry no file, in bytes.
 const maxSmallBody = 64 << 10
 
-// Handler serves one route of a table: suffix is what follows the ID in the path
-// ("", "contents", "ancestry"...), id gives the ID that the path names.
-func (e *Endpoint) Handler(t Table, suffix string, id func(*http.Request) string) http.Handler {
-	return e.handler(t, suffix, id, true)
-}
-
-// UnsignedHandler is [Endpoint.Handler] for addresses that editors fetch without a
-// signature: CheckFileInfo's FileUrl. The table must hold reading operations only.
-// Only derived tokens open them.
-func (e *Endpoint) UnsignedHandler(t Table, suffix string, id func(*http.Request) string) http.Handler {
-	return e.handler(t, suffix, id, false)
-}
-
-func (e *Endpoint) handler(t Table, suffix string, id func(*http.Request) string, signed bool) http.Handler {
+func (e *Endpoint) handler(t Table, d door) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		ctx, trips := davbackend.CountTrips(r.Context())
-		line := Line{Operation: wopi.ReadOperation(r.Method, suffix, r.Header)}
-		response, err := e.operate(ctx, t, r, id(r), signed, &line)
+		line := Line{Operation: d.read(r.Method, d.suffix, r.Header)}
+		response, err := e.operate(ctx, t, r, d, &line)
 		var refusal *wopi.Error
 		if err != nil {
 			refusal = Refusal(err)
@@ -51,39 +38,37 @@ func (e *Endpoint) handler(t Table, suffix string, id func(*http.Request) string
 		line.Status, err = answer(w, response, refusal, err)
 		line.Err, line.Duration, line.Trips = err, time.Since(start), trips()
 		e.Log(ctx, line)
+		if errors.Is(err, errBroken) {
+			panic(http.ErrAbortHandler) // or half an answer would look like a whole one
+		}
 	})
 }
 
 // operate is the way of a request through its numbered steps.
-func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, id string, signed bool, line *Line) (wopi.Response, error) {
+func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, d door, line *Line) (wopi.Response, error) {
 	// 1: which operation
 	entry, ok := t[line.Operation]
 	if !ok {
 		return wopi.Response{}, fmt.Errorf("endpoint: %s %q: %w", r.Method, overrideWord(r.Header.Get(wopi.HeaderOverride)), errOperation)
 	}
-	file, err := idmap.ParseFileID(id)
+	file, err := idmap.ParseFileID(d.id(r))
 	if err != nil {
 		return wopi.Response{}, fmt.Errorf("endpoint: %w", idmap.ErrNotFound)
 	}
-	line.File = file
+	if d.kind != 0 {
+		line.File = file
+	}
 
 	// 2: token -> grant
 	decoded, raw := readToken(r)
-	grant, err := e.Tokens.Open(ctx, decoded, file)
+	grant, floor, err := d.open(ctx, decoded, file)
 	if err != nil {
 		return wopi.Response{}, err
 	}
-	if !signed && !grant.Derived {
-		// The token that an editor was given must not do without its signature here.
-		return wopi.Response{}, fmt.Errorf("endpoint: not a token for this address: %w", access.ErrToken)
-	}
 	line.UserID, line.Editor = grant.Principal.UserID(), grant.Editor
-	if up, err := e.Upstreams.Get(grant.Upstream); err == nil {
-		line.Upstream = up.Client.Origin()
-	}
 
 	// 3: proof, with the keys of the editor that the grant was made for
-	if signed {
+	if d.signed {
 		if err := e.checkProof(ctx, grant.Editor, r, decoded, raw); err != nil {
 			return wopi.Response{}, err
 		}
@@ -91,8 +76,15 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, id str
 
 	// 4: scope and our own rules, as of now
 	sent := &sentBody{from: r.Body, left: r.ContentLength}
-	q := &Request{Operation: line.Operation, File: file, Grant: grant, Body: sent, Length: r.ContentLength}
-	if err := e.authorize(ctx, q, entry); err != nil {
+	q := &Request{Operation: line.Operation, Floor: floor, Grant: grant, Body: sent, Length: r.ContentLength, entry: entry}
+	if d.kind != 0 {
+		q.File = file
+	}
+	err = e.authorize(ctx, q, d.kind)
+	if up, upErr := e.Upstreams.Get(q.Grant.Upstream); upErr == nil {
+		line.Upstream = up.Client.Origin()
+	}
+	if err != nil {
 		return wopi.Response{}, err
 	}
 
@@ -101,15 +93,8 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, id str
 		return wopi.Response{}, err
 	}
 	line.Correlation, line.Session = q.Headers.Correlation, q.Headers.Session
-	if !entry.Bytes {
-		q.Body = io.LimitReader(sent, maxSmallBody)
-	} else if q.Length > e.MaxBody {
-		return wopi.Response{}, fmt.Errorf("endpoint: body of %d bytes: %w", q.Length, dav.ErrTooLarge)
-	}
-	if grant.SaveOnly {
-		if err := e.checkSaveOnly(ctx, q); err != nil {
-			return wopi.Response{}, err
-		}
+	if err := e.admit(ctx, q, sent); err != nil {
+		return wopi.Response{}, err
 	}
 	response, err := entry.Run(ctx, q)
 	if errors.Is(err, dav.ErrIncomplete) && !sent.short {
@@ -117,6 +102,19 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, id str
 		err = fmt.Errorf("%w: %w", errHalfAnswer, err)
 	}
 	return response, err
+}
+
+// admit bounds the body, and what a grant may whose session has ended.
+func (e *Endpoint) admit(ctx context.Context, q *Request, sent io.Reader) error {
+	if !q.entry.Bytes {
+		q.Body = io.LimitReader(sent, maxSmallBody)
+	} else if q.Length > e.MaxBody {
+		return fmt.Errorf("endpoint: body of %d bytes: %w", q.Length, dav.ErrTooLarge)
+	}
+	if q.Grant.SaveOnly {
+		return e.checkSaveOnly(ctx, q)
+	}
+	return nil
 }
 
 // A sentBody is the body of a request, which knows whether the editor sent less
@@ -137,63 +135,6 @@ func (b *sentBody) Read(p []byte) (int, error) {
 		b.short = true
 	}
 	return n, err
-}
-
-// authorize fills in what the grant is worth now: the file's present place
-// against scope and rules. Outside of them everything is not found.
-func (e *Endpoint) authorize(ctx context.Context, q *Request, entry Entry) error {
-	g := q.Grant
-	known, err := e.IDs.Known(ctx, g.Space, q.File)
-	if err != nil {
-		return err
-	}
-	q.entry = entry
-	if err := e.allow(ctx, q, known); err != nil {
-		return err
-	}
-	if g.SaveOnly && !entry.Sleeper {
-		return fmt.Errorf("endpoint: grant is save-only: %w", access.ErrExpired)
-	}
-	q.Actor = locks.Actor{
-		Member: g.Member(),
-		Editor: g.Editor,
-		Office: e.Editors.OfficeOf(g.Editor),
-		UserID: g.Principal.UserID(),
-		Name:   g.Principal.Name,
-	}
-	return nil
-}
-
-// allow fills in the place of q and what the grant is worth there.
-func (e *Endpoint) allow(ctx context.Context, q *Request, known idmap.Entry) error {
-	g := q.Grant
-	if err := e.inScope(ctx, g, known); err != nil {
-		return err
-	}
-	rights := min(g.Rights, e.Rules.Allows(g.Principal, g.Upstream, string(known.Path)))
-	if rights < access.View {
-		return fmt.Errorf("endpoint: rules hide the file: %w", idmap.ErrNotFound)
-	}
-	if q.entry.Edit && rights < access.Edit {
-		return &wopi.Error{Status: q.entry.Denied, Reason: "this person may only read", Err: errors.New("endpoint: needs edit right")}
-	}
-	q.Known, q.Rights = known, rights
-	return nil
-}
-
-// inScope checks that the place lies in the subtree which the grant can see.
-func (e *Endpoint) inScope(ctx context.Context, g access.Grant, known idmap.Entry) error {
-	if g.Scope == "" || g.Scope == known.ID {
-		return nil
-	}
-	top, err := e.IDs.Known(ctx, g.Space, g.Scope)
-	if err != nil {
-		return err
-	}
-	if top.Kind != idmap.Container || !top.Path.Contains(known.Path) {
-		return fmt.Errorf("endpoint: outside of the grant's scope: %w", idmap.ErrNotFound)
-	}
-	return nil
 }
 
 // checkSaveOnly holds a grant whose session has ended to the lock IDs of the open

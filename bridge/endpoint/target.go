@@ -67,14 +67,14 @@ func (e *Endpoint) Seen(ctx context.Context, q *Request) (locks.Target, error) {
 	return t, nil
 }
 
-// Beside is the folder of the file, as a place in which something can be made.
-func (e *Endpoint) Beside(t locks.Target) saves.Place {
+// in is the folder of n as a place in which something can be made.
+func (e *Endpoint) in(n NewFile) saves.Place {
 	return saves.Place{
-		Space:    t.File.Space,
-		Upstream: t.Upstream,
-		View:     t.View,
-		Folder:   t.File.Path.Parent(),
-		Pin:      t.Pin,
+		Space:    n.Target.File.Space,
+		Upstream: n.Target.Upstream,
+		View:     n.Target.View,
+		Folder:   n.Folder,
+		Pin:      n.Target.Pin,
 	}
 }
 

@@ -24,6 +24,9 @@ func (u URLs) ContainerSrc(id idmap.FileID) string {
 	return u.WOPI.JoinPath("wopi", "containers", string(id)).String()
 }
 
+// EcosystemSrc is the address of the ecosystem endpoint, without a token.
+func (u URLs) EcosystemSrc() string { return u.WOPI.JoinPath("wopi", "ecosystem").String() }
+
 // FileURL is the address at which the bytes of a file can be fetched without a
 // signature (CheckFileInfo's FileUrl), without its token.
 func (u URLs) FileURL(id idmap.FileID) string {

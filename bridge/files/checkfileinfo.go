@@ -54,7 +54,7 @@ func (f *Files) describe(q *endpoint.Request, t locks.Target) wopi.CheckFileInfo
 		ReadOnly:                !canWrite,
 		UserCanWrite:            canWrite,
 		UserCanNotWriteRelative: !canMore || !f.Offers.WriteRelative || f.mayCreate(q, t) != nil,
-		UserCanRename:           canMore,
+		UserCanRename:           canMore && endpoint.Permits(t.Seen, endpoint.MayRename),
 
 		LicenseCheckForEditIsEnabled: f.Offers.BusinessUsers,
 	}
@@ -66,6 +66,11 @@ func (f *Files) describe(q *endpoint.Request, t locks.Target) wopi.CheckFileInfo
 		SupportsRename:             true,
 		SupportsDeleteFile:         true,
 		SupportsUserInfo:           true,
+		SupportsAddActivities:      true,
+		SupportsContainers:         f.Offers.Containers,
+		SupportsEcosystem:          f.Offers.Containers,
+		SupportsGetFileWopiSrc:     f.Offers.Containers,
+		SupportedShareUrlTypes:     f.ShareTypes(q),
 	}
 	info.UserFriendlyName = principal.Name
 	info.FileExtension = ext
@@ -99,7 +104,11 @@ func (f *Files) addresses(ctx context.Context, q *endpoint.Request, t locks.Targ
 	info.ClosePostMessage = true
 	info.EditNotificationPostMessage = true
 	if f.Offers.FileURL {
-		info.FileUrl = endpoint.WithToken(u.FileURL(t.File.ID), f.Tokens.Derive(q.Grant, t.File.ID))
+		token, err := f.Tokens.DeriveFileURL(ctx, q.Grant, t.File.Revision.Number)
+		if err != nil {
+			return err
+		}
+		info.FileUrl = endpoint.WithToken(u.FileURL(t.File.ID), token)
 	}
 	info.CloseUrl = u.Public.JoinPath("/").String()
 	info.BreadcrumbBrandName = f.Brand

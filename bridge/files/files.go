@@ -1,7 +1,6 @@
 package files
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/gorilla/mux"
@@ -14,7 +13,8 @@ import (
 // concurrently.
 type Files struct {
 	*endpoint.Endpoint
-	UserInfo *UserInfo
+	UserInfo   *UserInfo
+	Activities *Activities
 
 	// Brand is the name of the installation in breadcrumbs.
 	Brand string
@@ -34,9 +34,7 @@ func (f *Files) Mount(r *mux.Router) {
 		r.Handle(path, f.Handler(table, suffix, id))
 	}
 	if f.Offers.FileURL {
-		// FileUrl is fetched unsigned: its token is derived and opens bytes only.
-		bytes := endpoint.Table{wopi.OpGetFile: {Run: f.getFile}}
-		r.Handle("/wopi/fileurl/{id}", f.UnsignedHandler(bytes, "contents", id))
+		r.Handle("/wopi/fileurl/{id}", f.FileURLHandler(f.getFileURL, id))
 	}
 }
 
@@ -58,16 +56,8 @@ func (f *Files) operations() endpoint.Table {
 		wopi.OpDeleteFile:         {Run: f.deleteFile, Edit: true, Denied: refused},
 		wopi.OpPutUserInfo:        {Run: f.putUserInfo},
 		wopi.OpEnumerateAncestors: {Run: f.enumerateAncestors},
-		wopi.OpGetShareUrl:        {Run: unsupported("GetShareUrl")},
-		wopi.OpGetEcosystem:       {Run: unsupported("GetEcosystem")},
-		wopi.OpAddActivities:      {Run: unsupported("AddActivities")},
-	}
-}
-
-// unsupported answers 501 to a person who may see the file; to anybody else the
-// shared steps have answered before.
-func unsupported(name string) endpoint.Operation {
-	return func(context.Context, *endpoint.Request) (wopi.Response, error) {
-		return wopi.Response{}, &wopi.Error{Status: http.StatusNotImplemented, Reason: name + " is not offered"}
+		wopi.OpGetShareUrl:        {Run: f.ShareURL},
+		wopi.OpGetEcosystem:       {Run: f.getEcosystem},
+		wopi.OpAddActivities:      {Run: f.addActivities, Edit: true, Denied: refused},
 	}
 }

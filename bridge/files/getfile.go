@@ -19,6 +19,11 @@ import (
 
 // getFile is WOPI's GetFile: the bytes, streamed, with the version that they are.
 func (f *Files) getFile(ctx context.Context, q *endpoint.Request) (wopi.Response, error) {
+	return f.get(ctx, q, func(int64) error { return nil })
+}
+
+// get is getFile; may says whether the revision that was opened is to be given.
+func (f *Files) get(ctx context.Context, q *endpoint.Request, may func(revision int64) error) (wopi.Response, error) {
 	t, err := f.Known(ctx, q)
 	if err != nil {
 		return wopi.Response{}, err
@@ -28,6 +33,10 @@ func (f *Files) getFile(ctx context.Context, q *endpoint.Request) (wopi.Response
 		content, err = f.openLooked(ctx, q, &t)
 	}
 	if err != nil {
+		return wopi.Response{}, err
+	}
+	if err := may(t.File.Revision.Number); err != nil {
+		content.Close()
 		return wopi.Response{}, err
 	}
 	// An upstream that compresses what it sends does not say how much it is; the

@@ -53,7 +53,7 @@ func wantedName(requested, current string) (string, error) {
 		return "", invalidName("the name is empty")
 	}
 	name := wopi.RenamedName(requested, current)
-	if reason := checkName(name); reason != "" {
+	if reason := endpoint.CheckName(name); reason != "" {
 		return "", invalidName(reason)
 	}
 	return name, nil
@@ -64,7 +64,7 @@ const maxRenames = 20
 
 // moveToFree moves the file to name, or to the first free name near it.
 func (f *Files) moveToFree(ctx context.Context, q *endpoint.Request, t locks.Target, name string) (idmap.Entry, error) {
-	next := numbered(name)
+	next := endpoint.Numbered(name)
 	for attempt := range maxRenames {
 		candidate, _ := next(attempt)
 		to, err := t.File.Path.Parent().Join(candidate)

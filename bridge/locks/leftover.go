@@ -44,6 +44,7 @@ type evidence struct {
 	Modified   int64    `json:"modified,omitempty"` // ms
 	NativeID   string   `json:"native,omitempty"`
 	ResourceID string   `json:"resource,omitempty"`
+	Container  bool     `json:"container,omitempty"` // then its presence is all there is besides IDs
 }
 
 // evidence is what this request knows about the file: its PROPFIND, else what was
@@ -52,6 +53,9 @@ func (t Target) evidence() evidence {
 	if t.Seen.Path != "" {
 		return evidenceOf(t.Seen)
 	}
+	if t.File.Kind == idmap.Container {
+		return evidence{Size: -1, Container: true}
+	}
 	r := t.File.Revision
 	return evidence{ETag: r.ETag, Size: r.Size, Modified: sqldb.Millis(r.Modified)}
 }
@@ -59,7 +63,7 @@ func (t Target) evidence() evidence {
 func evidenceOf(res dav.Resource) evidence {
 	return evidence{
 		ETag: res.ETag, Size: res.Size, Modified: sqldb.Millis(res.Modified),
-		NativeID: res.NativeID, ResourceID: res.ResourceID,
+		NativeID: res.NativeID, ResourceID: res.ResourceID, Container: res.Collection,
 	}
 }
 
@@ -85,6 +89,9 @@ func (e evidence) stranger(res dav.Resource) bool {
 // sameContents reports whether res has the contents that e saw.
 func (e evidence) sameContents(res dav.Resource) bool {
 	o := evidenceOf(res)
+	if e.Container || o.Container {
+		return e.Container == o.Container // the ETag and time of a folder are what is in it
+	}
 	if e.Size >= 0 && o.Size >= 0 && e.Size != o.Size {
 		return false
 	}

@@ -43,7 +43,7 @@ const (
 // specification gives it.
 type Operation string
 
-// The operations on a file. Those after OpUnsupported are known by name only:
+// The operations, those on a file first. Those after OpUnsupported are known by name only:
 // the documents list them, no office that a host of ours meets sends them, and
 // the answer to each is 501.
 const (
@@ -63,6 +63,19 @@ const (
 	OpEnumerateAncestors Operation = "EnumerateAncestors"
 	OpGetEcosystem       Operation = "GetEcosystem"
 	OpAddActivities      Operation = "AddActivities"
+
+	// On containers, besides GetShareUrl, EnumerateAncestors and GetEcosystem.
+	OpCheckContainerInfo   Operation = "CheckContainerInfo"
+	OpCreateChildContainer Operation = "CreateChildContainer"
+	OpCreateChildFile      Operation = "CreateChildFile"
+	OpDeleteContainer      Operation = "DeleteContainer"
+	OpRenameContainer      Operation = "RenameContainer"
+	OpEnumerateChildren    Operation = "EnumerateChildren"
+
+	// On the ecosystem.
+	OpCheckEcosystem   Operation = "CheckEcosystem"
+	OpGetRootContainer Operation = "GetRootContainer"
+	OpGetFileWopiSrc   Operation = "GetFileWopiSrc"
 
 	// OpUnsupported is whatever we cannot name: an unknown or missing
 	// override, method or path. The answer is 501.

@@ -11,10 +11,16 @@ import (
 type Response struct {
 	JSON        any               // marshalled as application/json; nil none
 	Stream      *Stream           // file bytes instead
+	Pour        Pour              // JSON that is written as it comes, instead
 	ItemVersion string            // X-WOPI-ItemVersion, "" omitted
 	Lock        *LockID           // X-WOPI-Lock (GetLock only), sent even if empty
 	Header      map[string]string // any other WOPI header (X-WOPI-EnumerationIncomplete)
 }
+
+// Pour writes a JSON answer that is too large to be held at once. An error before
+// it has written much is a refusal like any other; after that the answer is broken
+// off, so that nobody takes half of it for the whole.
+type Pour func(io.Writer) error
 
 // A Stream is the bytes of a file on their way to an office.
 type Stream struct {
@@ -31,6 +37,7 @@ type Error struct {
 	Lock        *LockID // X-WOPI-Lock, sent even if empty; nil to omit
 	Reason      string  // X-WOPI-LockFailureReason on 409, X-WOPI-ServerError on 500; printable ASCII on the wire
 	InvalidName string  // X-WOPI-InvalidFileNameError
+	InvalidBox  string  // X-WOPI-InvalidContainerNameError
 	ValidTarget string  // X-WOPI-ValidRelativeTarget (plain; encoded to UTF-7 when sent)
 	JSON        any     // body (Collabora's status code)
 	Err         error   // for our log, never sent

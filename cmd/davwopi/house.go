@@ -16,8 +16,10 @@ import (
 
 	"davwopi/bridge"
 	"davwopi/bridge/access"
+	"davwopi/bridge/containers"
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/doctor"
+	"davwopi/bridge/ecosystem"
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/files"
 	"davwopi/bridge/locks"
@@ -59,6 +61,7 @@ type house struct {
 	saves     *saves.Saves
 	rehearsal *rehearse.Rehearsal
 	userInfo  *files.UserInfo
+	comments  *files.Activities
 	pages     *web.Pages
 	doctor    *doctor.Doctor
 	bridge    *bridge.Bridge
@@ -231,7 +234,10 @@ func (h *house) openSafety(ctx context.Context, j *bridge.Journalist) (err error
 	if err != nil {
 		return err
 	}
-	h.userInfo, err = files.NewUserInfo(ctx, h.db)
+	if h.userInfo, err = files.NewUserInfo(ctx, h.db); err != nil {
+		return err
+	}
+	h.comments, err = files.NewActivities(ctx, h.db)
 	return err
 }
 
@@ -275,7 +281,10 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	shared := &endpoint.Endpoint{
 		URLs: urls, Tokens: h.tokens, Rules: h.rules, Upstreams: h.upstreams, IDs: h.ids, Locks: h.locks,
 		Saves: h.saves, Editors: h.editors, MaxBody: int64(c.Saves.MaxFileSize), Log: j.WOPI, Now: time.Now,
-		Offers: endpoint.Offers{WriteRelative: c.WOPI.WriteRelative, FileURL: c.WOPI.FileURL, BusinessUsers: c.WOPI.BusinessUsers},
+		Offers: endpoint.Offers{
+			WriteRelative: c.WOPI.WriteRelative, FileURL: c.WOPI.FileURL,
+			BusinessUsers: c.WOPI.BusinessUsers, Containers: c.WOPI.Containers,
+		},
 	}
 	h.pages = &web.Pages{
 		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
@@ -287,9 +296,11 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	}
 	h.openDoctor()
 	h.pages.Admin, h.pages.Checkup = h.isAdmin, h.checkup
-	endpointRoom := &files.Files{Endpoint: shared, UserInfo: h.userInfo, Brand: brand, RootName: h.rootName}
+	endpointRoom := &files.Files{Endpoint: shared, UserInfo: h.userInfo, Activities: h.comments, Brand: brand, RootName: h.rootName}
+	folders := &containers.Containers{Endpoint: shared}
+	above := &ecosystem.Ecosystem{Endpoint: shared, Info: folders.Info}
 	h.bridge = &bridge.Bridge{
-		Rooms:    []bridge.Mounter{endpointRoom, textedit.Editor{URLs: urls}, h.doctor, h.pages},
+		Rooms:    []bridge.Mounter{endpointRoom, folders, above, textedit.Editor{URLs: urls}, h.doctor, h.pages},
 		Hosts:    hosts(c),
 		Loopback: config.IsLoopback(c.PublicURL.Hostname()),
 		Prefix:   strings.TrimSuffix(c.PublicURL.Path, "/"),

@@ -41,9 +41,9 @@ const (
 
 // An Outcome is the verdict on one case, with the reasons for anything but a pass.
 type Outcome struct {
-	Group, Name string
-	Verdict     Verdict
-	Reasons     []string
+	Group, Name, Category string
+	Verdict               Verdict
+	Reasons               []string
 }
 
 // A Result counts. Cases of groups that wait are not played and count nowhere.
@@ -182,7 +182,7 @@ func newPlayer(o Options) *player {
 
 // judge plays the prereqs of the group, every time anew, and then the case.
 func (p *player) judge(ctx context.Context, s *Suite, g Group, c *testCase) Outcome {
-	o := Outcome{Group: g.Name, Name: c.name, Verdict: Pass}
+	o := Outcome{Group: g.Name, Name: c.name, Category: c.category, Verdict: Pass}
 	for _, name := range g.prereqs {
 		if reasons := p.play(ctx, s.prereqs[name]); len(reasons) > 0 {
 			o.Verdict = Skip

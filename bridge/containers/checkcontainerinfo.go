@@ -1,0 +1,47 @@
+package containers
+
+import (
+	"context"
+
+	"davwopi/bridge/access"
+	"davwopi/bridge/endpoint"
+	"davwopi/bridge/locks"
+	"davwopi/bridge/wopi"
+)
+
+// checkContainerInfo is WOPI's CheckContainerInfo.
+func (c *Containers) checkContainerInfo(ctx context.Context, q *endpoint.Request) (wopi.Response, error) {
+	info, err := c.Info(ctx, q)
+	return wopi.Response{JSON: info}, err
+}
+
+// Info is CheckContainerInfo's answer for the container of q, which is looked at.
+func (c *Containers) Info(ctx context.Context, q *endpoint.Request) (wopi.ContainerInfo, error) {
+	if q.IsTop() {
+		return wopi.ContainerInfo{
+			Name:                         c.NameOf(q, q.Known),
+			HostUrl:                      c.URLs.Public.JoinPath("/").String(),
+			LicenseCheckForEditIsEnabled: c.Offers.BusinessUsers,
+		}, nil
+	}
+	t, err := c.Seen(ctx, q)
+	if err != nil {
+		return wopi.ContainerInfo{}, err
+	}
+	return c.describe(q, t), nil
+}
+
+// describe is what the container is and what this person may do.
+func (c *Containers) describe(q *endpoint.Request, t locks.Target) wopi.ContainerInfo {
+	mayWrite, mayChange := q.Rights >= access.Edit, c.mayChange(q, t.File)
+	return wopi.ContainerInfo{
+		Name:                         c.NameOf(q, t.File),
+		HostUrl:                      c.URLs.Folder(t.File.ID),
+		SupportedShareUrlTypes:       c.ShareTypes(q),
+		UserCanCreateChildContainer:  mayWrite && endpoint.Permits(t.Seen, endpoint.MayCreateContainer),
+		UserCanCreateChildFile:       mayWrite && endpoint.Permits(t.Seen, endpoint.MayCreateFile),
+		UserCanDelete:                mayChange && endpoint.Permits(t.Seen, endpoint.MayDelete),
+		UserCanRename:                mayChange && endpoint.Permits(t.Seen, endpoint.MayRename),
+		LicenseCheckForEditIsEnabled: c.Offers.BusinessUsers,
+	}
+}

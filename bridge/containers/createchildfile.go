@@ -1,0 +1,37 @@
+package containers
+
+import (
+	"bytes"
+	"context"
+
+	"davwopi/bridge/endpoint"
+	"davwopi/bridge/wopi"
+	"davwopi/idmap"
+)
+
+// newStem is the name of a file of which only the extension was suggested.
+const newStem = "New document"
+
+// createChildFile is WOPI's CreateChildFile: an empty file, which the editor fills by
+// a PutFile without a lock.
+func (c *Containers) createChildFile(ctx context.Context, q *endpoint.Request) (wopi.Response, error) {
+	t, err := c.toMake(ctx, q, endpoint.MayCreateFile)
+	if err != nil {
+		return wopi.Response{}, err
+	}
+	var made idmap.Entry
+	err = c.making(ctx, t, func() error {
+		made, err = c.Make(ctx, q, endpoint.NewFile{Target: t, Folder: t.File.Path, Source: newStem, Body: bytes.NewReader(nil)})
+		return err
+	})
+	if err != nil {
+		return wopi.Response{}, err
+	}
+	return wopi.Response{JSON: wopi.PutRelativeFileInfo{
+		Name:             c.NameOf(q, made),
+		Url:              c.Source(q, made),
+		HostViewUrl:      c.URLs.HostView(made.ID),
+		HostEditUrl:      c.URLs.HostEdit(made.ID),
+		LastModifiedTime: made.Revision.LastModified,
+	}}, nil
+}
