@@ -34,7 +34,7 @@ func TestTheCheckupIsForAdministrators(t *testing.T) {
 	if got.status != http.StatusOK {
 		t.Fatalf("an administrator: %d", got.status)
 	}
-	contains(t, got.body, "One thing does not work.", "It does not let us in &lt;script&gt;", "Does not work", "Risk", "1 things are fine", "Home NAS answers.",
+	contains(t, got.body, "One thing does not work.", "It does not let us in &lt;script&gt;", "Does not work", "Risk", "What is fine (1)", "Home NAS answers.",
 		"-e aliasgroup1=https://docs.example:443</pre>", "&lt;host allow=&#34;true&#34;&gt;x&lt;/host&gt;</pre>", `href="/doctor">Look again`)
 	if strings.Contains(got.body, "<script>alert") || regexp.MustCompile(`<pre[^>]*>[^<]*<[^/]`).MatchString(got.body) {
 		t.Error("somebody else's text is markup")
