@@ -28,6 +28,9 @@
 //   - 2026-11-20: every fault is played in every step of an editing in which its
 //     method occurs at all, found by playing the editing once without a fault; a
 //     list by hand would miss the request that somebody adds.
+//   - 2026-11-28: every server of the matrix is played as a whole (upstream.Presets),
+//     unknown and measured, and every trap that was found on one has a test of its own
+//     (traps_test.go): what the bridge must do there, not only that it survives.
 //   - 2026-11-20: a process that dies is played by making the rooms anew over the
 //     same state. What a kill does to the file system is test/binary's.
 package wire

@@ -67,6 +67,8 @@ type house struct {
 	blind   bool            // nor looked at
 	opened  *office.Session // whose lock refresh keeps alive
 
+	connections int // to the upstream at once; 0 any number
+
 	db     *sqldb.DB
 	client *davbackend.Client
 	sealer *oauth.Sealer
@@ -107,9 +109,13 @@ func newHouse(t testing.TB, o offices, profile davbackend.Profile, change func(*
 	}
 	base, err := url.Parse(h.address)
 	h.must(err)
-	inner := &http.Transport{}
+	inner, idle := &http.Transport{}, 700*time.Millisecond
+	if h.connections > 0 {
+		// Waiting for one is no progress either.
+		inner.MaxConnsPerHost, inner.MaxIdleConnsPerHost, idle = h.connections, h.connections, 20*time.Second
+	}
 	h.wire = &wire{inner: inner, noIDs: h.noIDs}
-	h.client = &davbackend.Client{Base: base, Discover: true, Transport: h.wire, Assumed: profile, Idle: 700 * time.Millisecond}
+	h.client = &davbackend.Client{Base: base, Discover: true, Transport: h.wire, Assumed: profile, Idle: idle}
 	h.web = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*h.front.Load()).ServeHTTP(w, r) }))
 	t.Cleanup(func() {
 		h.web.Close()
