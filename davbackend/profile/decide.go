@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"slices"
 	"strings"
 
 	"davwopi/davbackend"
@@ -51,15 +52,29 @@ func kindOf(f Facts, propset string) string {
 			return k.kind
 		}
 	}
+	if f.chunked() {
+		return "nextcloud"
+	}
 	return ""
 }
+
+// replaces reports whether f is a server that replaces a file in one step, and was
+// seen not to show half of it.
+func (f Facts) replaces() bool {
+	known := slices.ContainsFunc(inPlace, func(k known) bool { return k.kind == f.Kind })
+	return (known || f.Kind == "embedded") && f.HalfWritten == "old contents"
+}
+
+// chunked reports whether saves go in chunks: only a cloud with IDs of its own keeps
+// the file's when they are put together.
+func (f Facts) chunked() bool { return f.Chunks && f.NativeID != "none" && f.NativeID != "" }
 
 // Profile is how saves and locks treat the upstream: for whatever is not proven, the
 // careful way.
 func (f Facts) Profile() davbackend.Profile {
 	p := davbackend.Profile{
 		Name:                f.Kind,
-		InPlace:             f.Kind != "" && f.HalfWritten == "old contents",
+		InPlace:             f.replaces(),
 		Form:                f.form(),
 		MoveKeepsTargetLock: f.MoveOntoLocked == "keeps the lock",
 		MoveCarriesLock:     f.MoveOfLocked == "carries the lock",
@@ -68,6 +83,7 @@ func (f Facts) Profile() davbackend.Profile {
 	if p.Form == davbackend.FormLockToken {
 		p.Conditions = f.IfMatch == "honoured"
 	}
+	p.Chunked = f.chunked() && !p.InPlace
 	if p.Name == "" {
 		p.Name = "measured"
 	}

@@ -42,6 +42,7 @@ type Facts struct {
 
 	NativeID   string `json:"native_id"`   // "oc:id", "oc:fileid", "none"
 	ResourceID bool   `json:"resource_id"` // DAV:resource-id is answered
+	Chunks     bool   `json:"chunks"`      // files can be uploaded in pieces (Nextcloud)
 	Quota      bool   `json:"quota"`       // quota-available-bytes says how much is left
 	FolderETag string `json:"folder_etag"` // of a collection: "none", "own children", "whole tree"
 

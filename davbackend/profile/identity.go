@@ -217,6 +217,13 @@ func (m *measuring) folderTags(ctx context.Context, folder, inside dav.Path) err
 	return nil
 }
 
+// chunks asks whether files can be uploaded in pieces beside the files.
+func (m *measuring) chunks(ctx context.Context) error {
+	_, err := m.v.Uploads(ctx, prefix)
+	m.f.Chunks = err == nil
+	return m.onlyOutage(err)
+}
+
 // onlyOutage lets a refusal pass: what it prevented stays unknown.
 func (m *measuring) onlyOutage(err error) error {
 	if unreachable(err) {

@@ -85,7 +85,7 @@ func (m *measuring) run(ctx context.Context) (err error) {
 		m.tags, m.tagOfGet, m.sameSecond, m.weakAtFirst, m.conditions, m.readers,
 		m.properties, m.copying, m.moving, m.movingOver,
 		m.locking, m.tokens, m.movingOntoLocked, m.movingLocked, m.unlocking,
-		m.folders, m.listing, m.names,
+		m.folders, m.listing, m.names, m.chunks,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -160,6 +160,9 @@ func TestTheKindIsProvenByBoth(t *testing.T) {
 		{"Nextcloud on Apache", "1, 3", "", func() Facts { f := apache; f.NativeID = "oc:id"; return f }, false},
 		{"Apache, and a reader saw a piece", propset, "apache", func() Facts { f := apache; f.HalfWritten = "a piece"; return f }, false},
 		{"nothing is known", "", "", func() Facts { return Facts{} }, false},
+		{"Nextcloud behind a proxy that keeps uploads back", "1, 3", "nextcloud", func() Facts {
+			return Facts{NativeID: "oc:id", Chunks: true, HalfWritten: "old contents"}
+		}, false},
 	} {
 		f := c.f()
 		f.Kind = kindOf(f, c.propset)
@@ -185,6 +188,9 @@ func TestProfile(t *testing.T) {
 			davbackend.Profile{Name: "measured", Form: davbackend.FormLockToken, Conditions: true}},
 		{"locks at a MOVE", Facts{MoveOntoLocked: "keeps the lock", MoveOfLocked: "carries the lock"},
 			davbackend.Profile{Name: "measured", MoveKeepsTargetLock: true, MoveCarriesLock: true, Form: davbackend.FormUntagged}},
+		{"chunks, and IDs of its own", Facts{Chunks: true, NativeID: "oc:id", Kind: "nextcloud"},
+			davbackend.Profile{Name: "nextcloud", Form: davbackend.FormUntagged, Chunked: true}},
+		{"chunks without IDs", Facts{Chunks: true, NativeID: "none"}, davbackend.Profile{Name: "measured", Form: davbackend.FormUntagged}},
 		{"never holds is not honoured", Facts{IfETag: "never holds", TokenUntagged: true}, davbackend.Profile{Name: "measured", Form: davbackend.FormUntagged}},
 	} {
 		if got := c.f.Profile(); got != c.want {
