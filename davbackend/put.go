@@ -86,7 +86,9 @@ func (c *Client) unmeasured() bool {
 
 // before checks by PROPFIND what the upstream would not check, and takes it out of c.
 func (v *View) before(ctx context.Context, p dav.Path, c *Condition) error {
-	if v.client.Profile().Conditions || c.ETag == "" && !c.Absent {
+	profile := v.client.Profile()
+	ignored := c.Absent && profile.Form == FormLockToken // OpenCloud: If-None-Match
+	if profile.Conditions && !ignored || c.ETag == "" && !c.Absent {
 		return nil
 	}
 	res, err := v.Stat(ctx, p)

@@ -11,6 +11,7 @@ import (
 
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
+	"davwopi/test/upstream"
 )
 
 func TestPutSendsALength(t *testing.T) {
@@ -110,6 +111,22 @@ func TestTokenOnAnUnmeasuredUpstream(t *testing.T) {
 		if puts != c.puts {
 			t.Errorf("%s: %d PUTs, want %d", c.profile.Name, puts, c.puts)
 		}
+	}
+}
+
+// TestAbsentOnOpenCloud: it honours If-Match and ignores If-None-Match.
+func TestAbsentOnOpenCloud(t *testing.T) {
+	s := upstream.Strict(t)
+	s.Quirks.Set(upstream.As("opencloud"))
+	s.Write(t, "a", "theirs")
+	c := s.Client(t)
+	c.Assumed = davbackend.Profile{Name: "opencloud", InPlace: true, Conditions: true, Form: davbackend.FormLockToken}
+	err := c.As(s.Credential()).Put(t.Context(), "/a", body("ours"), davbackend.Condition{Absent: true})
+	if got, _ := s.Read(t, "a"); !errors.Is(err, dav.ErrExists) || got != "theirs" {
+		t.Errorf("%v, the file holds %q", err, got)
+	}
+	if err := c.As(s.Credential()).Put(t.Context(), "/b", body("ours"), davbackend.Condition{Absent: true}); err != nil {
+		t.Errorf("where nothing is: %v", err)
 	}
 }
 
