@@ -1,16 +1,11 @@
 package upstream_test
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
-	"davwopi/davbackend/profile"
 	"davwopi/test/upstream"
 )
 
@@ -56,51 +51,5 @@ func TestRealServersAreTheMatrix(t *testing.T) {
 		}},
 	} {
 		t.Run(real.column, func(t *testing.T) { play(t, real.start(t), real.column, real.differs) })
-	}
-}
-
-// TestPresetsMeasureLikeRealServers: what a client finds out about a preset is what it
-// finds out about the server itself.
-func TestPresetsMeasureLikeRealServers(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		differs map[string]any // rclone 1.60 is what was measured there, the preset is 1.75
-	}{
-		{"apache", nil}, {"nginx", nil}, {"lighttpd", nil},
-		{"rclone", map[string]any{"nfd_is_nfc": true, "dead_props": "pretended"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			s := upstream.Strict(t)
-			s.Quirks.Set(upstream.As(c.name))
-			f, err := profile.Measure(t.Context(), s.View(t), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f.At, f.Server, f.Requests = time.Time{}, "", 0
-			var got, want map[string]any
-			raw, err := json.Marshal(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			file, err := os.ReadFile(filepath.Join("..", "..", "davbackend", "profile", "testdata", c.name+".json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := json.Unmarshal(raw, &got); err != nil {
-				t.Fatal(err)
-			}
-			if err := json.Unmarshal(file, &want); err != nil {
-				t.Fatal(err)
-			}
-			for key, value := range c.differs {
-				want[key] = value
-			}
-			for key := range want {
-				if got[key] != want[key] {
-					t.Errorf("%s: %v, want %v", key, got[key], want[key])
-				}
-			}
-		})
 	}
 }
