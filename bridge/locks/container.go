@@ -162,11 +162,24 @@ func (l *Locks) giveBack(ctx context.Context, t Target, a Actor, now time.Time) 
 	case err != nil || r == nil:
 		return err
 	case r.locked(now):
+		if err := l.withdraw(ctx, t.File.ID, now); err != nil {
+			return err
+		}
 		return l.unlockForMove(ctx, t, a, r)
 	case r.phase == taking:
 		return fmt.Errorf("locks: a file below is just being locked: %w", ErrBusy)
 	}
 	return l.clear(ctx, t, a, r, now)
+}
+
+// withdraw removes the lock files of ours beside a file whose folder moves: it would
+// take them along to where nobody knows of them. They are written anew there.
+func (l *Locks) withdraw(ctx context.Context, file idmap.FileID, now time.Time) error {
+	ours, err := l.lockFilesOfOurs(ctx, `w.file = ?`, string(file))
+	for _, a := range ours {
+		l.removeLockFile(ctx, a, now)
+	}
+	return err
 }
 
 // of is t for a file below it.
