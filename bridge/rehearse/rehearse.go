@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"davwopi/bridge/access"
@@ -199,6 +200,7 @@ func (s *stage) clear(ctx context.Context) error {
 			faults = append(faults, err)
 		}
 	}
+	faults = append(faults, s.forget(ctx))
 	if err == nil {
 		err = s.view.Delete(ctx, s.dir, davbackend.Condition{})
 	}
@@ -209,4 +211,23 @@ func (s *stage) clear(ctx context.Context) error {
 		return fmt.Errorf("rehearse: clearing the stage: %w", err)
 	}
 	return nil
+}
+
+// forget drops what the journal keeps of the documents: nobody wants their old
+// versions back.
+func (s *stage) forget(ctx context.Context) error {
+	entries, err := s.Saves.List(ctx)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, e := range entries {
+		if !slices.Contains(s.opened, e.File) {
+			continue
+		}
+		if err := s.Saves.Drop(ctx, e.ID); !errors.Is(err, saves.ErrNoEntry) {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
 }

@@ -100,6 +100,9 @@ func nothingLeft(t *testing.T, r *Rehearsal, s *upstream.Server) {
 	if rows, err := r.Locks.List(t.Context()); err != nil || len(rows) != 0 {
 		t.Errorf("%d lock rows are left, %v", len(rows), err)
 	}
+	if entries, err := r.Saves.List(t.Context()); err != nil || len(entries) != 0 {
+		t.Errorf("the journal keeps %+v, %v", entries, err)
+	}
 }
 
 // TestScenesWithoutLocks: where the server has no LOCK nothing keeps the stranger
