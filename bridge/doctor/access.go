@@ -100,7 +100,7 @@ func (v *visit) verdict(status string, came arrival, arrived bool) Finding {
 			fault = "is not one that it accepts"
 		}
 		return say("It does not trust %s: the certificate there %s.", here, fault).
-			with("Collabora's container, only in a network of your own", "-e extra_params=\"--o:ssl.ssl_verification=false\"").
+			with("Collabora's container, only in a network of your own (add to extra_params if it is set)", "-e extra_params=\"--o:ssl.ssl_verification=false\"").
 			with(elsewhere...)
 	case "MissingSsl":
 		return say("It finds no https at %s.", here).with(elsewhere...)

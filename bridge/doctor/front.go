@@ -138,19 +138,19 @@ func (d *Doctor) large(ctx context.Context, base *url.URL) []Finding {
 
 // proxyLines are the texts for the reverse proxies that people have.
 func proxyLines(base *url.URL, listen string) []string {
-	name := base.Hostname()
+	name, prefix := base.Hostname(), strings.TrimSuffix(base.EscapedPath(), "/")
 	nginx := "proxy_pass http://" + listen + ";\n" +
 		"proxy_set_header Host $http_host;\n" +
 		"proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n" +
 		"proxy_set_header X-Forwarded-Proto $scheme;\n" +
 		"client_max_body_size 0;\n" +
 		"proxy_request_buffering off;"
-	caddy := name + " {\n\treverse_proxy " + listen + "\n}"
+	caddy := name + " {\n\treverse_proxy " + strings.TrimPrefix(prefix+"/* ", "/* ") + listen + "\n}"
 	apache := "ProxyPreserveHost On\n" +
-		"ProxyPass / http://" + listen + "/ nocanon\n" +
+		"ProxyPass " + prefix + "/ http://" + listen + prefix + "/ nocanon\n" +
 		"RequestHeader set X-Forwarded-Proto expr=%{REQUEST_SCHEME}\n" +
 		"AllowEncodedSlashes NoDecode"
-	return []string{"nginx, in the location block of " + name, nginx, "Caddyfile", caddy, "Apache, in the virtual host of " + name, apache}
+	return []string{"nginx, in the location block of " + name + prefix, nginx, "Caddyfile", caddy, "Apache, in the virtual host of " + name, apache}
 }
 
 // cookie judges how safe a sign-in is on its way.

@@ -126,6 +126,16 @@ func TestHello(t *testing.T) {
 	}
 }
 
+// TestAFindingIsOneLine: whatever its words were made of.
+func TestAFindingIsOneLine(t *testing.T) {
+	if got := finding(Error, "x", "", "a %s b", "\x1b[2J\r\nERROR \u009b1m\u2028\tc").Text; got != "a [2J ERROR 1m c b" {
+		t.Errorf("%q", got)
+	}
+	if got := clean(strings.Repeat("ä", 100)); len(got) != 100 || strings.ToValidUTF8(got, "?") != got {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestClock(t *testing.T) {
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {

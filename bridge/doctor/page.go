@@ -59,7 +59,7 @@ func (v *visit) httpsLines() []string {
 	switch v.office {
 	case wopi.Collabora:
 		lines = append(lines,
-			"Collabora's container, behind a reverse proxy with https", "-e server_name="+name+" -e extra_params=\"--o:ssl.enable=false --o:ssl.termination=true\"",
+			"Collabora's container, behind a reverse proxy with https (add to extra_params if it is set)", "-e server_name="+name+" -e extra_params=\"--o:ssl.enable=false --o:ssl.termination=true\"",
 			"Collabora's coolwsd.xml, behind a reverse proxy with https", "<server_name>"+name+"</server_name>\n<ssl><enable>false</enable><termination>true</termination></ssl>")
 	case wopi.OnlyOffice:
 		lines = append(lines, "nginx in front of ONLYOFFICE", "proxy_set_header Host $http_host;\nproxy_set_header X-Forwarded-Host $http_host;\nproxy_set_header X-Forwarded-Proto $scheme;")
@@ -110,7 +110,7 @@ func (v *visit) frameLines(forbids string) []string {
 	if v.office == wopi.Collabora && forbids == byCSP {
 		lines = append(lines,
 			"Collabora's coolwsd.xml, below net", "<frame_ancestors>"+ours+"</frame_ancestors>",
-			"Collabora's container", "-e extra_params=\"--o:net.frame_ancestors="+ours+"\"")
+			"Collabora's container (add to extra_params if it is set)", "-e extra_params=\"--o:net.frame_ancestors="+ours+"\"")
 	}
 	name := v.publicName()
 	if forbids == byXFO {

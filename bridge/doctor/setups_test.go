@@ -51,6 +51,16 @@ func TestSetups(t *testing.T) {
 			e := r.connect(theOffice, wopi.Collabora)
 			e.page.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors docs.home.example:* office.home.example:*")
 		}, nil},
+		{"below a path of a name that others share", func(t *testing.T, r *rig) {
+			r.behind("https://home.example/docs", nil)
+			r.bridge.Prefix = "/docs"
+			r.trust()
+			r.connect(theOffice, wopi.Collabora)
+		}, nil},
+		{"a proxy that does not find us below a path", func(t *testing.T, r *rig) {
+			r.at("https://home.example/docs")
+			r.serve(parse(t, "https://home.example"), page(502, ""))
+		}, []expected{{"public_url", "error", "does not find davwopi", []string{"ProxyPass /docs/ http://127.0.0.1:", "\treverse_proxy /docs/* 127.0.0.1:"}}, {"editors", "hint", "", nil}}},
 		{"no editor", func(*testing.T, *rig) {}, []expected{{"editors", "hint", "only text files can be edited", []string{"editors:\n  - https://office.example.org"}}}},
 
 		{"Collabora does not know us", func(t *testing.T, r *rig) {

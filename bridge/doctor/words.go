@@ -53,6 +53,9 @@ func measured(name string, f profile.Facts) Finding {
 		return finding(OK, "profile", "", "%s is served by davwopi itself.", name)
 	}
 	what := "a server that is none of those known well"
+	if hasNativeID(f) {
+		what = "a Nextcloud, or one of its family"
+	}
 	if f.Kind != "" {
 		what = clean(f.Kind)
 	}
@@ -103,6 +106,8 @@ func locking(name string, f profile.Facts) Finding {
 // halfWritten is about readers while a save is under way.
 func halfWritten(name string, f profile.Facts, used davbackend.Profile) Finding {
 	switch {
+	case used.Chunked:
+		return finding(Hint, "half_written", "", "Half-written files: a save goes up in pieces beside the file. Only while %s then puts them together may a reader see a part.", name)
 	case used.InPlace && f.HalfWritten == "old contents":
 		return finding(OK, "half_written", "", "Half-written files: %s replaces a file in one step. Whoever reads during a save gets the old one.", name)
 	case used.InPlace:
@@ -116,7 +121,10 @@ func halfWritten(name string, f profile.Facts, used davbackend.Profile) Finding 
 // dropped is about a connection that breaks, on either side of the save.
 func dropped(name string, used davbackend.Profile) Finding {
 	old := "only the temporary file is broken"
-	if used.InPlace {
+	switch {
+	case used.Chunked:
+		old = "the old file stays, and only one piece is sent again"
+	case used.InPlace:
 		old = "the old file stays"
 	}
 	return finding(OK, "dropped", "", "A save that breaks off: %s. The bytes are kept here until %s has been seen to have them.", old, name)
@@ -124,11 +132,13 @@ func dropped(name string, used davbackend.Profile) Finding {
 
 // ids is about links and open documents after a rename.
 func ids(name string, f profile.Facts) Finding {
-	if f.NativeID != "" && f.NativeID != "none" || f.ResourceID {
+	if hasNativeID(f) || f.ResourceID {
 		return finding(OK, "ids", "", "Renames and moves: %s gives files numbers of its own, so links and open documents follow a file, whoever moved it.", name)
 	}
 	return finding(Hint, "ids", "", "Renames and moves: those made here are followed. A file that another program renames or moves gets new links, and a document that is open then may have to be opened again.")
 }
+
+func hasNativeID(f profile.Facts) bool { return f.NativeID != "" && f.NativeID != "none" }
 
 // desktop is about programs that know nothing of WebDAV.
 func desktop(name string, f profile.Facts, h Habits) []Finding {

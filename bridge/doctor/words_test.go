@@ -133,6 +133,36 @@ func TestWords(t *testing.T) {
 			desktop ok: told
 			restart ok: stay
 			names hint: in capital and small letters and in both ways to write an accent is the same file`},
+		{"Nextcloud with files_lock, saved to in pieces", plain("nextcloud"), both, `
+			profile ok: a Nextcloud, or one of its family (it calls itself "nextcloud/1")
+			edits ok: itself refuses
+			locks ok: kept out
+			half_written hint: Only while Home NAS then puts them together
+			dropped ok: only one piece is sent again
+			ids ok: numbers of its own
+			desktop ok: told
+			restart hint: may forget
+			names hint: no names longer than 250 bytes
+			names hint: in both ways to write an accent is the same file`},
+		{"Nextcloud without files_lock", plain("nextcloud-plain"), both, `
+			profile ok: Nextcloud
+			edits ok: itself refuses
+			locks warning: Home NAS has no locks
+			half_written ok: temporary name
+			dropped ok: temporary file
+			ids ok: numbers of its own
+			desktop ok: told
+			names hint: 250 bytes
+			names hint: accent`},
+		{"OpenCloud", plain("opencloud"), both, `
+			profile ok: OpenCloud
+			edits ok: itself refuses
+			locks ok: kept out
+			half_written ok: in one step
+			dropped ok: the old file stays
+			ids ok: numbers of its own
+			desktop ok: told
+			restart ok: its locks stay`},
 		{"read-only", changed("apache", func(f *profile.Facts) { f.ReadOnly = true }), both, `
 			profile ok: Apache
 			edits hint: open for reading only`},
@@ -140,6 +170,7 @@ func TestWords(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := tt.facts(t)
 			used := f.Profile()
+			used.Chunked = used.Chunked || strings.Contains(tt.name, "in pieces")
 			if f.Kind == "embedded" {
 				used = davbackend.Embedded
 			}
