@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -53,6 +54,10 @@ func (d *Doctor) unreachable(key string, base *url.URL, err error) Finding {
 	about := base.String()
 	if reason := isCertificate(err); reason != "" {
 		return finding(Warning, key, about, "Asked from this machine, %s. Browsers warn or refuse, and so do editors, unless they have been told of your own authority.", reason)
+	}
+	var dns *net.DNSError
+	if key == "wopi_url" && errors.As(err, &dns) {
+		return finding(Warning, key, about, "This machine does not know the name in it, so it could not be tried from here. If the editors do, as in a container network of theirs, all is well.")
 	}
 	who := "Browsers"
 	if key == "wopi_url" {

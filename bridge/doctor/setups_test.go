@@ -252,6 +252,13 @@ func TestSetups(t *testing.T) {
 		}, []expected{
 			{"wopi_access", "error", "", nil},
 			{"public_url", "error", "cannot be resolved", nil}}},
+		{"a name that only Collabora knows", func(t *testing.T, r *rig) {
+			hideNothing(r)
+			r.WOPI = parse(t, "http://davwopi.invalid:8880")
+			e := r.connect(theOffice, wopi.Collabora)
+			e.http = toEverything(r.daemon)
+			e.page.Set("Content-Security-Policy", "frame-ancestors https://docs.home.example")
+		}, []expected{{"wopi_url", "warning", "If the editors do", nil}}},
 		{"davwopi does not run", func(t *testing.T, r *rig) { hideNothing(r); r.Running = false; r.connect(theOffice, wopi.Collabora) },
 			[]expected{{"daemon", "error", "does not run on this state directory", []string{"davwopi serve"}}}},
 	} {
