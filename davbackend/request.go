@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"davwopi/davbackend/dav"
 )
@@ -72,6 +73,7 @@ func (v *View) transmit(ctx context.Context, c call) (*answer, error) {
 		return nil, err
 	}
 	var last proof
+	waited := 0
 	for attempt := 0; ; attempt++ {
 		shown, err := v.prove(c, last)
 		if err != nil {
@@ -87,6 +89,10 @@ func (v *View) transmit(ctx context.Context, c call) (*answer, error) {
 			c.header.Del("Expect")
 			continue
 		}
+		if waited < 2 && c.smallEnough() && briefly(ctx, a) {
+			waited++
+			continue
+		}
 		if a.status() != http.StatusUnauthorized {
 			v.client.auth.next(shown, a.resp.Header)
 			return a, nil
@@ -99,6 +105,31 @@ func (v *View) transmit(ctx context.Context, c call) (*answer, error) {
 		last = next
 	}
 }
+
+// maxBrief is the wait that a 429 may ask of whoever opens a document: for more they
+// are told.
+const maxBrief = 2 * time.Second
+
+// briefly waits if a is a 429 that asks for no more than a moment, which says that
+// nothing was done. It reports whether to send the request again; a is closed then.
+func briefly(ctx context.Context, a *answer) bool {
+	wait := retryAfter(a.resp.Header)
+	if a.status() != http.StatusTooManyRequests || wait > maxBrief {
+		return false
+	}
+	t := time.NewTimer(max(wait, maxBrief/8))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+	}
+	a.close()
+	return true
+}
+
+// smallEnough reports whether sending c again costs little.
+func (c call) smallEnough() bool { return c.body == nil || c.body.Size < expectFrom }
 
 // prepare learns the challenge before a body is sent: by a PROPFIND without a
 // credential, once for each Client.

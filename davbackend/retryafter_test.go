@@ -8,6 +8,7 @@ import (
 
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
+	"davwopi/test/upstream"
 )
 
 // TestRetryAfter: RFC 9110 10.2.3, seconds or a date, and never longer than half a
@@ -40,6 +41,38 @@ func TestRetryAfter(t *testing.T) {
 		var u *davbackend.UnavailableError
 		if !errors.As(err, &u) || !errors.Is(err, dav.ErrUnavailable) || u.RetryAfter != c.want {
 			t.Errorf("%d %q: %v waits %v, want %v", c.status, c.said, err, u.RetryAfter, c.want)
+		}
+	}
+}
+
+// TestBriefWait: whoever opens a document waits out a short 429, and is told of a long
+// one at once.
+func TestBriefWait(t *testing.T) {
+	for _, c := range []struct {
+		retryAfter string
+		times      int
+		ok         bool
+		trips      int
+	}{
+		{"0", 1, true, 2},
+		{"", 2, true, 3},
+		{"1", 1, true, 2},
+		{"", 3, false, 3},
+		{"7", 1, false, 1},
+	} {
+		s := upstream.Strict(t)
+		v := s.View(t)
+		if _, err := v.Stat(t.Context(), dav.Root); err != nil {
+			t.Fatal(err)
+		}
+		s.Quirks.Fail(upstream.Fault{Method: "PROPFIND", Times: c.times, Status: 429, RetryAfter: c.retryAfter})
+		ctx, trips := davbackend.CountTrips(t.Context())
+		_, err := v.Stat(ctx, dav.Root)
+		if (err == nil) != c.ok || trips() != c.trips {
+			t.Errorf("Retry-After %q, %d times: %v after %d trips, want success %v after %d", c.retryAfter, c.times, err, trips(), c.ok, c.trips)
+		}
+		if err != nil && !errors.Is(err, dav.ErrUnavailable) {
+			t.Errorf("Retry-After %q: %v", c.retryAfter, err)
 		}
 	}
 }
