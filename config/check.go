@@ -115,6 +115,9 @@ func (r *reader) checkUpstream(where string, u *Upstream) {
 	if u.Password.Reveal() != "" && u.PasswordFile != "" {
 		r.fault(where+".password", "cannot be used together with password_file")
 	}
+	if u.Connections < 0 || u.Connections > 1000 {
+		r.fault(where+".connections", "%d: wants 0 (no limit) to 1000", u.Connections)
+	}
 	if u.Auth == "" {
 		u.Auth = "service"
 	}

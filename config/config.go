@@ -142,6 +142,10 @@ type Upstream struct {
 	// Idle ends a request to the upstream on which no byte has moved for so
 	// long. Default 60s.
 	Idle time.Duration `yaml:"idle"`
+	// Connections is how many connections to this upstream may be open at once;
+	// more requests wait. For servers that refuse the eleventh, say (Hetzner Storage
+	// Box). 0 to 1000. Default 0: no limit.
+	Connections int `yaml:"connections"`
 	// Expose serves the embedded server at /dav/ too, for app passwords made
 	// with davwopi app-password. The access rules hold there as well; a folder in
 	// which they hide something cannot be listed, only what lies beside it. Only

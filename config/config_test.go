@@ -75,6 +75,7 @@ upstream:
   auth: oauth
   password: geheim
   colour: red
+  connections: many
 saves: {patience: never}
 editors: {a: b}
 api_keys:
@@ -91,7 +92,7 @@ wopi: {containers: maybe}
 	text := err.Error()
 	for _, want := range []string{
 		"lissten: unknown key (line 2)", "listen: 0.0.0.0:80 is not a loopback", `upstream.url: "ftp://nas"`,
-		`upstream.auth: "oauth" is not one of service, user`, "upstream.colour: unknown key", "saves.patience:",
+		`upstream.auth: "oauth" is not one of service, user`, "upstream.colour: unknown key", `upstream.connections: "many" is not a number`, "saves.patience:",
 		"editors: wants a list", "api_keys[0]: wants exactly one", "api_keys[0].principals: is required",
 		"access[0].rights:", "wopi.containers:", "DAVWOPI_UPSTREM_URL: no key", `log.level: "loud" is not one of`,
 	} {
@@ -124,6 +125,9 @@ func TestEveryScalarHasItsVariable(t *testing.T) {
 			value = "true"
 			if kind.Kind() == reflect.String {
 				value = "seven"
+			}
+			if kind.Kind() == reflect.Int {
+				value = "7"
 			}
 			if kind.Kind() == reflect.Slice {
 				value = "10.0.0.7"

@@ -29,7 +29,7 @@ func isScalar(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return t.Kind() == reflect.String || t.Kind() == reflect.Bool
+	return t.Kind() == reflect.String || t.Kind() == reflect.Bool || t.Kind() == reflect.Int
 }
 
 // fieldOf finds the field of struct v with that YAML key, and the values that its
@@ -227,6 +227,14 @@ func assign(text string, v reflect.Value) error {
 		}
 		v.SetInt(int64(d))
 	default:
+		if v.Kind() == reflect.Int {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				return fmt.Errorf("%q is not a number", text)
+			}
+			v.SetInt(int64(n))
+			return nil
+		}
 		if v.Kind() == reflect.Bool {
 			if text != "true" && text != "false" {
 				return fmt.Errorf("%q is not true or false", text)

@@ -28,6 +28,7 @@ func newUpstream(u *config.Upstream) (*access.Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
+	transport.MaxConnsPerHost = u.Connections
 	up.Client = &davbackend.Client{Base: u.URL.URL, Discover: true, Transport: transport, Idle: u.Idle, Assumed: davbackend.Unknown}
 	if u.Auth == "user" {
 		return up, nil
