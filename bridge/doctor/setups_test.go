@@ -255,6 +255,7 @@ func TestSetups(t *testing.T) {
 		{"a name that only Collabora knows", func(t *testing.T, r *rig) {
 			hideNothing(r)
 			r.WOPI = parse(t, "http://davwopi.invalid:8880")
+			r.bridge.Hosts = append(r.bridge.Hosts, "davwopi.invalid")
 			e := r.connect(theOffice, wopi.Collabora)
 			e.http = toEverything(r.daemon)
 			e.page.Set("Content-Security-Policy", "frame-ancestors https://docs.home.example")
