@@ -2,11 +2,13 @@ package endpoint
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 
 	"davwopi/bridge/wopi"
+	"davwopi/davbackend/dav"
 )
 
 // pourBuffer is how much of a poured answer is held before its status is sent, in
@@ -28,6 +30,9 @@ func pour(w http.ResponseWriter, from wopi.Pour) (int, error) {
 		return http.StatusOK, nil
 	case late.begun:
 		return http.StatusOK, fmt.Errorf("%w: %w", errBroken, err)
+	}
+	if errors.Is(err, dav.ErrIncomplete) {
+		err = fmt.Errorf("%w: %w", errHalfAnswer, err) // there is no body that the editor could have cut short
 	}
 	return refuse(w, Refusal(err)), err
 }
