@@ -146,7 +146,11 @@ func (h *house) measure(ctx context.Context, name string, p oauth.Principal) (pr
 	if err != nil {
 		return f, err
 	}
-	if f, err = h.profiles.Measure(ctx, name, view, pinned); errors.Is(err, profile.ErrBusy) {
+	f, err = h.profiles.Measure(ctx, name, view, pinned)
+	if errors.Is(err, dav.ErrUnavailable) && ctx.Err() == nil {
+		f, err = h.profiles.Measure(ctx, name, view, pinned) // it may have hung up on an old connection
+	}
+	if errors.Is(err, profile.ErrBusy) {
 		return f, nil // the other one's result is taken at the next look
 	}
 	if err == nil {
