@@ -3,6 +3,7 @@ package containers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 
 	"davwopi/bridge/access"
@@ -13,8 +14,13 @@ import (
 	"davwopi/idmap"
 )
 
-// batch is how many children are recorded and written at once.
-const batch = 256
+const (
+	batch       = 256      // children that are recorded and written at once
+	maxChildren = 200_000  // of one container; WOPI has no pages, and memory has an end
+	maxNames    = 16 << 20 // bytes of the names of child containers
+)
+
+var errTooMany = errors.New("containers: too many children")
 
 // enumerateChildren is WOPI's EnumerateChildren. The answer is written while the one
 // listing is read; nothing of it is stored but IDs of children that have none yet.
@@ -65,8 +71,10 @@ type pourer struct {
 	filter  wopi.ExtensionFilter
 	batches *idmap.Batches
 	some    []dav.Resource
-	files   int
+	seen    int // children that have come
+	files   int // that were written
 	folders []folder
+	names   int // bytes of the names of folders
 }
 
 func (c *Containers) pour(ctx context.Context, q *endpoint.Request, t locks.Target, w io.Writer) error {
@@ -78,6 +86,9 @@ func (c *Containers) pour(ctx context.Context, q *endpoint.Request, t locks.Targ
 		return err
 	}
 	err := t.View.List(ctx, t.File.Path, func(res dav.Resource) error {
+		if p.seen++; p.seen > maxChildren {
+			return errTooMany
+		}
 		if p.some = append(p.some, res); len(p.some) < batch {
 			return nil
 		}
@@ -119,7 +130,11 @@ func (p *pourer) write(entries []idmap.Entry) error {
 			continue
 		}
 		if e.Kind == idmap.Container {
-			p.folders = append(p.folders, folder{e.ID, p.NameOf(p.q, e)})
+			name := p.NameOf(p.q, e)
+			if p.names += len(name); p.names > maxNames {
+				return errTooMany
+			}
+			p.folders = append(p.folders, folder{e.ID, name})
 			continue
 		}
 		if !p.filter.Allows(e.Name) {

@@ -4,14 +4,17 @@
 // operation, whose access token, is the signature good, may this person do this
 // here, what do the headers say; then the operation itself; then one answer and
 // one log line. It owns the only table that turns errors of ours into statuses of
-// WOPI ([Refusal]), and the addresses that we hand out ([URLs]).
+// WOPI ([Refusal]), and the addresses that we hand out ([URLs]). It owns what a grant
+// can see (scope.go, above.go: the entrances, the root, the ancestors), and what files
+// and containers answer alike: names that editors give, the making of a file
+// ([Endpoint.Make]), EnumerateAncestors, GetEcosystem, GetShareUrl.
 //
-// It does not own what an operation does: that is in files (and containers,
-// ecosystem), one file per operation. It does not own locks, saves, identity or
+// It does not own what an operation does: that is in files, containers and ecosystem,
+// one file per operation. It does not own locks, saves, identity or
 // tokens; it only asks them.
 //
-// A room of operations fills a [Table] and mounts [Endpoint.Handler] for each
-// route. An [Operation] gets a [Request] that was read once, and returns a
+// A room of operations fills a [Table] and mounts [Endpoint.Handler] (or its siblings
+// for containers, the ecosystem and FileUrl) for each route. An [Operation] gets a [Request] that was read once, and returns a
 // [wopi.Response] or an error. It never sees the http.ResponseWriter.
 //
 // Rules: the steps are numbered and none can be skipped; the access token is read
@@ -34,4 +37,20 @@
 // 2026-11-20: rights are asked twice where a look at the upstream finds the file at
 // another place than the database had ([Endpoint.Seen]): the rules of the new place
 // hold, and what was decided for the old one does not.
+//
+// 2026-11-20: no editor makes, replaces or renames to the names of lock files and of
+// our own temps (names.go): one person could lock others out of a document, take
+// their lock away, or put other bytes in the place of their save.
+//
+// 2026-11-28: an ID at the address of another kind is not found: a token of a
+// container must not lock it like a file.
+//
+// 2026-11-28: only a grant whose scope is access.Upstreams.Top reaches other upstreams
+// than its own. An empty scope, or that of a root, could be an API key's.
+//
+// 2026-11-28: a poured answer holds back its first 32 KiB, so that what fails at once
+// is refused like anything else. What fails later breaks the connection off.
+//
+// 2026-11-28: links have one hook ([Endpoint.Share]); without it they are promised
+// nowhere, and GetShareUrl is 501.
 package endpoint

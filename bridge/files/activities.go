@@ -103,6 +103,9 @@ func (a *Activities) List(ctx context.Context, file idmap.FileID, limit int) ([]
 // addActivities is WOPI's AddActivities: comments are kept, other types are answered
 // as not supported, one by one.
 func (f *Files) addActivities(ctx context.Context, q *endpoint.Request) (wopi.Response, error) {
+	if f.Activities == nil {
+		return wopi.Response{}, endpoint.NotOffered("AddActivities")
+	}
 	body, err := io.ReadAll(q.Body)
 	if err != nil {
 		return wopi.Response{}, fmt.Errorf("files: activities: %w", err)

@@ -66,7 +66,7 @@ func (f *Files) describe(q *endpoint.Request, t locks.Target) wopi.CheckFileInfo
 		SupportsRename:             true,
 		SupportsDeleteFile:         true,
 		SupportsUserInfo:           true,
-		SupportsAddActivities:      true,
+		SupportsAddActivities:      f.Activities != nil,
 		SupportsContainers:         f.Offers.Containers,
 		SupportsEcosystem:          f.Offers.Containers,
 		SupportsGetFileWopiSrc:     f.Offers.Containers,

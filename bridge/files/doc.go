@@ -2,7 +2,7 @@
 //
 // It owns what each operation of /wopi/files/{id} means: which right it wants,
 // what it asks of identity, locks and saves, and the words of its answer. It owns
-// the small table of PutUserInfo.
+// the small tables of PutUserInfo and AddActivities.
 //
 // It does not own the shared way of a request (endpoint), lock rules (locks), the
 // writing of bytes (saves), or how an error becomes a status (endpoint.Refusal).
@@ -23,7 +23,11 @@
 // the bytes are the revision that is known; only where it does not, it looks
 // before and after.
 //
-// 2026-11-20: no editor makes, replaces or renames to the names of lock files and of
-// our own temps (names.go): one person could lock others out of a document, take
-// their lock away, or put other bytes in the place of their save.
+// 2026-11-28: FileUrl gives the revision that it was made for, or what an editing has
+// made of it since: an editor fetches it right after its PutFile and wants its own
+// bytes. What came from outside meanwhile is another file to whoever has the address.
+//
+// 2026-11-28: comments are kept as they are told, one row for each, newest first; what
+// was changed or deleted is told by further rows. Editors send again what they got no
+// answer to, so an Id is kept once.
 package files

@@ -13,7 +13,8 @@ import (
 // concurrently.
 type Files struct {
 	*endpoint.Endpoint
-	UserInfo   *UserInfo
+	UserInfo *UserInfo
+	// Activities keeps comments; nil: AddActivities is not offered.
 	Activities *Activities
 
 	// Brand is the name of the installation in breadcrumbs.

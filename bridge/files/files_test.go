@@ -13,6 +13,8 @@ import (
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/files"
 	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/test/rooms"
 )
@@ -253,6 +255,54 @@ func TestMaxExpectedSize(t *testing.T) {
 		if got := h.Get(file, "contents", wopi.HeaderMaxExpectedSize, header); got.Status != want {
 			t.Errorf("%q: %d, want %d", header, got.Status, want)
 		}
+	}
+}
+
+// A read-only person's PutFile, Lock and Rename are refused and nothing changes: the
+// grant, our rules, or the server says so.
+func TestReadOnlyPeople(t *testing.T) {
+	for name, c := range map[string]struct {
+		rights access.Rights
+		rules  access.Rules
+		server string // oc:permissions
+	}{
+		"grant":  {rights: access.View},
+		"rules":  {rules: access.Rules{{Who: []string{"anna"}, Path: "/x.docx", Rights: access.View}}},
+		"server": {server: "RG"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := rooms.New(t, nil, func(e *endpoint.Endpoint) { e.Rules = c.rules })
+			main := h.Servers["main"]
+			main.Write(t, "x.docx", "x")
+			if c.server != "" {
+				_, err := main.View(t).SetProps(t.Context(), "/x.docx", map[dav.PropName]string{dav.PropOCPermissions: c.server}, davbackend.Condition{})
+				h.Must(err)
+			}
+			file := h.Open(h.At("/x.docx"), access.Grant{Rights: c.rights})
+			info := check(t, h, file)
+			if info.UserCanWrite || info.UserCanRename || !info.ReadOnly || !info.UserCanNotWriteRelative || info.HostEditUrl != "" {
+				t.Errorf("%+v", info)
+			}
+			main.Forget()
+			for want, got := range map[int]rooms.Answer{
+				404: h.Post(file, wopi.OverrideLock, "", wopi.HeaderLock, "L"),
+				409: put(h, file, "y", "L"), // 404 where it is known without a look
+				501: h.Post(file, wopi.OverrideRenameFile, "", wopi.HeaderRequestedName, "y"),
+				502: h.Post(file, wopi.OverrideDelete, ""),
+			} {
+				if got.Status != want && !(want == 409 && got.Status == 404) && !(want == 502 && got.Status == 501) {
+					t.Errorf("%d, want %d: %v", got.Status, want, got.Header)
+				}
+			}
+			for _, method := range []string{"PUT", "LOCK", "MOVE", "DELETE", "MKCOL"} {
+				if main.Count(method) != 0 {
+					t.Errorf("%s was sent", method)
+				}
+			}
+			if content, _ := main.Read(t, "x.docx"); content != "x" {
+				t.Errorf("holds %q", content)
+			}
+		})
 	}
 }
 

@@ -17,7 +17,7 @@
 // # How a caller uses it
 //
 // Put an unlocked, writable file whose name ends in .wopitest into a fresh
-// folder, get its WOPISrc and an access token, and call [Run]. Two runs with
+// folder, get its WOPISrc and an access token, and call [Run]. Three runs with
 // different capabilities are needed to see every case: some groups exclude
 // each other.
 //
