@@ -62,14 +62,21 @@ func secondEditor(ctx context.Context, s *stage) (Outcome, string, error) {
 	return Refused, "the second one may only read, and is told who has it", d.close(ctx)
 }
 
+// after says how a save ended: whether the editor was told of a conflict, and where
+// its bytes lie. Every other error is one of the scene.
+func (d *document) after(ctx context.Context, saved error) (told bool, mine []dav.Path, err error) {
+	var conflict *saves.ConflictError
+	if told = errors.As(saved, &conflict); saved != nil && !told {
+		return false, nil, saved
+	}
+	mine, err = d.s.where(ctx, d.ours)
+	return told, mine, err
+}
+
 // bothThere says how the editor's save ended after somebody else had written: both
 // texts must be somewhere.
 func (d *document) bothThere(ctx context.Context, saved error) (Outcome, string, error) {
-	var conflict *saves.ConflictError
-	if saved != nil && !errors.As(saved, &conflict) {
-		return "", "", saved
-	}
-	mine, err := d.s.where(ctx, d.ours)
+	told, mine, err := d.after(ctx, saved)
 	if err != nil {
 		return "", "", err
 	}
@@ -81,7 +88,7 @@ func (d *document) bothThere(ctx context.Context, saved error) (Outcome, string,
 		return Lost, "the save was written over the other change, which nobody had seen", nil
 	case len(mine) == 0:
 		return Lost, "the save is nowhere", nil
-	case conflict == nil:
+	case !told:
 		return Unsafe, "both are there, and nobody was told", nil
 	}
 	return Kept, "the other change stays, the save lies beside it as a conflict copy, and the editor is told", nil
@@ -173,17 +180,13 @@ func foreignRename(ctx context.Context, s *stage) (Outcome, string, error) {
 // somewhere says how a save ended that could not go to the file: its bytes must be
 // beside it.
 func (d *document) somewhere(ctx context.Context, saved error) (Outcome, string, error) {
-	var conflict *saves.ConflictError
-	if saved != nil && !errors.As(saved, &conflict) {
-		return "", "", saved
-	}
-	mine, err := d.s.where(ctx, d.ours)
+	told, mine, err := d.after(ctx, saved)
 	switch {
 	case err != nil:
 		return "", "", err
 	case len(mine) == 0:
 		return Lost, "the save is nowhere", nil
-	case conflict == nil:
+	case !told:
 		return Unsafe, "the save made the old name anew, and nobody was told", nil
 	}
 	return Kept, "the save lies in the folder as a file of its own, and the editor is told", nil
