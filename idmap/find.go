@@ -10,8 +10,8 @@ import (
 
 // Find looks where id is now in space s, as the person behind f sees it: one Stat
 // at the known place, whose evidence is compared, and everything that [Map.At]
-// does. Only if the file is not there, it asks f for the native id, and then
-// looks once through the container that the file was in, for its native id or
+// does. Only if the file is not there, it looks where our own moves of containers lead,
+// asks f for the native id, and then looks once through the container that the file was in, for its native id or
 // resource-id.
 //
 // It returns [ErrNotFound] if id never was, died, or belongs to another space;
@@ -33,7 +33,11 @@ func (m *Map) Find(ctx context.Context, s SpaceID, id FileID, f Finder) (Entry, 
 			return e, res, wrap(id, err)
 		}
 	}
-	e, res, err := m.search(ctx, s, r, known.Path, f)
+	e, res, err := m.follow(ctx, s, id, known.Path, f)
+	if err == nil || !errors.Is(err, ErrMissing) {
+		return e, res, wrap(id, err)
+	}
+	e, res, err = m.search(ctx, s, r, known.Path, f)
 	if !errors.Is(err, ErrMissing) {
 		return e, res, wrap(id, err)
 	}
@@ -61,6 +65,25 @@ func (m *Map) look(ctx context.Context, s SpaceID, id FileID, p dav.Path, f Find
 		return Entry{}, dav.Resource{}, err
 	}
 	return m.take(ctx, s, id, res)
+}
+
+// maxFollowed bounds the Stats of follow.
+const maxFollowed = 3
+
+// follow looks where our own moves of containers have taken what was at p. The
+// database may say otherwise: what somebody saw before a move is recorded after it.
+func (m *Map) follow(ctx context.Context, s SpaceID, id FileID, p dav.Path, f Finder) (Entry, dav.Resource, error) {
+	places, err := movedOn(ctx, m.DB.Read(), s, p)
+	if err != nil {
+		return Entry{}, dav.Resource{}, err
+	}
+	for _, at := range places[:min(len(places), maxFollowed)] {
+		e, res, err := m.look(ctx, s, id, at, f)
+		if !errors.Is(err, ErrMissing) {
+			return e, res, err
+		}
+	}
+	return Entry{}, dav.Resource{}, ErrMissing
 }
 
 // take records res and returns ErrMissing if that is not id.

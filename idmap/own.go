@@ -123,8 +123,10 @@ func (c *change) place(ctx context.Context, r *resource, p dav.Path, overwrites 
 
 // Moved records a move or rename that the upstream carried out for us; res is
 // what is at to now, or zero if that is not known. It touches one row, whatever
-// lies below a container. A resource that was at to was overwritten and dies. The
-// revision stays, though the upstream may show another ETag after a move.
+// lies below a container. A file that was at to when a file came was overwritten and
+// dies; no container is ever overwritten: what is known at its place gives way. The
+// revision stays, though the upstream may show another ETag after a move. If the
+// container of to was itself moved by us meanwhile, the place is below its new one.
 //
 // It returns [ErrNotFound] if id died or has no place in s, [ErrRoot] if id or to
 // is the root, [ErrBelow] if to lies below id, and [ErrKind] if res is of another
@@ -139,10 +141,23 @@ func (m *Map) Moved(ctx context.Context, s SpaceID, id FileID, to dav.Path, res 
 		if at.parent == 0 {
 			return ErrRoot
 		}
-		if err := c.move(ctx, r, to, res); err != nil {
+		now, err := c.whereTo(ctx, to)
+		if err != nil {
 			return err
 		}
-		e = r.entry(s, to)
+		if r.kind == Container {
+			chain, err := up(ctx, c.tx, s, r.num)
+			if err != nil {
+				return err
+			}
+			if err := c.remember(ctx, located(s, r, chain).Path, now); err != nil {
+				return err
+			}
+		}
+		if err := c.move(ctx, r, now, res); err != nil {
+			return err
+		}
+		e = r.entry(s, now)
 		return nil
 	})
 	if err != nil {
@@ -155,7 +170,12 @@ func (c *change) move(ctx context.Context, r *resource, to dav.Path, res dav.Res
 	if res.Path != "" && kindOf(res) != r.kind {
 		return ErrKind
 	}
-	dead, err := c.place(ctx, r, to, true)
+	if r.kind == Container {
+		if err := c.moveOnto(ctx, r, to); err != nil {
+			return err
+		}
+	}
+	dead, err := c.place(ctx, r, to, r.kind == File)
 	if err != nil {
 		return err
 	}
@@ -169,6 +189,32 @@ func (c *change) move(ctx context.Context, r *resource, to dav.Path, res dav.Res
 		r.native, r.rid = "", ""
 	}
 	return c.save(ctx, r)
+}
+
+// moveOnto prepares the move of a container to where another one is thought to be: one
+// without evidence was only made because something below it was seen, perhaps before
+// the move, and what is below it is r's.
+func (c *change) moveOnto(ctx context.Context, r *resource, to dav.Path) error {
+	names := to.Segments()
+	if len(names) == 0 {
+		return ErrRoot
+	}
+	chain, err := down(ctx, c.tx, c.space, names)
+	if err != nil || len(chain) != len(names)+1 {
+		return err
+	}
+	if slices.ContainsFunc(chain, func(p place) bool { return p.resource == r.num }) {
+		return nil // below itself, which is refused
+	}
+	owner, err := resourceBy(ctx, c.tx, `r.num = ?`, chain[len(names)].resource)
+	if err != nil || owner.kind != Container || owner.native != "" || owner.rid != "" {
+		return err
+	}
+	above, err := up(ctx, c.tx, c.space, r.num)
+	if err != nil || slices.ContainsFunc(above, func(p place) bool { return p.resource == owner.num }) {
+		return err // r lies below it
+	}
+	return c.inherit(ctx, owner.num, r.num)
 }
 
 // Deleted records a deletion that the upstream carried out for us: id and

@@ -70,5 +70,16 @@ var migrations = []string{
 		mtime BIGINT NOT NULL,
 		sha256 {{blob}},
 		PRIMARY KEY (resource, number)
-	)`,
+	)`, `
+	-- Containers that we have moved ourselves, for a while.
+	CREATE TABLE idmap_moved (
+		num {{serial}},
+		space BIGINT NOT NULL REFERENCES idmap_space (num),
+		source TEXT {{bytes}} NOT NULL,
+		target TEXT {{bytes}} NOT NULL,
+		at BIGINT NOT NULL
+	);
+	CREATE INDEX idmap_moved_space ON idmap_moved (space, num)`, `
+	-- Files that are known by their fingerprints only.
+	CREATE INDEX idmap_resource_print ON idmap_resource (size, mtime) WHERE native_id IS NULL AND resource_id IS NULL AND kind = 1`,
 }

@@ -2,11 +2,13 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
+	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
@@ -53,7 +55,7 @@ func (e *Endpoint) Seen(ctx context.Context, q *Request) (locks.Target, error) {
 	if err != nil {
 		return t, err
 	}
-	if t.File, t.Seen, err = e.IDs.Find(ctx, q.Grant.Space, q.File, t.View); err != nil {
+	if t.File, t.Seen, err = e.find(ctx, q, t.View); err != nil {
 		return t, err
 	}
 	if t.File.Path != q.Known.Path {
@@ -65,6 +67,46 @@ func (e *Endpoint) Seen(ctx context.Context, q *Request) (locks.Target, error) {
 		q.Rights = min(q.Rights, access.View)
 	}
 	return t, q.demand()
+}
+
+// maxFinds bounds how often a file is looked for that moves while we look.
+const maxFinds = 5
+
+// find is [idmap.Map.Find], which may be wrong about a file that is moved through the
+// bridge at this very moment, or that lies in a folder that is: then it is repeated.
+func (e *Endpoint) find(ctx context.Context, q *Request, view *davbackend.View) (idmap.Entry, dav.Resource, error) {
+	for try := 1; ; try++ {
+		before, err := e.IDs.Known(ctx, q.Grant.Space, q.File)
+		if err != nil {
+			return idmap.Entry{}, dav.Resource{}, err
+		}
+		found, seen, err := e.IDs.Find(ctx, q.Grant.Space, q.File, view)
+		if !errors.Is(err, idmap.ErrMissing) || try == maxFinds {
+			return found, seen, err
+		}
+		if moved, moveErr := e.wasMoved(ctx, q, before); moveErr != nil || !moved {
+			return found, seen, errors.Join(err, moveErr)
+		}
+	}
+}
+
+// wasMoved waits for what is moving q's file, and reports whether it is elsewhere now,
+// or may be.
+func (e *Endpoint) wasMoved(ctx context.Context, q *Request, before idmap.Entry) (bool, error) {
+	above, err := e.IDs.Ancestors(ctx, q.Grant.Space, q.File)
+	if err != nil {
+		return false, err
+	}
+	files := []idmap.FileID{q.File}
+	for _, a := range above {
+		files = append(files, a.ID)
+	}
+	waited, err := e.Locks.AfterMoves(ctx, files)
+	if err != nil {
+		return false, err
+	}
+	now, err := e.IDs.Known(ctx, q.Grant.Space, q.File)
+	return waited || now.Path != before.Path, err
 }
 
 // in is the folder of n as a place in which something can be made.

@@ -43,7 +43,7 @@ func (l *Locks) MoveContainer(ctx context.Context, t Target, a Actor, to dav.Pat
 		l.settleBelow(done, t, lifted)
 		return err
 	})
-	return e, err
+	return e, l.unlessMoved(ctx, t, err)
 }
 
 // DeleteContainer deletes a container that has no members. Its ID dies with it.
@@ -52,7 +52,7 @@ func (l *Locks) MoveContainer(ctx context.Context, t Target, a Actor, to dav.Pat
 // are those of [Locks.Delete]. WebDAV's DELETE takes whatever is there when it
 // arrives: what another program puts into the container at this very moment is lost.
 func (l *Locks) DeleteContainer(ctx context.Context, t Target, a Actor) error {
-	return l.working(ctx, t.File.ID, "delete", func(x *Lease, _ *row, now time.Time) error {
+	err := l.working(ctx, t.File.ID, "delete", func(x *Lease, _ *row, now time.Time) error {
 		if err := l.stillAt(ctx, t); err != nil {
 			return err
 		}
@@ -70,6 +70,7 @@ func (l *Locks) DeleteContainer(ctx context.Context, t Target, a Actor) error {
 		}
 		return l.remove(ctx, x, t)
 	})
+	return l.unlessMoved(ctx, t, err)
 }
 
 func isEmpty(ctx context.Context, t Target) error {

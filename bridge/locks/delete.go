@@ -19,7 +19,7 @@ import (
 // said: nothing was deleted. After [dav.ErrUnavailable] it may have been, and is
 // settled later.
 func (l *Locks) Delete(ctx context.Context, t Target, a Actor) error {
-	return l.working(ctx, t.File.ID, "delete", func(x *Lease, r *row, now time.Time) error {
+	err := l.working(ctx, t.File.ID, "delete", func(x *Lease, r *row, now time.Time) error {
 		if err := l.stillAt(ctx, t); err != nil {
 			return err
 		}
@@ -37,6 +37,7 @@ func (l *Locks) Delete(ctx context.Context, t Target, a Actor) error {
 		}
 		return l.remove(ctx, x, t)
 	})
+	return l.unlessMoved(ctx, t, err)
 }
 
 func (l *Locks) remove(ctx context.Context, x *Lease, t Target) error {

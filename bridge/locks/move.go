@@ -58,7 +58,7 @@ func (l *Locks) Move(ctx context.Context, t Target, a Actor, id *wopi.LockID, to
 		e, err = l.move(ctx, x, t, a, r, to)
 		return err
 	})
-	return e, err
+	return e, l.unlessMoved(ctx, t, err)
 }
 
 // stillAt returns [ErrBusy] if the file was moved through the bridge since t was
