@@ -243,6 +243,52 @@ func TestCrashWhileChangingAContainer(t *testing.T) {
 	}
 }
 
+// The process dies when the locks below a container are given back, before or after its
+// MOVE: the keeper of the next one takes them again where the files are.
+func TestCrashWhileMovingAContainerWithLocks(t *testing.T) {
+	ctx := context.Background()
+	for _, moved := range []bool{false, true} {
+		t.Run(fmt.Sprint("moved ", moved), func(t *testing.T) {
+			h := newHouse(t)
+			h.Announce = true
+			a := h.folder("/a")
+			f := h.file("a/x.docx", "hello")
+			ok(t, h.Lock(ctx, h.target(f), anna, "A"))
+			target := h.target(a)
+			x, err := h.Lease(ctx, a, "move", 0)
+			ok(t, err)
+			now, err := h.now(ctx)
+			ok(t, err)
+			lifted, _, err := h.lift(ctx, target, anna, now)
+			ok(t, err)
+			m := moving{From: "/a", To: "/b", Evidence: target.evidence()}
+			_, err = h.Intend(ctx, x, Intent{Kind: kindMove, Space: h.space, Upstream: "main", Detail: detail(m)})
+			ok(t, err)
+			want := dav.Path("/a/x.docx")
+			if moved {
+				ok(t, h.view().Move(ctx, m.From, m.To, false, davbackend.Condition{}, davbackend.Condition{}))
+				want = "/b/x.docx"
+			}
+			for _, l := range lifted {
+				l.lease.stop()
+			}
+			h.dieAndSettle(x)
+			next := h.restart()
+			next.Announce = true
+			h.clock.forward(2 * time.Minute)
+			ok(t, next.Tend(ctx))
+			h.knownAt(f, want)
+			h.lockedAt(f, want, true)
+			ok(t, next.Unlock(ctx, h.target(f), anna, "A"))
+			ok(t, next.Tend(ctx))
+			left, err := os.ReadDir(filepath.Join(h.server.Dir, filepath.FromSlash(string(want.Parent()))))
+			if ok(t, err); len(left) != 1 {
+				t.Errorf("left %v", left)
+			}
+		})
+	}
+}
+
 // dieAndSettle ends the process of x, and lets another one find its intents.
 func (h *house) dieAndSettle(x *Lease) {
 	h.t.Helper()

@@ -9,7 +9,8 @@
 // their base; the lease under which a file is changed ([Lease]); intents, by which
 // a crash between the database and the upstream is settled ([Intent]); and the
 // operations that are little else than locks and intents: Lock, RefreshLock,
-// UnlockAndRelock, Unlock, GetLock, the deeds of RenameFile and DeleteFile.
+// UnlockAndRelock, Unlock, GetLock, the deeds of RenameFile, DeleteFile,
+// RenameContainer and DeleteContainer.
 //
 // # Does not own
 //
@@ -82,4 +83,10 @@
 //     token, others while they are busy. It is tried again until the lock has run out.
 //   - 2026-11-28: a refused MOVE is looked at like one without an answer: a proxy that
 //     sends it twice gets a refusal for what it has done.
+//   - 2026-11-28: a container is moved with the leases of the locked files below it,
+//     whose DAV locks and lock files are taken back before and made anew after: no
+//     server is known to take both along. Other people's locks are a reason to refuse,
+//     not to carry: their editors would save into a folder that they did not move.
+//   - 2026-11-28: for the same reason the evidence of a container is its IDs, or that it
+//     is there: its ETag and time are those of what is in it.
 package locks
