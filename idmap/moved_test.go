@@ -101,6 +101,9 @@ func TestAMoveToWhereAStaleSightMadeAContainer(t *testing.T) {
 		}
 		w.tr.move("/b", "/c")
 		w.recordMove(c.ID, "/c", w.tr.res("/c"))
+		if k := w.known(x.ID); k.Path != "/c/x.odt" || !k.Missing.IsZero() {
+			w.Errorf("known at %q, missing %v", k.Path, k.Missing)
+		}
 		for id, want := range map[idmap.FileID]dav.Path{x.ID: "/c/x.odt", y.ID: "/c/y.odt", c.ID: "/c"} {
 			if e, err := w.find(id); err != nil || e.Path != want {
 				w.Errorf("found at %q, %v, want %q", e.Path, err, want)
