@@ -146,6 +146,9 @@ func (l *Locks) writeLock(ctx context.Context, t Target, a Actor, r *row, lock L
 // not touched while somebody works under the lease, unless that is x, the
 // caller's: that DAV lock may just be in use, or be about to be released.
 func (l *Locks) takeAgain(ctx context.Context, k *taker, x *Lease, now time.Time) error {
+	if pinned, err := l.lockKept(ctx, k, now); pinned || err != nil {
+		return err
+	}
 	if k.old != nil && x == nil {
 		busy, err := l.leased(ctx, k.t.File.ID, now)
 		if err != nil {
@@ -189,6 +192,9 @@ func (l *Locks) working(ctx context.Context, file idmap.FileID, op string, f fun
 	defer x.Release()
 	return l.untilSettled(ctx, file, func(r *row, now time.Time) error {
 		if err := x.Check(ctx); err != nil {
+			return err
+		}
+		if err := l.mayTouch(ctx, file, op, r, now); err != nil {
 			return err
 		}
 		return f(x, r, now)

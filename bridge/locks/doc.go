@@ -81,6 +81,9 @@
 //     before, and whatever failed after the row was gone left a lock file for ever.
 //   - 2026-11-28: 423 to UNLOCK says nothing by itself: OpenCloud says so to an unknown
 //     token, others while they are busy. It is tried again until the lock has run out.
+//   - 2026-11-28: a file of which a save waits is pinned by a line of its own
+//     (locks_waiting), written and removed in the journal's transactions. Were it the
+//     row's phase alone, a release or an expiry in between would forget it.
 //   - 2026-11-28: a refused MOVE is looked at like one without an answer: a proxy that
 //     sends it twice gets a refusal for what it has done.
 //   - 2026-11-28: a container is moved with the leases of the locked files below it,

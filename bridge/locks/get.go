@@ -28,5 +28,8 @@ func (l *Locks) Get(ctx context.Context, t Target, a Actor) (wopi.LockID, error)
 	case r.pending(now):
 		return "", nil // not yet: its LOCK may be seen on the upstream already
 	}
+	if _, waits, err := l.pinnedBy(ctx, t.File.ID); err != nil || waits {
+		return "", err
+	}
 	return "", l.outsider(ctx, t, r)
 }

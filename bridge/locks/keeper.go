@@ -137,6 +137,11 @@ func (l *Locks) tend(ctx context.Context, r *row, now time.Time) error {
 	case r.phase == held && r.lock.Held(now):
 		return l.keepAlive(ctx, r, now)
 	}
+	if _, waits, err := l.pinnedBy(ctx, r.file); err != nil {
+		return err
+	} else if waits {
+		return l.keepForJournal(ctx, r, now)
+	}
 	return l.expire(ctx, r, now)
 }
 
@@ -193,7 +198,11 @@ func (l *Locks) putOff(ctx context.Context, r *row, until time.Time) error {
 // keepAlive refreshes the DAV lock of a live row, or takes it again if it is gone.
 func (l *Locks) keepAlive(ctx context.Context, r *row, now time.Time) error {
 	if r.token == "" && !r.lost {
-		return l.putOff(ctx, r, r.lock.Expires) // upstream without LOCK: the row is all
+		// Upstream without LOCK: the row is all.
+		if r.phase == kept {
+			return l.putOff(ctx, r, now.Add(Life))
+		}
+		return l.putOff(ctx, r, r.lock.Expires)
 	}
 	view, err := l.keep(ctx, r.upstream, r.pinned)
 	if err != nil {

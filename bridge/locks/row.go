@@ -21,6 +21,7 @@ const (
 	taking    phase = iota + 1 // the DAV lock is being asked for; rivals wait
 	held                       // locked, unless expired
 	releasing                  // unlocked for WOPI; the DAV lock may still be there
+	kept                       // unlocked for WOPI; the DAV lock stays while a save waits in the journal
 )
 
 func (p phase) String() string {
@@ -31,6 +32,8 @@ func (p phase) String() string {
 		return "held"
 	case releasing:
 		return "releasing"
+	case kept:
+		return "held by journal"
 	}
 	return "none"
 }

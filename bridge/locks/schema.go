@@ -142,4 +142,10 @@ CREATE TABLE locks_announced (
 );
 CREATE INDEX locks_announced_next ON locks_announced (next_at);
 ALTER TABLE locks_row DROP COLUMN announced;
-`}
+`, `
+-- Files of which a save waits in the journal, and the editor that has saved it.
+CREATE TABLE locks_waiting (
+	file   TEXT {{bytes}} NOT NULL PRIMARY KEY,
+	editor TEXT {{bytes}} NOT NULL,
+	at     BIGINT NOT NULL
+)`}

@@ -21,7 +21,7 @@ func (l *Locks) grant(ctx context.Context, r *row, granted time.Duration) error 
 	}
 	r.granted, r.lost, r.holder, r.tries = now.Add(granted), false, "", 0
 	r.next = now.Add(granted / 2)
-	if r.lock.Expires.Before(r.next) {
+	if r.phase != kept && r.lock.Expires.Before(r.next) {
 		r.next = r.lock.Expires
 	}
 	return nil

@@ -23,7 +23,7 @@ func (r *row) state(now time.Time) State {
 		return State{}
 	}
 	s := State{Lock: r.wopi(now), Foreign: r.holder, Holder: r.actor, Since: r.since}
-	if r.phase == held {
+	if r.phase == held || r.phase == kept {
 		s.Shadow = Shadow{Path: r.path, Token: r.token, Until: r.granted, Lost: r.lost}
 	}
 	if s.Lock.ID == "" {

@@ -101,6 +101,6 @@ type Row struct {
 	File     idmap.FileID
 	Space    idmap.SpaceID
 	Upstream string
-	Phase    string // "taking", "held", "releasing"
+	Phase    string // "taking", "held", "releasing", "held by journal"
 	State
 }

@@ -26,6 +26,11 @@ func (l *Locks) Unlock(ctx context.Context, t Target, a Actor, id wopi.LockID) e
 		if _, err := r.wopi(now).Release(id, now); err != nil {
 			return err
 		}
+		if _, waits, err := l.pinnedBy(ctx, r.file); err != nil {
+			return err
+		} else if waits {
+			return l.leaveToJournal(ctx, r, now)
+		}
 		next, err := l.startReleasing(ctx, r, true, now)
 		if err != nil {
 			return err
@@ -42,10 +47,19 @@ func (l *Locks) Unlock(ctx context.Context, t Target, a Actor, id wopi.LockID) e
 }
 
 // Release gives the lock of file up on behalf of its owner or an administrator,
-// whatever its ID is: as an Unlock would. It is no error if there is none. Who may
+// whatever its ID is: as an Unlock would, and also if a save of it waits: its bytes
+// stay in the journal, which goes on trying. It is no error if there is none. Who may
 // do so is the caller's to decide. Errors: [ErrBusy].
 func (l *Locks) Release(ctx context.Context, f idmap.FileID) error {
-	return l.working(ctx, f, "release", func(x *Lease, r *row, now time.Time) error {
+	return l.working(ctx, f, "release", func(x *Lease, _ *row, now time.Time) error {
+		err := l.DB.Write(ctx, func(tx sqldb.Queryer) error { return l.Unpin(ctx, tx, f) })
+		if err != nil {
+			return err
+		}
+		r, err := readRow(ctx, l.DB.Read(), f) // unpinned: it may have changed
+		if err != nil {
+			return err
+		}
 		if r == nil {
 			return l.DB.Write(ctx, func(tx sqldb.Queryer) error { return endEditings(ctx, tx, f, now) })
 		}
@@ -62,6 +76,13 @@ func (l *Locks) Release(ctx context.Context, f idmap.FileID) error {
 		l.failed("releasing a DAV lock", err)
 		return nil
 	})
+}
+
+// leaveToJournal is Unlock of a file of which a save waits.
+func (l *Locks) leaveToJournal(ctx context.Context, r *row, now time.Time) error {
+	next := *r
+	next.phase, next.next, next.tries = kept, now, 0
+	return l.swap(ctx, r, &next, func(tx sqldb.Queryer) error { return endEditings(ctx, tx, r.file, now) })
 }
 
 // startReleasing makes r `releasing`: unlocked for WOPI, its DAV lock about to be
