@@ -85,7 +85,7 @@ func (d *document) save(ctx context.Context, text string) error {
 }
 
 func (d *document) saveAs(ctx context.Context, t locks.Target, text string) error {
-	_, err := d.s.Saves.Put(ctx, t, d.s.actor, saves.Put{Lock: &d.lock, Body: strings.NewReader(text), Length: int64(len(text))})
+	_, err := d.s.Saves.Put(ctx, t, d.s.actor, saves.Put{Lock: &d.lock, Body: strings.NewReader(text), Length: int64(len(text)), NoWait: true})
 	if err == nil {
 		d.text = text
 	}

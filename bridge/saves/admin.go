@@ -18,7 +18,7 @@ import (
 // An Entry is a line of the journal, for `davwopi saves list` and for pages.
 type Entry struct {
 	ID     string
-	State  string // spooled, delivering, verified, conflict, unacknowledged, refused, preimage
+	State  string // spooled, delivering, waiting, verified, conflict, unacknowledged, refused, preimage
 	Name   string // of the file when it was saved
 	Reason string // why it is still here, "" none
 	File   idmap.FileID
@@ -91,6 +91,16 @@ func (s *Saves) Drop(ctx context.Context, id string) error {
 			return nil
 		}
 		if err != nil {
+			return err
+		}
+	}
+	if r.state == stateWaiting {
+		// Its strings named bytes that nobody will have.
+		known, err := s.IDs.Known(ctx, r.space, r.file)
+		if err == nil && known.Revision.Number == r.revision {
+			_, err = s.IDs.Issue(ctx, r.space, r.file, r.revision)
+		}
+		if err != nil && !errors.Is(err, idmap.ErrNotFound) && !errors.Is(err, idmap.ErrNewer) {
 			return err
 		}
 	}

@@ -45,6 +45,9 @@ func (d *delivery) landed(ctx context.Context) (dav.Resource, bool, error) {
 // commit records that res has our bytes: new revision, new base, entry verified,
 // what the same editing left undelivered dropped.
 func (d *delivery) commit(ctx context.Context, res dav.Resource) (idmap.Revision, error) {
+	if d.r.state == stateWaiting {
+		return d.arrivedLate(ctx, res)
+	}
 	if err := d.s.step("landed"); err != nil {
 		return idmap.Revision{}, err
 	}
@@ -66,7 +69,10 @@ func (d *delivery) commit(ctx context.Context, res dav.Resource) (idmap.Revision
 func (d *delivery) settled(ctx context.Context, e idmap.Entry, res dav.Resource) error {
 	rev, temp := e.Revision, d.unusedTemp()
 	err := d.s.advance(ctx, d.r, func(n *row) { n.arrived(rev, res) }, func(tx sqldb.Queryer) error {
-		return wrote(ctx, tx, d.r.changed, d.r.num, d.r.editing, d.file, rev, d.r.sha256)
+		if err := wrote(ctx, tx, d.r.changed, d.r.num, d.r.editing, d.file, rev, d.r.sha256); err != nil {
+			return err
+		}
+		return d.replaced(ctx, tx)
 	})
 	if err != nil {
 		return d.unrecorded(err)
@@ -113,6 +119,7 @@ func (d *delivery) unrecorded(err error) error {
 func (d *delivery) tidy(ctx context.Context, temp dav.Path) {
 	d.dropTemp(ctx, temp)
 	d.dropChunks(ctx)
+	d.s.dropReplaced(ctx, d.file)
 	if d.abandoned {
 		d.s.sweepChunks(ctx, d.view, d.r)
 	}

@@ -18,13 +18,16 @@ var errReplaced = errors.New("saves: changed since it was looked at")
 // compare decides whether what the last look showed may be written over. Nil: yes.
 // errAgain: look again. A [*ConflictError] has been dealt with.
 func (d *delivery) compare(ctx context.Context) error {
+	if err := d.besideWaiting(ctx); err != nil {
+		return err
+	}
 	cur := d.entry.Revision
 	switch {
 	case d.own[cur.Number]:
 		return nil
 	case d.r.kind == kindOverwrite:
 		return d.compareOverwrite(ctx)
-	case d.permit.Editing == nil:
+	case d.permit.Editing == nil && d.r.state != stateWaiting:
 		// PutFile without a lock is for empty files only (wopi.md 6.8); the rule
 		// was asked before the lease, about an older look.
 		if d.was.Size != 0 {
@@ -126,6 +129,9 @@ func (d *delivery) baseHashes(ctx context.Context) ([][]byte, error) {
 // revision and chose to write over it. Collabora says so by leaving the timestamp
 // out after a 1010, the text editor by naming the Version it showed.
 func (d *delivery) mayOverwrite(ctx context.Context) (bool, error) {
+	if d.r.state == stateWaiting {
+		return false, nil // nobody has been asked
+	}
 	cur := d.entry.Revision
 	switch d.office() {
 	case wopi.Collabora:

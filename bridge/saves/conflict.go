@@ -29,7 +29,7 @@ func (d *delivery) conflict(ctx context.Context, word string) error {
 	e, err := d.copyBeside(ctx, word)
 	switch {
 	case err == nil:
-	case transient(err), c.Diverted, errors.Is(err, locks.ErrStale), errors.Is(err, errCrash):
+	case transient(err), c.Diverted, d.r.state == stateWaiting, errors.Is(err, locks.ErrStale), errors.Is(err, errCrash):
 		// ONLYOFFICE is told 200 only for bytes that were seen on the upstream.
 		return err
 	default:
@@ -135,10 +135,16 @@ func (d *delivery) name() string {
 
 // copied writes down that the bytes are in e.
 func (d *delivery) copied(ctx context.Context, e idmap.Entry, res dav.Resource) error {
+	waited := d.r.state == stateWaiting
 	return d.s.advance(ctx, d.r, func(n *row) {
 		n.arrived(e.Revision, res)
 		n.state, n.copy, n.reason = stateConflict, e.ID, "changed outside"
 	}, func(tx sqldb.Queryer) error {
+		if waited {
+			if err := d.s.unpin(ctx, tx, d.r.id, d.r.file); err != nil {
+				return err
+			}
+		}
 		if err := wrote(ctx, tx, d.r.changed, 0, 0, e.ID, e.Revision, d.r.sha256); err != nil || d.r.editing == 0 {
 			return err
 		}

@@ -14,11 +14,18 @@ type disk struct {
 	rename  func(from, to string) error
 	remove  func(path string) error
 	syncDir func(dir string) error
+	room    func(dir string) (room, error)
 
 	// What follows switches one protection off each. A test sets them to prove
 	// that it would notice.
 	noFileSync bool
 	noDirSync  bool
+}
+
+// A room is what is known of the file system of a directory.
+type room struct {
+	fleeting    bool   // it may be gone after a restart
+	free, total uint64 // bytes
 }
 
 type spoolFile struct {
@@ -38,6 +45,7 @@ func osDisk() disk {
 			return spoolFile{Writer: f, sync: f.Sync, close: f.Close}, nil
 		},
 		rename: os.Rename,
+		room:   roomOf,
 		remove: func(path string) error {
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err

@@ -35,6 +35,9 @@
 //     been taken over, and writes nothing more anywhere.
 //   - A temporary file on the upstream is removed only if its MOVE was never sent, or
 //     its entry is verified or dropped and the target is there.
+//   - What waits was acknowledged, and only this directory has it: it leaves the state
+//     `waiting` when it was seen on the upstream, when a copy beside the file has it,
+//     when a newer save that rests on it is acknowledged, or when a person drops it.
 //   - A file in STATE/saves is removed before its row, so that a crash between the two
 //     never leaves a spool that nobody knows.
 //
@@ -60,6 +63,13 @@
 //     last request has the ETag in its condition, and a Nextcloud over an object store
 //     shows another size of the file while parts of it arrive. Each attempt has a folder
 //     of its own, because a server may go on assembling after a gateway gave up.
+//   - 2026-11-28: A waiting save has its revision at once, with the evidence of what lies
+//     beneath it on the upstream: looking there makes no further revision, an outside
+//     change does, and delivery needs no other proof than the number.
+//   - 2026-11-28: Only what rests on the newest known contents may wait. What rests on
+//     older ones would be a conflict, of which an absent upstream cannot keep a copy.
+//   - 2026-11-28: While one save of a file waits, the next is asked one PROPFIND before
+//     it waits too: who saves on in an outage is not kept for the patience each time.
 //   - 2026-11-20: The previous save's spool becomes the pre-image of the next instead
 //     of a GET: the bytes are here already, and their hash is known.
 package saves

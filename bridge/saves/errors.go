@@ -80,6 +80,12 @@ type foreignError struct{ holder string }
 func (e *foreignError) Error() string { return "saves: locked on the upstream by " + e.holder }
 func (e *foreignError) Unwrap() error { return dav.ErrLocked }
 
+// A waitsError is why a waiting save could not be delivered this time.
+type waitsError struct{ err error }
+
+func (e *waitsError) Error() string { return e.err.Error() }
+func (e *waitsError) Unwrap() error { return e.err }
+
 // transient reports whether it makes sense to try the same again within the
 // request's patience (DESIGN 7.5). A refused credential is not tried again: an
 // upstream may close the account after a few wrong ones.

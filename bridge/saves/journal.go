@@ -19,6 +19,9 @@ const (
 	stateSpooled = "spooled"
 	// stateDelivering: something may have been sent.
 	stateDelivering = "delivering"
+	// stateWaiting: acknowledged, though the upstream has not got it: only this
+	// directory has. Delivered by itself, however long it takes.
+	stateWaiting = "waiting"
 	// stateVerified: seen on the upstream; looked for once more before the spool goes.
 	stateVerified = "verified"
 	// stateConflict: not written to the file. If the row names a copy the bytes are in
@@ -263,7 +266,10 @@ func (s *Saves) forget(ctx context.Context, r *row) error {
 	}
 	err := s.DB.Write(ctx, func(tx sqldb.Queryer) error {
 		_, err := tx.Exec(ctx, `DELETE FROM saves_entry WHERE id = ?`, r.id)
-		return err
+		if err != nil || r.state != stateWaiting {
+			return err
+		}
+		return s.unpin(ctx, tx, r.id, r.file)
 	})
 	if err != nil {
 		return fmt.Errorf("saves: journal: %w", err)

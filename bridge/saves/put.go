@@ -142,16 +142,34 @@ func (s *Saves) bringOnce(ctx context.Context, t locks.Target, a locks.Actor, p 
 	if err := d.ask(ctx); errors.Is(err, locks.ErrStale) {
 		return idmap.Revision{}, err
 	} else if err != nil {
-		return idmap.Revision{}, d.refused(ctx, err)
+		return d.unpermitted(ctx, err)
 	}
 	if err := d.begin(ctx); err != nil {
-		return idmap.Revision{}, d.end(ctx, err)
+		return d.queueOr(ctx, err)
 	}
 	rev, err := d.rounds(ctx)
 	if err != nil {
-		return idmap.Revision{}, d.end(ctx, err)
+		return d.queueOr(ctx, err)
 	}
 	return rev, nil
+}
+
+// unpermitted is what follows when Permit said no, or could not ask the upstream:
+// what the database allows may wait then.
+func (d *delivery) unpermitted(ctx context.Context, cause error) (idmap.Revision, error) {
+	if outage(cause) && !d.p.NoWait && d.s.WhenDown.queueing(d.office()) {
+		permit, err := d.s.Locks.PermitKept(ctx, d.lease, d.t, d.actor, d.p.Lock)
+		if errors.Is(err, locks.ErrStale) {
+			return idmap.Revision{}, err
+		}
+		if d.permit = permit; err == nil {
+			if err := d.claim(ctx); err != nil {
+				return idmap.Revision{}, d.end(ctx, err)
+			}
+			return d.queueOr(ctx, cause)
+		}
+	}
+	return idmap.Revision{}, d.refused(ctx, cause)
 }
 
 // ask gets the permit. A lock ID that was held here, while somebody else holds the
@@ -192,6 +210,25 @@ func (d *delivery) refused(ctx context.Context, err error) error {
 // begin takes over what the permit says, and what an earlier holder of the lease
 // has left lying.
 func (d *delivery) begin(ctx context.Context) error {
+	if err := d.claim(ctx); err != nil {
+		return err
+	}
+	w, err := d.s.waitingRow(ctx, d.file, d.r.id)
+	if err != nil {
+		return err
+	}
+	if w != nil {
+		// An outage has gone before: who saves on is not kept waiting again, and no temp
+		// is promised that would have to be cleared away.
+		if err := d.s.reachable(ctx, d.r, d.view); err != nil {
+			return err
+		}
+	}
+	return d.takeOver(ctx)
+}
+
+// claim is begin as far as the database goes.
+func (d *delivery) claim(ctx context.Context) error {
 	if d.permit.View != nil {
 		d.view = d.permit.View
 	}
@@ -217,7 +254,7 @@ func (d *delivery) begin(ctx context.Context) error {
 		// An exit save has overtaken the autosave before it.
 		return errors.Join(errSuperseded, err)
 	}
-	return d.takeOver(ctx)
+	return nil
 }
 
 // rounds looks, compares and uploads until the bytes are somewhere for good.

@@ -21,7 +21,8 @@ import (
 //   - rows without a spool are removed;
 //   - every entry whose answer is unknown is settled by looking at the upstream (see
 //     settle). Where that does not answer, or an earlier holder's lease still runs,
-//     [Saves.Run] tries again.
+//     [Saves.Run] tries again. What waits is left to it altogether: the daemon must
+//     serve while the upstream is away.
 //
 // It fails only if the directory or the database does.
 func (s *Saves) Recover(ctx context.Context) error {
@@ -43,7 +44,7 @@ func (s *Saves) Recover(ctx context.Context) error {
 	if err := s.forgetLost(ctx); err != nil {
 		return err
 	}
-	return s.settleAll(ctx)
+	return s.settleAll(ctx, false)
 }
 
 // adopt gives a spool without a row its row. The bytes were whole and durable, but
@@ -109,10 +110,10 @@ func (s *Saves) forgetLost(ctx context.Context) error {
 	return nil
 }
 
-// settleAll settles what no request works on any more.
-func (s *Saves) settleAll(ctx context.Context) error {
-	all, err := s.entries(ctx, `(state IN (?, ?) OR state IN (?, ?) AND (sent > 0 OR temp <> '') OR state IN (?, ?) AND copy = '' AND (sent > 0 OR temp <> ''))`,
-		stateSpooled, stateDelivering, stateUnacknowledged, stateRefused, stateConflict, statePreimage)
+// settleAll settles what no request works on any more, with what waits or without.
+func (s *Saves) settleAll(ctx context.Context, waiting bool) error {
+	all, err := s.entries(ctx, `(state IN (?, ?) OR state = ? AND reason <> ? OR state IN (?, ?) AND (sent > 0 OR temp <> '') OR state IN (?, ?) AND copy = '' AND (sent > 0 OR temp <> ''))`,
+		stateSpooled, stateDelivering, stateWaiting, needsSignIn, stateUnacknowledged, stateRefused, stateConflict, statePreimage)
 	if err != nil {
 		return err
 	}
@@ -120,12 +121,12 @@ func (s *Saves) settleAll(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if !s.live.due(r.id) || !s.live.take(r.id) {
+		if r.state == stateWaiting && !waiting || !s.live.due(r.id) || !s.live.take(r.id) {
 			continue
 		}
 		err := s.settle(ctx, r)
 		s.live.leave(r.id)
-		s.live.again(r.id, err != nil)
+		s.live.again(r.id, err)
 		if err != nil && !errors.Is(err, errCrash) {
 			s.OnError("saves: settling entry "+r.id, err)
 		}

@@ -37,7 +37,7 @@ func (s *Saves) sweep(ctx context.Context) {
 		what string
 		do   func(context.Context) error
 	}{
-		{"saves: settling", s.settleAll},
+		{"saves: settling", func(ctx context.Context) error { return s.settleAll(ctx, true) }},
 		{"saves: looking again", s.lookAgain},
 		{"saves: dropping old entries", s.expire},
 	} {
@@ -71,7 +71,7 @@ func (s *Saves) lookAgain(ctx context.Context) error {
 		}
 		err := s.still(ctx, r)
 		s.live.leave(r.id)
-		s.live.again(r.id, err != nil)
+		s.live.again(r.id, err)
 		if err != nil {
 			s.OnError("saves: looking again for entry "+r.id, err)
 		}
@@ -143,7 +143,7 @@ func (s *Saves) expire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.entries(ctx, `made < ? AND state NOT IN (?, ?)`, sqldb.Millis(now.Add(-retention)), stateSpooled, stateDelivering)
+	all, err := s.entries(ctx, `made < ? AND state NOT IN (?, ?, ?)`, sqldb.Millis(now.Add(-retention)), stateSpooled, stateDelivering, stateWaiting)
 	if err != nil {
 		return err
 	}

@@ -46,12 +46,19 @@ type Saves struct {
 	// Patience is how long a request waits for the file's lease and for an upstream
 	// that does not answer, in sum; 0: 20 s.
 	Patience time.Duration
+	// WhenDown says whose saves are acknowledged while the upstream is away; "": Refuse.
+	WhenDown Policy
+	// MaxAge is how old the oldest waiting save may be when another begins to wait; 0:
+	// 24 h.
+	MaxAge time.Duration
 	// OnError is told what failed where nobody waits for an answer. Nil: nobody is.
 	OnError func(what string, err error)
 
 	disk     disk
 	store    string // names Dir in rows: only its owner can deliver them
 	live     *live
+	sights   *sights
+	ownSpool bool // a test says so: no other bridge is on this database
 	pause    func(context.Context, time.Duration) error
 	clock    func() time.Time // of patience
 	preBytes int64            // preimageTotal, smaller in tests
@@ -72,6 +79,8 @@ type Put struct {
 	Timestamp string // X-COOL-WOPI-Timestamp or X-LOOL-...; "" absent
 	Base      string // X-Davwopi-Base: the Version that the person chose to overwrite; "" absent
 	Writer    string // display name for conflict copies; "": the actor's
+	// NoWait asks for the upstream's own answer: the save never waits (Policy).
+	NoWait bool
 }
 
 // A Place is a folder in which something is made.
@@ -96,6 +105,9 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 	if s.Patience <= 0 {
 		s.Patience = defaultPatience
 	}
+	if s.MaxAge <= 0 {
+		s.MaxAge = defaultMaxAge
+	}
 	if s.OnError == nil {
 		s.OnError = func(string, error) {}
 	}
@@ -103,6 +115,9 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 		flags := s.disk
 		s.disk = osDisk()
 		s.disk.noFileSync, s.disk.noDirSync = flags.noFileSync, flags.noDirSync
+		if flags.room != nil {
+			s.disk.room = flags.room
+		}
 	}
 	if s.pause == nil {
 		s.pause = sleep
@@ -116,6 +131,7 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 	if s.preBytes == 0 {
 		s.preBytes = preimageTotal
 	}
+	s.sights = &sights{at: make(map[sight]time.Time)}
 	s.live = &live{ids: make(map[string]bool), tries: make(map[string]try)}
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("saves: %w", err)
@@ -194,16 +210,23 @@ func (l *live) due(id string) bool {
 	return !time.Now().Before(l.tries[id].next)
 }
 
-// again puts the next try off, twice as long each time, up to ten minutes.
-func (l *live) again(id string, failed bool) {
+// again puts the next try of an entry off if the last one failed, twice as long each
+// time, up to ten minutes, or to half a minute for one that waits for its upstream.
+// The pauses are spread: what an outage has struck together does not come together.
+func (l *live) again(id string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !failed {
+	if err == nil {
 		delete(l.tries, id)
 		return
 	}
+	most := 10 * time.Minute
+	if waits := (*waitsError)(nil); errors.As(err, &waits) {
+		most = 30 * time.Second
+	}
 	t := l.tries[id]
-	t.next = time.Now().Add(min(settleEvery<<min(t.failed, 10), 10*time.Minute))
+	pause := min(settleEvery<<min(t.failed, 10), most)
+	t.next = time.Now().Add(pause/2 + rand.N(pause/2))
 	t.failed++
 	l.tries[id] = t
 }

@@ -28,10 +28,16 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	view, err := s.view(ctx, r)
+	switch {
+	case err == nil && r.state == stateWaiting:
+		err = s.reachable(ctx, r, view)
+	case err != nil && r.state == stateSpooled:
+		return s.park(ctx, r, "no credential to deliver it with")
+	}
+	if err != nil && r.state == stateWaiting {
+		return &waitsError{s.stall(ctx, r, err)}
+	}
 	if err != nil {
-		if r.state == stateSpooled {
-			return s.park(ctx, r, "no credential to deliver it with")
-		}
 		return err
 	}
 	d := &delivery{
@@ -42,7 +48,7 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 		},
 		inPlace: view.Client().Profile().InPlace,
 	}
-	if r.file == "" || r.beside == 1 {
+	if r.file == "" || r.beside == 1 && r.state != stateWaiting {
 		if r.beside == 1 {
 			d.inflight = r.state
 		}
@@ -61,7 +67,13 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 		return err
 	}
 	d.lease = lease
-	err = d.settleFile(ctx)
+	if r.state == stateWaiting {
+		if err = d.settleWaiting(ctx); err != nil {
+			err = &waitsError{s.stall(ctx, r, err)}
+		}
+	} else {
+		err = d.settleFile(ctx)
+	}
 	switch {
 	case err == nil:
 		s.sweepChunks(ctx, view, r)
@@ -78,7 +90,7 @@ func (s *Saves) park(ctx context.Context, r *row, reason string) error {
 			n.state = stateUnacknowledged
 		}
 		n.sent, n.temp = sentNothing, ""
-		if n.reason == "" {
+		if n.reason == "" && n.state != stateWaiting {
 			n.reason = reason
 		}
 	}, nil)
@@ -183,6 +195,10 @@ func (d *delivery) deliver(ctx context.Context) error {
 // found records that res has the bytes. What was recorded before the crash is not
 // recorded twice, so that a revision which an editor knows stays the present one.
 func (d *delivery) found(ctx context.Context, res dav.Resource) error {
+	if d.r.state == stateWaiting {
+		_, err := d.arrivedLate(ctx, res)
+		return err
+	}
 	e, err := d.s.IDs.Known(ctx, d.t.File.Space, d.file)
 	if err == nil && !(bytes.Equal(e.Revision.SHA256, d.r.sha256) && e.Revision.ETag.Same(res.ETag)) {
 		e, err = d.s.IDs.Wrote(ctx, d.t.File.Space, d.file, res, d.r.sha256)
@@ -286,8 +302,8 @@ func (d *delivery) dropTempNow(ctx context.Context) error {
 // becomes unacknowledged, so that it notices. And with what a save of the same
 // editing has left that failed on the way: a piece of it is nobody else's work.
 func (d *delivery) takeOver(ctx context.Context) error {
-	left, err := d.s.anywhere(ctx, `file = ? AND id <> ? AND (state = ? AND serial < ? OR state = ? AND editing = ? AND editing > 0 AND sent = ?)`,
-		string(d.file), d.r.id, stateDelivering, d.lease.Serial, stateUnacknowledged, d.r.editing, sentPut)
+	left, err := d.s.anywhere(ctx, `file = ? AND id <> ? AND (state = ? AND serial < ? OR state = ? AND editing = ? AND editing > 0 AND sent = ? OR state = ? AND (sent > 0 OR temp <> '') AND beside = 0)`,
+		string(d.file), d.r.id, stateDelivering, d.lease.Serial, stateUnacknowledged, d.r.editing, sentPut, stateWaiting)
 	if err != nil {
 		return err
 	}

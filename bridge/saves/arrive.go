@@ -1,0 +1,221 @@
+package saves
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"davwopi/bridge/access"
+	"davwopi/bridge/locks"
+	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
+)
+
+// errOrder: an older save of the same file has to be delivered first.
+var errOrder = errors.New("saves: an older save of this file is delivered first")
+
+// errSpoiled: the directory was touched. Such bytes are never delivered.
+var errSpoiled = errors.New("saves: the bytes of this entry are not those that were saved")
+
+// reachable asks the upstream for the file before the lease of a waiting save is
+// taken: the saves that come meanwhile must not wait for a dead server twice.
+func (s *Saves) reachable(ctx context.Context, r *row, view *davbackend.View) error {
+	known, err := s.IDs.Known(ctx, r.space, r.file)
+	if errors.Is(err, idmap.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = view.Stat(ctx, known.Path)
+	if errors.Is(err, dav.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// stall leaves a waiting save for another time, and says why. One whose credential
+// is refused is not tried again until somebody lends another: an upstream may close
+// the account after a few wrong ones.
+func (s *Saves) stall(ctx context.Context, r *row, cause error) error {
+	if errors.Is(cause, locks.ErrStale) || errors.Is(cause, errCrash) {
+		return cause
+	}
+	reason := bounded(cause.Error())
+	if errors.Is(cause, dav.ErrUnauthorized) || errors.Is(cause, access.ErrNeedsSignIn) {
+		reason = needsSignIn
+	}
+	if r.reason == reason {
+		return cause
+	}
+	return errors.Join(cause, s.advance(ctx, r, func(n *row) { n.reason = reason }, nil))
+}
+
+// deliverWaiting brings an acknowledged save to the upstream, under the lease: what
+// lies there must be what lay beneath it when it was acknowledged; else the bytes go
+// beside it.
+func (d *delivery) deliverWaiting(ctx context.Context) error {
+	older, err := d.s.exists(ctx, `SELECT 1 FROM saves_entry WHERE file = ? AND state = ? AND num < ? LIMIT 1`, string(d.file), stateWaiting, d.r.num)
+	if err != nil {
+		return err
+	}
+	if older {
+		return errOrder
+	}
+	sp, err := hashFile(d.s.path(d.r))
+	if err != nil {
+		return fmt.Errorf("saves: reading entry %s: %w", d.r.id, err)
+	}
+	if !bytes.Equal(sp.sha256, d.r.sha256) {
+		return errSpoiled
+	}
+	if d.t.File, err = d.s.IDs.Known(ctx, d.r.space, d.file); err != nil {
+		return err
+	}
+	if err := d.s.advance(ctx, d.r, func(n *row) { n.serial = d.lease.Serial }, nil); err != nil {
+		return err
+	}
+	d.actor.Office = wopi.Office(d.r.office)
+	if err := d.lend(ctx); err != nil {
+		return err
+	}
+	for n := 1; ; n++ {
+		_, err = d.round(ctx)
+		if n == maxRounds || !errors.Is(err, errAgain) {
+			break
+		}
+	}
+	return d.ended(ctx, err)
+}
+
+// ended is what follows from an attempt to deliver a waiting save.
+func (d *delivery) ended(ctx context.Context, err error) error {
+	var conflict *ConflictError
+	var foreign *foreignError
+	if errors.As(err, &foreign) && d.pending == nil {
+		d.holder = foreign.holder
+		err = d.conflict(ctx, "conflict")
+	}
+	if !errors.As(err, &conflict) {
+		return err
+	}
+	st, serr := d.s.Locks.State(ctx, d.file)
+	if ed := st.Editing; serr == nil && ed != nil && ed.ID == d.r.editing && d.office() == wopi.OnlyOffice {
+		serr = d.s.Locks.SetConflict(ctx, d.lease, ed.ID, ed.Reported, d.r.copy)
+	}
+	if serr != nil {
+		d.s.OnError("saves: recording a conflict", serr)
+	}
+	return nil
+}
+
+// lend gives the delivery the DAV lock of the file, taken again if the upstream may
+// have dropped it.
+func (d *delivery) lend(ctx context.Context) error {
+	st, err := d.s.Locks.State(ctx, d.file)
+	if err != nil {
+		return err
+	}
+	d.permit.View, d.token = d.view, st.Shadow.Token
+	if st.Shadow.Path == "" || !st.Shadow.Lost && d.token != "" {
+		return nil
+	}
+	token, err := d.s.Locks.Reshadow(ctx, d.lease, d.t)
+	var mismatch *locks.MismatchError
+	switch {
+	case errors.As(err, &mismatch):
+		d.holder = mismatch.Reason
+		return nil
+	case errors.Is(err, dav.ErrNotFound):
+		return nil // round finds out
+	}
+	d.token = token
+	return err
+}
+
+// arrivedLate is commit for a waiting save: its revision was given out before, and
+// stays.
+func (d *delivery) arrivedLate(ctx context.Context, res dav.Resource) (idmap.Revision, error) {
+	if err := d.s.step("landed"); err != nil {
+		return idmap.Revision{}, err
+	}
+	if err := d.mine(ctx); err != nil {
+		return idmap.Revision{}, err
+	}
+	newer, err := d.s.waitingAfter(ctx, d.r)
+	if err != nil {
+		return idmap.Revision{}, err
+	}
+	issued, now := d.r.revision, d.r.changed
+	var e idmap.Entry
+	if len(newer) > 0 {
+		// Nobody is shown these contents any more.
+		e, err = d.s.IDs.Wrote(ctx, d.t.File.Space, d.file, res, d.r.sha256)
+	} else {
+		e, err = d.s.IDs.Delivered(ctx, d.t.File.Space, d.file, issued, res, d.r.sha256)
+	}
+	if err != nil {
+		return idmap.Revision{}, err
+	}
+	if err := d.s.step("recorded"); err != nil {
+		return idmap.Revision{}, err
+	}
+	d.entry = e
+	temp := d.unusedTemp()
+	err = d.s.advance(ctx, d.r, func(n *row) { n.arrived(e.Revision, res) }, func(tx sqldb.Queryer) error {
+		if err := wrote(ctx, tx, now, 0, d.r.editing, d.file, e.Revision, d.r.sha256); err != nil {
+			return err
+		}
+		for _, n := range newer { // they rest on these bytes, whoever saved them
+			if err := wrote(ctx, tx, now, 0, n.editing, d.file, e.Revision, d.r.sha256); err != nil {
+				return err
+			}
+		}
+		if len(newer) == 0 && e.Revision.Number != issued {
+			if err := d.s.Locks.Renumber(ctx, tx, d.file, issued, e.Revision.Number); err != nil {
+				return err
+			}
+		}
+		return d.s.unpin(ctx, tx, d.r.id, d.file)
+	})
+	if err != nil {
+		return idmap.Revision{}, err
+	}
+	d.tidy(ctx, temp)
+	return e.Revision, nil
+}
+
+// waitingAfter are the newer waiting saves of the file of r. They rest on it.
+func (s *Saves) waitingAfter(ctx context.Context, r *row) ([]*row, error) {
+	return s.anywhere(ctx, `file = ? AND state = ? AND num > ?`, string(r.file), stateWaiting, r.num)
+}
+
+// settleWaiting settles a waiting save, under the lease.
+func (d *delivery) settleWaiting(ctx context.Context) error {
+	if d.r.beside == 1 {
+		// A copy beside the file was begun, and it is not known whether it is there.
+		if err := d.settleBeside(ctx); err != nil || d.r.state != stateWaiting {
+			return err
+		}
+		if err := d.s.advance(ctx, d.r, func(n *row) { n.beside, n.target = 0, "" }, nil); err != nil {
+			return err
+		}
+	}
+	newer, err := d.s.newer(ctx, d.r)
+	if err != nil {
+		return err
+	}
+	after, err := d.s.waitingAfter(ctx, d.r)
+	if err != nil {
+		return err
+	}
+	if (newer || len(after) > 0) && d.r.sent == sentNothing {
+		d.dropTemp(ctx, d.r.temp)
+		return d.s.forget(ctx, d.r)
+	}
+	return d.deliverWaiting(ctx)
+}

@@ -1,0 +1,262 @@
+package saves
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"davwopi/bridge/locks"
+	"davwopi/bridge/wopi"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
+)
+
+// A Policy says what a save is answered that the upstream does not take because it
+// is away (DESIGN 7.5).
+type Policy string
+
+const (
+	// Refuse answers with an error; the bytes are kept for recovery. The zero Policy
+	// does, too.
+	Refuse Policy = "refuse"
+	// Auto lets the saves of editors wait that would not try again: ONLYOFFICE and
+	// Collabora. The others keep their own unsaved mark.
+	Auto Policy = "auto"
+	// Queue lets all saves wait.
+	Queue Policy = "queue"
+)
+
+// Where saves may wait.
+const (
+	defaultMaxAge = 24 * time.Hour
+	leastFree     = 256 << 20 // bytes
+	leastPart     = 20        // a twentieth of the disk: 5 %
+)
+
+const (
+	needsSignIn     = "needs sign-in"
+	supersededSaved = "a newer save replaces it"
+)
+
+// outage reports whether an error is one that waiting helps against.
+func outage(err error) bool {
+	var foreign *foreignError
+	switch {
+	case errors.As(err, &foreign), errors.Is(err, errAgain), errors.Is(err, dav.ErrChanged), errors.Is(err, locks.ErrBusy):
+		return false
+	}
+	return transient(err) || errors.Is(err, dav.ErrUnauthorized)
+}
+
+// queueing reports whether the saves of an editor may wait by the policy.
+func (p Policy) queueing(office wopi.Office) bool {
+	switch p {
+	case Queue:
+		return true
+	case Auto:
+		return office == wopi.OnlyOffice || office == wopi.Collabora
+	}
+	return false
+}
+
+// mayQueue reports whether a save may be acknowledged that only this directory has:
+// never where that may be forgotten, is nearly full, is not read by every bridge, or
+// where saves have waited for too long already.
+func (s *Saves) mayQueue(ctx context.Context) (bool, error) {
+	if s.DB.Shared() && !s.ownSpool {
+		return false, nil
+	}
+	room, err := s.disk.room(s.Dir)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("saves: looking at the state directory: %w", err)
+	}
+	if room.fleeting || room.free < leastFree || room.free < room.total/leastPart {
+		return false, nil
+	}
+	now, err := s.DB.Now(ctx)
+	if err != nil {
+		return false, err
+	}
+	old, err := s.exists(ctx, `SELECT 1 FROM saves_entry WHERE store = ? AND state = ? AND made < ? LIMIT 1`,
+		s.store, stateWaiting, sqldb.Millis(now.Add(-s.MaxAge)))
+	return !old, err
+}
+
+// queueOr lets the entry wait if its failure is an outage and everything allows it;
+// then it returns the revision that the editor is told. Else it ends the delivery.
+func (d *delivery) queueOr(ctx context.Context, cause error) (idmap.Revision, error) {
+	rev, ok, err := d.queue(ctx, cause)
+	switch {
+	case ok:
+		return rev, nil
+	case err == nil:
+		return idmap.Revision{}, d.end(ctx, cause)
+	case errors.Is(err, errCrash), errors.Is(err, locks.ErrStale):
+		return idmap.Revision{}, err
+	}
+	return idmap.Revision{}, d.end(ctx, errors.Join(cause, err))
+}
+
+// queue is queueOr without an end: false if the entry does not wait.
+func (d *delivery) queue(ctx context.Context, cause error) (idmap.Revision, bool, error) {
+	none := idmap.Revision{}
+	if !outage(cause) || d.p.NoWait || d.r.kind != kindPut || d.permit.Editing == nil || d.pending != nil || d.holder != "" || !d.s.WhenDown.queueing(d.office()) {
+		return none, false, nil
+	}
+	if ok, err := d.s.mayQueue(ctx); err != nil || !ok {
+		return none, false, err
+	}
+	if ok, err := d.rests(ctx); err != nil || !ok {
+		return none, false, err
+	}
+	if err := d.mine(ctx); err != nil {
+		return none, false, err
+	}
+	rev, err := d.s.IDs.Issue(ctx, d.t.File.Space, d.file, d.entry.Revision.Number)
+	if err != nil {
+		return none, false, err
+	}
+	if err := d.s.step("issued"); err != nil {
+		return none, false, err
+	}
+	rev.Size, rev.SHA256, rev.ETag = d.r.size, d.r.sha256, ""
+	if err := d.wait(ctx, rev, cause); err != nil {
+		return none, false, err
+	}
+	if err := d.s.step("waiting"); err != nil {
+		return none, false, err
+	}
+	if err := d.s.Locks.SetBase(ctx, d.lease, d.permit.Editing.ID, rev.Number); err != nil {
+		return none, false, d.unrecorded(err)
+	}
+	d.s.dropReplaced(ctx, d.file)
+	return rev, true, nil
+}
+
+// rests reports whether the bytes rest on what is known to lie on the upstream, or
+// on what waits already, and whether there is a credential to deliver them with.
+func (d *delivery) rests(ctx context.Context) (bool, error) {
+	if len(d.r.pinned) == 0 {
+		up, err := d.s.Locks.Upstreams.Get(d.r.upstream)
+		if err != nil || up.Service == nil {
+			return false, err
+		}
+	}
+	known, err := d.s.IDs.Known(ctx, d.t.File.Space, d.file)
+	if errors.Is(err, idmap.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	d.entry = known
+	if w, err := d.s.waitingRow(ctx, d.file, d.r.id); err != nil || w != nil && !known.Missing.IsZero() {
+		return false, err
+	} else if w != nil {
+		if ok, err := d.restsOn(ctx, w); err != nil || !ok {
+			return false, err
+		}
+	}
+	if d.own[known.Revision.Number] || known.Revision.Number == d.base {
+		return true, nil
+	}
+	return d.s.writtenBy(ctx, d.r.editing, d.file, known.Revision.Number)
+}
+
+// restsOn reports whether the bytes rest on the waiting save w.
+func (d *delivery) restsOn(ctx context.Context, w *row) (bool, error) {
+	if d.base >= w.revision {
+		return true, nil
+	}
+	return d.s.writtenBy(ctx, d.r.editing, d.file, w.revision)
+}
+
+// wait writes down that the entry waits, as rev, and that older ones which nothing
+// was sent of need not wait any more.
+func (d *delivery) wait(ctx context.Context, rev idmap.Revision, cause error) error {
+	return d.s.advance(ctx, d.r, func(n *row) {
+		n.state, n.revision, n.base, n.reason = stateWaiting, rev.Number, rev.Number, bounded(cause.Error())
+	}, func(tx sqldb.Queryer) error {
+		now := d.r.changed
+		if err := wrote(ctx, tx, now, d.r.num, d.r.editing, d.file, rev, d.r.sha256); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, reason = ? WHERE file = ? AND state = ? AND num < ? AND sent = 0 AND temp = ''`,
+			stateUnacknowledged, supersededSaved, string(d.file), stateWaiting, d.r.num)
+		if err != nil {
+			return err
+		}
+		return d.s.Locks.Pin(ctx, tx, d.file, d.permit.Editing.Editor, now)
+	})
+}
+
+// replaced ends, inside tx, the waiting of older saves: a newer one is on the
+// upstream that rests on them.
+func (d *delivery) replaced(ctx context.Context, tx sqldb.Queryer) error {
+	n, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, reason = ? WHERE file = ? AND state = ? AND num < ?`,
+		stateUnacknowledged, supersededSaved, string(d.file), stateWaiting, d.r.num)
+	if err != nil || n == 0 {
+		return err
+	}
+	return d.s.unpin(ctx, tx, d.r.id, d.file)
+}
+
+// unpin ends the pinning of a file, inside tx, unless another save of it waits than
+// the one that is id.
+func (s *Saves) unpin(ctx context.Context, tx sqldb.Queryer, id string, file idmap.FileID) error {
+	var n int64
+	err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM saves_entry WHERE file = ? AND state = ? AND id <> ?`, string(file), stateWaiting, id).Scan(&n)
+	if err != nil || n > 0 {
+		return err
+	}
+	return s.Locks.Unpin(ctx, tx, file)
+}
+
+// dropReplaced removes the waiting saves that newer ones have replaced. Nothing
+// depends on it.
+func (s *Saves) dropReplaced(ctx context.Context, file idmap.FileID) {
+	old, err := s.entries(ctx, `file = ? AND state = ? AND reason = ?`, string(file), stateUnacknowledged, supersededSaved)
+	for _, r := range old {
+		if !s.live.take(r.id) {
+			continue
+		}
+		err = errors.Join(err, s.forget(ctx, r))
+		s.live.leave(r.id)
+	}
+	if err != nil {
+		s.OnError("saves: dropping superseded entries", err)
+	}
+}
+
+// waitingRow is the newest waiting save of file but that of id; nil if there is none.
+func (s *Saves) waitingRow(ctx context.Context, file idmap.FileID, but string) (*row, error) {
+	all, err := s.anywhere(ctx, `file = ? AND state = ? AND id <> ?`, string(file), stateWaiting, but)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return all[len(all)-1], nil
+}
+
+// besideWaiting keeps what does not rest on a waiting save from being written over
+// it. Nil: it may be written.
+func (d *delivery) besideWaiting(ctx context.Context) error {
+	if d.r.state == stateWaiting {
+		return nil
+	}
+	w, err := d.s.waitingRow(ctx, d.file, d.r.id)
+	if err != nil || w == nil {
+		return err
+	}
+	if d.permit.Editing == nil {
+		return locks.ErrWaiting()
+	}
+	if ok, err := d.restsOn(ctx, w); err != nil || ok {
+		return err
+	}
+	return d.conflict(ctx, "conflict")
+}

@@ -1,0 +1,505 @@
+package saves
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"davwopi/bridge/locks"
+	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+	"davwopi/test/upstream"
+)
+
+// patient gives the rig a journal that lets saves wait.
+func (g *rig) patient(p Policy, change func(*Saves)) {
+	g.t.Helper()
+	g.saves = g.journal(g.saves.Dir, func(s *Saves) {
+		s.WhenDown, s.ownSpool = p, true
+		s.disk.room = func(string) (room, error) { return room{free: 1 << 40, total: 1 << 41}, nil }
+		if change != nil {
+			change(s)
+		}
+	})
+}
+
+func (g *rig) down() { g.server.Quirks.Fail(upstream.Fault{Status: http.StatusServiceUnavailable}) }
+
+// up ends the outage, and with it the pause before the next try.
+func (g *rig) up() {
+	g.server.Quirks.Reset()
+	g.saves.live.mu.Lock()
+	defer g.saves.live.mu.Unlock()
+	clear(g.saves.live.tries)
+}
+
+func (g *rig) known(o *opened) idmap.Entry {
+	g.t.Helper()
+	e, err := g.ids.Known(g.t.Context(), g.space, o.target.File.ID)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return e
+}
+
+// wantStrings checks that the file has the strings that an editor was told.
+func (g *rig) wantStrings(o *opened, want idmap.Revision) {
+	g.t.Helper()
+	if got := g.known(o).Revision; got.Version != want.Version || got.LastModified != want.LastModified || got.Size != want.Size {
+		g.t.Errorf("the file is %s, %s with %d bytes, the editor was told %s, %s, %d",
+			got.Version, got.LastModified, got.Size, want.Version, want.LastModified, want.Size)
+	}
+}
+
+func (g *rig) wantPinned(o *opened, want bool) {
+	g.t.Helper()
+	stranger := o.actor
+	stranger.Editor = "https://other.example"
+	t := o.target
+	t.File = g.known(o)
+	if err := g.locks.Unlock(g.t.Context(), t, o.actor, o.id); err != nil {
+		g.t.Fatal(err)
+	}
+	err := g.locks.Lock(g.t.Context(), t, stranger, "stranger")
+	var m *locks.MismatchError
+	switch {
+	case want && (!errors.As(err, &m) || m.Current != "" || m.Reason == ""):
+		g.t.Errorf("Lock by another editor: %v, want a refusal without a lock ID", err)
+	case !want && err != nil:
+		g.t.Errorf("Lock by another editor: %v", err)
+	}
+}
+
+// TestWaitingSave: an editor that would not try again saves three times while the
+// upstream is away. It is told 200 each time, readers see the newest, and that arrives
+// by itself, under the strings that were given out.
+func TestWaitingSave(t *testing.T) {
+	for _, office := range []wopi.Office{wopi.OnlyOffice, wopi.Collabora} {
+		eachStrategy(t, func(t *testing.T, g *rig) {
+			g.patient(Auto, nil)
+			g.server.Write(t, "a.txt", "old")
+			o := g.open("a.txt", office)
+			before := o.mustPut("before")
+			g.down()
+			first := o.mustPut("first while it is away")
+			second := o.mustPut("second while it is away")
+			last := o.mustPut("the last")
+			for _, pair := range [][2]idmap.Revision{{before, first}, {first, second}, {second, last}} {
+				if pair[0].Version == pair[1].Version || pair[0].LastModified == pair[1].LastModified {
+					t.Errorf("revisions recur: %+v", pair)
+				}
+			}
+			g.wantState("the last", stateWaiting)
+			w, err := g.saves.Waiting(t.Context(), o.target.File.ID)
+			if err != nil || w == nil || w.Revision.Version != last.Version || w.Revision.Size != int64(len("the last")) {
+				t.Fatalf("readers see %+v, %v", w, err)
+			}
+			g.saves.sweep(t.Context())
+			g.wantState("the last", stateWaiting)
+			g.up()
+			g.saves.sweep(t.Context())
+			g.wantOn("a.txt", "the last")
+			g.wantState("first while it is away")
+			g.wantState("second while it is away")
+			g.wantStrings(o, last)
+			g.wantNoTemps()
+			after := o.mustPut("after")
+			g.wantOn("a.txt", "after")
+			if after.Version == last.Version || len(g.names()) != 1 {
+				t.Errorf("after it: %+v, %v", after, g.names())
+			}
+			g.wantPinned(o, false)
+		})
+	}
+}
+
+// TestWhoseSavesWait: the policy decides, and the state directory.
+func TestWhoseSavesWait(t *testing.T) {
+	plenty := room{free: 1 << 40, total: 1 << 41}
+	for _, c := range []struct {
+		what   string
+		policy Policy
+		office wopi.Office
+		room   room
+		own    bool
+		waits  bool
+	}{
+		{"auto, ONLYOFFICE", Auto, wopi.OnlyOffice, plenty, true, true},
+		{"auto, Collabora", Auto, wopi.Collabora, plenty, true, true},
+		{"auto, Microsoft", Auto, wopi.Microsoft, plenty, true, false},
+		{"auto, text editor", Auto, wopi.TextEditor, plenty, true, false},
+		{"queue, Microsoft", Queue, wopi.Microsoft, plenty, true, true},
+		{"queue, text editor", Queue, wopi.TextEditor, plenty, true, true},
+		{"refuse, Collabora", Refuse, wopi.Collabora, plenty, true, false},
+		{"nothing said, Collabora", "", wopi.Collabora, plenty, true, false},
+		{"tmpfs or overlay", Queue, wopi.Collabora, room{fleeting: true, free: 1 << 40, total: 1 << 41}, true, false},
+		{"255 MiB left", Queue, wopi.Collabora, room{free: 255 << 20, total: 1 << 30}, true, false},
+		{"less than 5 % left", Queue, wopi.Collabora, room{free: 4 << 30, total: 100 << 30}, true, false},
+		{"a shared database", Queue, wopi.Collabora, plenty, false, false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+			if !c.own && !g.db.Shared() {
+				t.Skip("this database is not shared")
+			}
+			g.patient(c.policy, func(s *Saves) {
+				s.ownSpool, s.disk.room = c.own, func(string) (room, error) { return c.room, nil }
+			})
+			g.server.Write(t, "a.txt", "old")
+			o := g.open("a.txt", c.office)
+			g.down()
+			_, err := o.put("the save")
+			if c.waits {
+				if err != nil {
+					t.Fatal(err)
+				}
+				g.wantState("the save", stateWaiting)
+				return
+			}
+			keptEntry(t, err)
+			g.wantState("the save", stateUnacknowledged)
+		})
+	}
+}
+
+// TestWaitingTooLong: nothing is acknowledged any more when a save waits for longer
+// than max_age; what was acknowledged goes on waiting.
+func TestWaitingTooLong(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+	g.patient(Auto, nil)
+	g.server.Write(t, "a.txt", "old")
+	g.server.Write(t, "b.txt", "old")
+	a := g.open("a.txt", wopi.OnlyOffice)
+	g.down()
+	a.mustPut("the first")
+	g.up()
+	g.later(25 * time.Hour)
+	b := g.open("b.txt", wopi.OnlyOffice)
+	g.down()
+	_, err := b.put("the second")
+	keptEntry(t, err)
+	g.later(30 * 24 * time.Hour)
+	g.saves.sweep(t.Context())
+	g.wantState("the first", stateWaiting)
+	g.up()
+	g.saves.sweep(t.Context())
+	g.wantOn("a.txt", "the first")
+}
+
+// TestWaitingMeetsAnOutsideChange: somebody wrote the file while the save waited. Both
+// versions stay.
+func TestWaitingMeetsAnOutsideChange(t *testing.T) {
+	for _, office := range []wopi.Office{wopi.OnlyOffice, wopi.Collabora} {
+		eachStrategy(t, func(t *testing.T, g *rig) {
+			g.patient(Auto, nil)
+			g.server.Write(t, "a.txt", "old")
+			o := g.open("a.txt", office)
+			g.down()
+			o.mustPut("the save that waits")
+			g.server.Write(t, "a.txt", "somebody else's version")
+			g.up()
+			g.saves.sweep(t.Context())
+			g.wantOn("a.txt", "somebody else's version")
+			g.somewhere("the save that waits")
+			if n := g.names(); len(n) != 2 {
+				t.Fatalf("the folder holds %v", n)
+			}
+			_, err := o.put("the next save")
+			conflictOf(t, err)
+			g.wantOn("a.txt", "somebody else's version")
+			g.somewhere("the next save")
+			g.wantPinned(o, false)
+		})
+	}
+}
+
+// TestWaitingFileIsGone: the bytes become a file of their own.
+func TestWaitingFileIsGone(t *testing.T) {
+	eachStrategy(t, func(t *testing.T, g *rig) {
+		g.patient(Auto, nil)
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.Collabora)
+		g.down()
+		o.mustPut("the save that waits")
+		if err := os.Remove(g.server.Dir + "/a.txt"); err != nil {
+			t.Fatal(err)
+		}
+		g.up()
+		g.saves.sweep(t.Context())
+		n := g.names()
+		if len(n) != 1 || !strings.Contains(n[0], "recovered") {
+			t.Fatalf("the folder holds %v", n)
+		}
+		g.wantOn(n[0], "the save that waits")
+	})
+}
+
+// TestWaitingThatHadArrived: the upstream took the bytes, its answer was lost and it
+// went away. Somebody sees the new contents before the journal looks again: the strings
+// stay all the same, and nothing is "outside".
+func TestWaitingThatHadArrived(t *testing.T) {
+	eachStrategy(t, func(t *testing.T, g *rig) {
+		g.patient(Auto, nil)
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.Collabora)
+		g.die("put sent")
+		away := false
+		g.saves.crash = func(step string) error {
+			if step == "put sent" || step == "move sent" || step == "assembly sent" {
+				away = true
+				g.down()
+			}
+			return nil
+		}
+		told := o.mustPut("the save")
+		if !away {
+			t.Fatal("nothing was sent")
+		}
+		g.saves.crash = nil
+		g.up()
+		g.target("a.txt")
+		g.saves.sweep(t.Context())
+		g.wantOn("a.txt", "the save")
+		g.wantStrings(o, told)
+		o.mustPut("after")
+		g.wantOn("a.txt", "after")
+		if len(g.names()) != 1 {
+			t.Errorf("the folder holds %v", g.names())
+		}
+	})
+}
+
+// TestSaveBeforeTheWaitingOne: the upstream is back, and the editor saves again before
+// the journal has delivered.
+func TestSaveBeforeTheWaitingOne(t *testing.T) {
+	eachStrategy(t, func(t *testing.T, g *rig) {
+		g.patient(Auto, nil)
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.OnlyOffice)
+		g.down()
+		o.mustPut("the save that waits")
+		g.up()
+		told := o.mustPut("the newer save")
+		g.wantOn("a.txt", "the newer save")
+		g.wantState("the save that waits")
+		g.saves.sweep(t.Context())
+		g.wantOn("a.txt", "the newer save")
+		g.wantStrings(o, told)
+		g.wantPinned(o, false)
+	})
+}
+
+// TestNothingGoesOverAWaitingSave: who has read the file before the waiting save was
+// made, does not write over it, though the upstream still holds what was read.
+func TestNothingGoesOverAWaitingSave(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+	g.patient(Auto, nil)
+	g.server.Write(t, "a.txt", "old")
+	o := g.open("a.txt", wopi.Collabora)
+	early := o.actor
+	early.Member = "an earlier window"
+	if err := g.locks.Read(t.Context(), o.target.File.ID, early, o.target.File.Revision.Number); err != nil {
+		t.Fatal(err)
+	}
+	g.down()
+	o.mustPut("the save that waits")
+	if err := g.locks.Unlock(t.Context(), o.target, o.actor, o.id); err != nil {
+		t.Fatal(err)
+	}
+	g.up()
+	stale := &opened{g: g, target: o.target, actor: early, id: "another lock", stamp: o.target.File.Revision.LastModified}
+	stale.target.File = g.known(o)
+	if err := g.locks.Lock(t.Context(), stale.target, early, stale.id); err != nil {
+		t.Fatal(err)
+	}
+	_, err := stale.put("what rests on the old contents")
+	conflictOf(t, err)
+	if _, err := g.saves.Overwrite(t.Context(), stale.target, early, strings.NewReader("x"), 1); err == nil {
+		t.Error("a file was overwritten of which a save waits")
+	}
+	g.saves.sweep(t.Context())
+	g.wantOn("a.txt", "the save that waits")
+	g.somewhere("what rests on the old contents")
+}
+
+// TestCrashWhileWaiting kills the process at every step of the waiting and of the
+// delivery. What was acknowledged arrives, under its strings.
+func TestCrashWhileWaiting(t *testing.T) {
+	for _, c := range steps {
+		if c.step == "spooled" || c.step == "journaled" {
+			continue // before it waits: TestCrashAfterEachStep
+		}
+		t.Run(c.profile.Name+", "+c.step, func(t *testing.T) {
+			g := newRigFor(t, c.profile)
+			g.pieces()
+			g.patient(Auto, nil)
+			g.server.Write(t, "a.txt", "old")
+			o := g.open("a.txt", wopi.OnlyOffice)
+			g.down()
+			told := o.mustPut("the save")
+			died := false
+			g.saves.crash = func(s string) error {
+				if s == c.step {
+					died = true
+					return errCrash
+				}
+				return nil
+			}
+			g.up()
+			g.saves.sweep(t.Context())
+			if !died {
+				t.Fatalf("it did not come to %q", c.step)
+			}
+			g.later(2 * time.Minute)
+			g.patient(Auto, nil)
+			g.recover()
+			g.saves.sweep(t.Context())
+			g.wantOn("a.txt", "the save")
+			g.wantStrings(o, told)
+			g.wantNoTemps()
+			o.mustPut("after")
+			g.wantOn("a.txt", "after")
+			if len(g.names()) != 1 {
+				t.Errorf("the folder holds %v", g.names())
+			}
+			g.wantPinned(o, false)
+		})
+	}
+}
+
+// TestCrashBeforeItWaits: nobody was told anything. The bytes stay, and what the editor
+// does next is no conflict.
+func TestCrashBeforeItWaits(t *testing.T) {
+	for _, step := range []string{"issued", "waiting"} {
+		g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+		g.patient(Auto, nil)
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.OnlyOffice)
+		o.mustPut("before")
+		g.down()
+		g.die(step)
+		if _, err := o.put("the save"); !errors.Is(err, errCrash) {
+			t.Fatalf("%s: %v", step, err)
+		}
+		g.later(2 * time.Minute)
+		g.patient(Auto, nil)
+		g.up()
+		g.recover()
+		g.saves.sweep(t.Context())
+		g.wantOn("a.txt", "the save")
+		o.mustPut("after")
+		g.wantOn("a.txt", "after")
+	}
+}
+
+// TestNeedsSignIn: the credential of a waiting save is refused. It is not tried again,
+// until somebody who may write the file lends another.
+func TestNeedsSignIn(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+	g.patient(Auto, nil)
+	g.server.Write(t, "a.txt", "old")
+	o := g.open("a.txt", wopi.OnlyOffice)
+	g.down()
+	o.mustPut("the save")
+	g.up()
+	g.server.Quirks.Fail(upstream.Fault{Status: http.StatusUnauthorized})
+	g.saves.sweep(t.Context())
+	g.server.Forget()
+	g.up()
+	g.saves.sweep(t.Context())
+	if n := len(g.server.Requests()); n > 0 {
+		t.Errorf("a refused credential was tried again: %d requests", n)
+	}
+	w, err := g.saves.Waiting(t.Context(), o.target.File.ID)
+	if err != nil || w == nil || !w.NeedsSignIn {
+		t.Fatalf("%+v, %v", w, err)
+	}
+	lender := o.target
+	lender.Pin = func(context.Context) ([]byte, error) { return nil, nil } // the account that all share
+	if err := g.saves.Lend(t.Context(), w, lender); err != nil {
+		t.Fatal(err)
+	}
+	g.saves.sweep(t.Context())
+	g.wantOn("a.txt", "the save")
+}
+
+// TestDropWaiting: a person gives the bytes up. Their strings name nothing afterwards.
+func TestDropWaiting(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+	g.patient(Auto, nil)
+	g.server.Write(t, "a.txt", "old")
+	o := g.open("a.txt", wopi.OnlyOffice)
+	g.down()
+	told := o.mustPut("the save")
+	if err := g.saves.Drop(t.Context(), g.inJournal("the save")[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	g.up()
+	if now := g.target("a.txt").File.Revision; now.Version == told.Version || now.LastModified == told.LastModified {
+		t.Errorf("the old contents have the strings of the dropped ones: %+v", now)
+	}
+	g.wantPinned(o, false)
+}
+
+// TestSpoiledWaiting: bytes that were changed on the disk are not delivered.
+func TestSpoiledWaiting(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+	g.patient(Auto, nil)
+	g.server.Write(t, "a.txt", "old")
+	o := g.open("a.txt", wopi.OnlyOffice)
+	g.down()
+	o.mustPut("the save")
+	if err := os.WriteFile(g.spoolFiles()[0], []byte("tampered"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.up()
+	g.saves.sweep(t.Context())
+	g.wantOn("a.txt", "old")
+	g.wantPinned(o, true)
+}
+
+// TestWhoSeesWaitingBytes: members of the editing, and who has seen the file within
+// the hour; and only in an outage.
+func TestWhoSeesWaitingBytes(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	g.patient(Auto, func(s *Saves) { s.clock = func() time.Time { now = now.Add(time.Second); return now } })
+	g.server.Write(t, "a.txt", "old")
+	o := g.open("a.txt", wopi.OnlyOffice)
+	g.down()
+	o.mustPut("the save")
+	w, err := g.saves.Waiting(t.Context(), o.target.File.ID)
+	if err != nil || w == nil {
+		t.Fatal(err)
+	}
+	see := func(user, member string, err error) bool {
+		t.Helper()
+		ok, ferr := g.saves.MayShow(t.Context(), w, locks.Actor{UserID: user, Member: member}, err)
+		if ferr != nil {
+			t.Fatal(ferr)
+		}
+		return ok
+	}
+	if !see("bob", o.actor.Member, dav.ErrUnavailable) || see("bob", "bob's grant", dav.ErrUnavailable) {
+		t.Error("not exactly the members see it")
+	}
+	for _, refusal := range []error{dav.ErrDenied, dav.ErrUnauthorized, dav.ErrNotFound} {
+		if see("ann", o.actor.Member, refusal) {
+			t.Errorf("shown after %v", refusal)
+		}
+	}
+	g.saves.Saw(o.target.File.ID, "bob")
+	if !see("bob", "bob's grant", dav.ErrUnavailable) || see("eve", "eve's grant", dav.ErrUnavailable) {
+		t.Error("not exactly who has seen the file sees it")
+	}
+	now = now.Add(time.Hour)
+	if see("bob", "bob's grant", dav.ErrUnavailable) {
+		t.Error("shown an hour later")
+	}
+}
