@@ -14,7 +14,7 @@ import (
 
 // checkFileInfo is WOPI's CheckFileInfo.
 func (f *Files) checkFileInfo(ctx context.Context, q *endpoint.Request) (wopi.Response, error) {
-	t, err := f.Seen(ctx, q)
+	t, _, err := f.seen(ctx, q)
 	if err != nil {
 		return wopi.Response{}, err
 	}

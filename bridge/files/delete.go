@@ -14,7 +14,7 @@ import (
 func (f *Files) deleteFile(ctx context.Context, q *endpoint.Request) (wopi.Response, error) {
 	t, err := f.Seen(ctx, q)
 	if err != nil {
-		return wopi.Response{}, err
+		return wopi.Response{}, f.orWaiting(ctx, q, err)
 	}
 	err = f.Locks.Delete(ctx, t, q.Actor)
 	if errors.Is(err, dav.ErrDenied) {

@@ -28,7 +28,10 @@ func (f *Files) get(ctx context.Context, q *endpoint.Request, may func(revision 
 	if err != nil {
 		return wopi.Response{}, err
 	}
-	content, err := f.openKnown(ctx, &t)
+	content, err := f.openWaiting(ctx, q, &t)
+	if err == nil && content == nil {
+		content, err = f.openKnown(ctx, &t)
+	}
 	if err == nil && content == nil {
 		content, err = f.openLooked(ctx, q, &t)
 	}

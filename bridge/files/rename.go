@@ -25,7 +25,7 @@ func (f *Files) renameFile(ctx context.Context, q *endpoint.Request) (wopi.Respo
 	}
 	t, err := f.Seen(ctx, q)
 	if err != nil {
-		return wopi.Response{}, err
+		return wopi.Response{}, f.orWaiting(ctx, q, err)
 	}
 	wanted, err := wantedName(*q.Headers.RequestedName, t.File.Name)
 	if err != nil {

@@ -88,6 +88,7 @@ type house struct {
 	saves  *saves.Saves
 
 	patience time.Duration
+	whenDown saves.Policy
 
 	mu    sync.Mutex
 	ahead time.Duration // of the database's clock; guarded by mu
@@ -173,7 +174,7 @@ func (h *house) restart() {
 	h.must(err)
 	h.must(h.locks.Alone(ctx))
 	h.saves, err = saves.New(ctx, saves.Saves{
-		Dir: filepath.Join(h.state, "saves"), DB: h.db, IDs: h.ids, Locks: h.locks, Patience: h.patience, OnError: onError,
+		Dir: filepath.Join(h.state, "saves"), DB: h.db, IDs: h.ids, Locks: h.locks, Patience: h.patience, OnError: onError, WhenDown: h.whenDown,
 	})
 	h.must(err)
 	h.must(h.saves.Recover(ctx))
