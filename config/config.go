@@ -247,6 +247,16 @@ type Saves struct {
 	// Patience is how long a save waits for another one of the same file and for
 	// the upstream before it is answered. Default 20s.
 	Patience time.Duration `yaml:"patience"`
+	// WhenUpstreamIsDown says what a save is answered while the upstream does not take
+	// it. auto: editors that would not try again (ONLYOFFICE, Collabora) are told that
+	// it is saved, and it waits in the state directory until the upstream is back; the
+	// others are told an error, and keep their own unsaved mark. queue: every save
+	// waits. refuse: none does. Nothing waits on a tmpfs or a container's own file
+	// system, on a disk that is nearly full, or with a shared database. Default auto.
+	WhenUpstreamIsDown string `yaml:"when_upstream_is_down" values:"auto,queue,refuse"`
+	// MaxAge is how long the oldest save may have waited when another begins to. What
+	// waits already goes on. Default 24h.
+	MaxAge time.Duration `yaml:"max_age"`
 }
 
 // Log says what is logged.
@@ -290,7 +300,7 @@ func Default() *Config {
 		SignIn:      SignIn{Idle: 24 * time.Hour, Lifetime: 720 * time.Hour, LinkLifetime: 24 * time.Hour},
 		WOPI:        WOPI{WriteRelative: true, Containers: true},
 		Locks:       Locks{RespectLockFiles: true},
-		Saves:       Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second},
+		Saves:       Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second, WhenUpstreamIsDown: "auto", MaxAge: 24 * time.Hour},
 		Log:         Log{Level: "info", Format: "text"},
 	}
 }

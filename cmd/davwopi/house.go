@@ -223,6 +223,7 @@ func (h *house) openSafety(ctx context.Context, j *bridge.Journalist) (err error
 	h.saves, err = saves.New(ctx, saves.Saves{
 		Dir: filepath.Join(c.State, "saves"), DB: h.db, IDs: h.ids, Locks: h.locks,
 		MaxBytes: int64(c.Saves.MaxFileSize), Patience: c.Saves.Patience,
+		WhenDown: saves.Policy(c.Saves.WhenUpstreamIsDown), MaxAge: c.Saves.MaxAge,
 		OnError: j.Loop,
 	})
 	if err != nil {

@@ -1,0 +1,205 @@
+package binary
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"davwopi/bridge/wopi"
+	"davwopi/test/daemon"
+	"davwopi/test/office"
+	"davwopi/test/upstream"
+)
+
+// A switched Apache can be killed and started again, at the same port, over the same
+// folder and lock database.
+type switched struct {
+	t    *testing.T
+	url  string
+	args []string
+	home string
+}
+
+func switchedApache(t *testing.T) (*upstream.Server, *switched) {
+	t.Helper()
+	s := upstream.Apache(t)
+	a := &switched{t: t, url: s.URL, home: filepath.Dir(filepath.Dir(s.Dir))}
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", a.pid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.args = strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
+	return s, a
+}
+
+func (a *switched) pid() int {
+	a.t.Helper()
+	text, err := os.ReadFile(filepath.Join(a.home, "apache.pid"))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return pid
+}
+
+func (a *switched) answers() bool {
+	r, err := http.Get(a.url)
+	if err != nil {
+		return false
+	}
+	r.Body.Close()
+	return true
+}
+
+func (a *switched) until(up bool) {
+	a.t.Helper()
+	for end := time.Now().Add(20 * time.Second); a.answers() != up; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			a.t.Fatalf("apache: answers: %v", !up)
+		}
+	}
+}
+
+// stop kills the group, which was started for this test alone.
+func (a *switched) stop() {
+	a.t.Helper()
+	if err := syscall.Kill(-a.pid(), syscall.SIGKILL); err != nil {
+		a.t.Fatal(err)
+	}
+	a.until(false)
+}
+
+func (a *switched) start() {
+	a.t.Helper()
+	os.Remove(filepath.Join(a.home, "apache.pid"))
+	cmd := exec.Command("apache2", a.args[1:]...)
+	cmd.Dir = a.home
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		a.t.Fatal(err)
+	}
+	a.t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait() // killed
+	})
+	a.until(true)
+}
+
+// needsDisk skips where saves never wait.
+func needsDisk(t *testing.T) {
+	t.Helper()
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(t.TempDir(), &st); err != nil {
+		t.Fatal(err)
+	}
+	if kind := uint32(st.Type); kind == 0x01021994 || kind == 0x794c7630 || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail < st.Blocks/20 {
+		t.Skip("the temporary directory is a tmpfs or an overlay, or nearly full: no save would wait")
+	}
+}
+
+// TestSavesWaitForApache: ONLYOFFICE and Collabora save while a real Apache is dead,
+// and are told 200. The daemon is killed and started again, Apache comes back, and
+// what was acknowledged last is there, under the strings that were given out.
+func TestSavesWaitForApache(t *testing.T) {
+	needDaemon(t)
+	needsDisk(t)
+	s, apache := switchedApache(t)
+	cool := office.NewEditor(t, wopi.Collabora, true, "odt")
+	only := office.NewEditor(t, wopi.OnlyOffice, true, "docx")
+	d := daemon.Start(t, serviceConfig(s)+fmt.Sprintf("editors: [%q, %q]\nsaves: {patience: 1s}\n", cool.URL, only.URL))
+	ctx := t.Context()
+	type document struct {
+		name, last string
+		*office.Session
+		put     wopi.PutFileInfo
+		version string
+	}
+	var all []*document
+	for name, e := range map[string]*office.Editor{"a.odt": cool, "b.docx": only} {
+		put(t, s.Dir, name, "first")
+		o := d.Open("/" + name)
+		session, err := e.Client(o.WOPISrc, o.AccessToken).Open(ctx)
+		if err != nil || session.ReadOnly {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all = append(all, &document{name: name, Session: session})
+	}
+	save := func(contents string) {
+		t.Helper()
+		for _, doc := range all {
+			a := must2(t)(doc.Save(ctx, []byte(contents), false))
+			if err := a.JSON(&doc.put); err != nil {
+				t.Fatal(err)
+			}
+			doc.last, doc.version = contents, a.ItemVersion()
+		}
+	}
+	look := func(when string) {
+		t.Helper()
+		for _, doc := range all {
+			var info wopi.CheckFileInfo
+			if err := must2(t)(doc.Client.CheckFileInfo(ctx)).JSON(&info); err != nil {
+				t.Fatal(err)
+			}
+			if info.Version != doc.version || info.LastModifiedTime != doc.put.LastModifiedTime || info.Size != int64(len(doc.last)) {
+				t.Errorf("%s, %s: CheckFileInfo %q %q %d, PutFile %q %q", when, doc.name, info.Version, info.LastModifiedTime, info.Size,
+					doc.version, doc.put.LastModifiedTime)
+			}
+			if a := must2(t)(doc.Client.GetFile(ctx, -1)); string(a.Body) != doc.last || a.ItemVersion() != doc.version {
+				t.Errorf("%s, %s: GetFile %q %q", when, doc.name, a.Body, a.ItemVersion())
+			}
+		}
+	}
+	save("while it is up")
+	apache.stop()
+	save("one, while it is down")
+	save("two, while it is down")
+	look("down")
+	d.Kill()
+	d.Restart()
+	look("down, after a restart")
+	save("three, after a restart")
+	list, err := d.Run("saves", "list")
+	if err != nil || strings.Count(list, "waiting") < len(all) {
+		t.Errorf("saves list: %v\n%s", err, list)
+	}
+	for _, doc := range all {
+		must2(t)(doc.Close(ctx))
+	}
+	d.Kill()
+	apache.start()
+	d.Restart()
+	begin := time.Now()
+	for _, doc := range all {
+		for end := time.Now().Add(90 * time.Second); read(t, s.Dir, doc.name) != doc.last; time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(end) {
+				list, _ := d.Run("saves", "list")
+				t.Fatalf("%s holds %q, want %q\n%s", doc.name, read(t, s.Dir, doc.name), doc.last, list)
+			}
+		}
+	}
+	t.Logf("delivered %v after the restart", time.Since(begin).Round(time.Millisecond))
+	look("up again")
+	for _, doc := range all {
+		again, err := doc.Client.Open(ctx)
+		if err != nil || again.ReadOnly {
+			t.Fatalf("%s cannot be opened again: %v", doc.name, err)
+		}
+		must2(t)(again.Save(ctx, []byte("the end"), true))
+		must2(t)(again.Close(ctx))
+		if on := read(t, s.Dir, doc.name); on != "the end" {
+			t.Errorf("%s holds %q", doc.name, on)
+		}
+	}
+	noTemps(t, s.Dir)
+}
