@@ -2,6 +2,7 @@ package saves
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"os"
@@ -275,6 +276,56 @@ func TestWaitingThatHadArrived(t *testing.T) {
 	})
 }
 
+// TestStaleSavesDoNotWait: what does not rest on the newest known contents is no save
+// that could be delivered later. The bytes are kept, and nobody is told that all is well.
+func TestStaleSavesDoNotWait(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+	g.patient(Auto, nil)
+	g.server.Write(t, "a.txt", "old")
+	o := g.open("a.txt", wopi.OnlyOffice)
+	g.server.Write(t, "a.txt", "somebody else's version")
+	g.target("a.txt") // and somebody has seen it
+	g.down()
+	_, err := o.put("the save")
+	keptEntry(t, err)
+	g.wantState("the save", stateUnacknowledged)
+	g.up()
+	g.saves.sweep(t.Context())
+	g.wantOn("a.txt", "somebody else's version")
+}
+
+// TestNextEditingRestsOnTheWaitingSave: another session began on the waiting revision,
+// which got another number when it arrived. It still is that session's base.
+func TestNextEditingRestsOnTheWaitingSave(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+	g.patient(Auto, nil)
+	g.server.Write(t, "a.txt", "old")
+	o := g.open("a.txt", wopi.Collabora)
+	g.saves.crash = func(step string) error {
+		if step == "put sent" {
+			g.down()
+		}
+		return nil
+	}
+	o.mustPut("the save")
+	g.saves.crash = nil
+	if err := g.locks.Unlock(t.Context(), o.target, o.actor, o.id); err != nil {
+		t.Fatal(err)
+	}
+	next := &opened{g: g, target: o.target, actor: o.actor, id: "the next lock"}
+	next.target.File, next.actor.Member = g.known(o), "the next grant"
+	next.lock()
+	g.up()
+	g.target("a.txt") // a look between arrival and record
+	g.saves.sweep(t.Context())
+	st, err := g.locks.State(t.Context(), o.target.File.ID)
+	if err != nil || st.Editing == nil || st.Editing.Base != g.known(o).Revision.Number {
+		t.Errorf("the base is %+v, %v; the file is revision %d", st.Editing, err, g.known(o).Revision.Number)
+	}
+	next.mustPut("after")
+	g.wantOn("a.txt", "after")
+}
+
 // TestSaveBeforeTheWaitingOne: the upstream is back, and the editor saves again before
 // the journal has delivered.
 func TestSaveBeforeTheWaitingOne(t *testing.T) {
@@ -305,6 +356,11 @@ func TestNothingGoesOverAWaitingSave(t *testing.T) {
 	early := o.actor
 	early.Member = "an earlier window"
 	if err := g.locks.Read(t.Context(), o.target.File.ID, early, o.target.File.Revision.Number); err != nil {
+		t.Fatal(err)
+	}
+	// Equal contents are no proof: what waits is beneath neither.
+	sum := sha256.Sum256([]byte("old"))
+	if err := g.ids.Hash(t.Context(), o.target.File.ID, o.target.File.Revision.Number, sum[:]); err != nil {
 		t.Fatal(err)
 	}
 	g.down()
