@@ -77,6 +77,19 @@ func (s *Saves) MayShow(ctx context.Context, w *Waiting, a locks.Actor, err erro
 	return s.Locks.IsMember(ctx, w.r.editing, a.Member)
 }
 
+// WaitsFor is the upstream for which a save of file waits, as its row key; "" if none
+// does, or if user has not seen the file within the last hour.
+func (s *Saves) WaitsFor(ctx context.Context, file idmap.FileID, user string) (string, error) {
+	if !s.sights.has(sight{file, user}, s.clock()) {
+		return "", nil
+	}
+	r, err := s.waitingRow(ctx, file, "")
+	if err != nil || r == nil {
+		return "", err
+	}
+	return r.upstream, nil
+}
+
 // Lend gives a waiting save whose credential was refused that of t's person, who may
 // write the file and whose own look at it has just succeeded. It is delivered with that.
 func (s *Saves) Lend(ctx context.Context, w *Waiting, t locks.Target) error {

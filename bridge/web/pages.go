@@ -37,6 +37,10 @@ type Pages struct {
 	Editors   *discovery.Editors
 	Locks     *locks.Locks
 
+	// Waits is the upstream for which a save of file waits in the journal, "" none; for
+	// people who have seen the file lately. Nil: none ever does.
+	Waits func(ctx context.Context, file idmap.FileID, user string) (upstream string, err error)
+
 	// Log is told, once per request, what made a page say that something is
 	// wrong: mostly a *wopi.Error with the status that was answered, around the
 	// cause. It is called from many goroutines.
@@ -82,6 +86,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/view/"+id, s.signedIn(s.serveView))
 	get("/download/"+id, s.signedIn(s.serveDownload))
 	get("/view/"+id+"/holder", s.signedIn(s.serveHolder))
+	get("/view/"+id+"/waiting", s.signedIn(s.serveWaiting))
 	post("/{mode:edit|view}/"+id+"/token", s.serveRenew)
 	get("/doctor", s.signedIn(s.serveDoctor))
 	get("/signin", s.serveSignIn)

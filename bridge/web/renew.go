@@ -32,6 +32,24 @@ func (s *site) serveHolder(w http.ResponseWriter, r *http.Request, session oauth
 	answerJSON(w, http.StatusOK, map[string]string{"name": name, "since": humanTime(since)})
 }
 
+// serveWaiting is GET /view/{id}/waiting: the name of the upstream that a save of the
+// file waits for, "" if none does, for the script of the host page. The upstream, which
+// may be away, is not asked.
+func (s *site) serveWaiting(w http.ResponseWriter, r *http.Request, session oauth.Session) {
+	name := ""
+	if s.Waits != nil {
+		upstream, err := s.Waits(r.Context(), idmap.FileID(mux.Vars(r)["id"]), session.Principal.UserID())
+		if err != nil {
+			s.refuseJSON(w, r, err)
+			return
+		}
+		if upstream != "" {
+			name = s.upstreamName(upstream)
+		}
+	}
+	answerJSON(w, http.StatusOK, map[string]string{"for": name})
+}
+
 // serveRenew is POST /{edit|view}/{id}/token: a new access token for the host page
 // that is open, made for the same editor and the same person: whoever signs in to the
 // browser meanwhile does not go on with what another one typed. It takes a session:

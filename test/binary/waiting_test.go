@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -118,6 +119,7 @@ func TestSavesWaitForApache(t *testing.T) {
 	only := office.NewEditor(t, wopi.OnlyOffice, true, "docx")
 	d := daemon.Start(t, serviceConfig(s)+fmt.Sprintf("editors: [%q, %q]\nsaves: {patience: 1s}\n", cool.URL, only.URL))
 	ctx := t.Context()
+	browser := d.BrowserTo(d.Link)
 	type document struct {
 		name, last string
 		*office.Session
@@ -165,6 +167,12 @@ func TestSavesWaitForApache(t *testing.T) {
 	save("one, while it is down")
 	save("two, while it is down")
 	look("down")
+	for _, doc := range all {
+		base, _, _ := strings.Cut(doc.Client.WOPISrc, "?")
+		if said := get(t, browser, d.URL+"/view/"+path.Base(base)+"/waiting", 200); strings.Contains(said, `"for":""`) {
+			t.Errorf("the host page of %s is told %s", doc.name, said)
+		}
+	}
 	d.Kill()
 	d.Restart()
 	look("down, after a restart")

@@ -95,6 +95,25 @@
     history.replaceState(null, '', here);
   }
 
+  // ---- saves that wait ----
+
+  let waits = '';
+  async function askWaiting() {
+    let now;
+    try {
+      const r = await fetch(data.waiting, { cache: 'no-store' });
+      if (!r.ok) return; // not known: what is said stays
+      now = (await r.json()).for;
+    } catch {
+      return; // no connection: the next turn asks again
+    }
+    if (now === waits) return;
+    waits = now;
+    if (now) note('waiting', `Saved here, waiting for ${now}. Nothing is lost; it goes there by itself.`);
+    else drop('waiting');
+  }
+  if (data.waiting) setInterval(() => { if (!document.hidden) askWaiting(); }, 15000);
+
   // ---- messages ----
 
   const heard = {
