@@ -21,7 +21,7 @@ import (
 
 // changesETags reports whether tags are shown otherwise than the server has them.
 func (q Quirks) changesETags() bool {
-	return q.WeakETags || q.WeakFor > 0 || q.SecondETags || q.FileETags || q.CopyKeepsETag || q.MoveNewETag
+	return q.WeakETags || q.WeakFor > 0 || q.SecondETags || q.TimeETags || q.FileETags || q.CopyKeepsETag || q.MoveNewETag
 }
 
 // shown is the tag of what was looked at, as it is shown outside.
@@ -42,6 +42,10 @@ func (x *exchange) strong(res seen) dav.ETag {
 		tag = same
 	case x.q.SecondETags:
 		tag = dav.ETag(fmt.Sprintf(`"%x-%x"`, res.Modified.Unix(), res.Size))
+	case x.q.TimeETags:
+		if i, err := os.Stat(x.s.disk(res.Path)); err == nil {
+			tag = dav.ETag(fmt.Sprintf(`"%x%x"`, i.ModTime().UnixNano(), i.Size()))
+		}
 	case x.q.FileETags:
 		tag = digest(res.ResourceID, fmt.Sprint(res.Modified.Unix(), res.Size))
 	}

@@ -33,7 +33,7 @@ func As(name string) func(*Quirks) {
 // asApache is mod_dav_fs 2.4.71.
 func asApache(q *Quirks) {
 	q.Headers = map[string]string{"Server": "Apache/2.4.71 (Debian)", "DAV": "1,2,<http://apache.org/dav/propset/fs/1>"}
-	q.WeakFor, q.NoPutETag, q.FolderETag = 2*time.Second, true, "own"
+	q.TimeETags, q.WeakFor, q.NoPutETag, q.FolderETag = true, 2*time.Second, true, "own"
 	q.NoResourceID, q.MoveLosesProps = true, true
 	q.EndlessSays, q.UnlockWrong, q.LockNull = "Infinite", http.StatusBadRequest, true
 	q.MoveUntagged, q.ParentLocked, q.PutRefused207 = http.StatusFailedDependency, http.StatusFailedDependency, true
@@ -63,7 +63,7 @@ func asNginx(q *Quirks) {
 // asLighttpd is lighttpd 1.4.69.
 func asLighttpd(q *Quirks) {
 	q.Headers = map[string]string{"Server": "lighttpd/1.4.69", "DAV": "1,2,3"}
-	q.CopyKeepsETag, q.FolderETag = true, "own"
+	q.TimeETags, q.CopyKeepsETag, q.FolderETag = true, true, "own"
 	q.NoResourceID, q.QuietProppatch, q.Quota = true, true, "none"
 	q.TokenFormat, q.LockCap, q.EndlessSays, q.HideOwner = "urn:uuid:%[1]s", 600*time.Second, "Second-600", true
 	q.TimeoutHangs, q.RefreshLies, q.WrongToken423, q.MoveLocked412, q.ParentMoves = true, true, true, true, true
@@ -101,7 +101,7 @@ func asWsgiDAV(q *Quirks) {
 // asXNet is golang.org/x/net/webdav 0.62.0, and hacdias/webdav.
 func asXNet(q *Quirks) {
 	q.Headers = map[string]string{"DAV": "1, 2"}
-	q.IgnoreConditions, q.IfETagFails = true, true
+	q.TimeETags, q.IgnoreConditions, q.IfETagFails = true, true, true
 	q.NoResourceID, q.RefusesProps, q.Quota = true, true, "none"
 	q.TokenFormat, q.EndlessSays, q.SharedLocks = "%[2]d", "Second-0", http.StatusNotImplemented
 	q.NoLockDiscovery, q.RefuseTagPath, q.MoveOfLocked, q.ParentMoves = true, true, http.StatusPreconditionFailed, true

@@ -26,6 +26,7 @@ type switches struct {
 	OtherPutETag   bool          // PUT's answer has another one than PROPFIND (SFTPGo)
 	OtherGetETag   bool          // GET's answer has another one than PROPFIND (mail.de)
 	SecondETags    bool          // made of size and mtime in seconds (nginx)
+	TimeETags      bool          // made of size and mtime alone, which mv and cp -p keep (Apache, x/net; lighttpd beside the inode)
 	FileETags      bool          // of size, mtime in seconds and inode, which an overwriting PUT keeps (sabre, WsgiDAV)
 	CopyKeepsETag  bool          // a copy has its source's (nginx, lighttpd)
 	MoveNewETag    bool          // a moved file has another one (none that was measured)
