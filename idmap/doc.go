@@ -8,7 +8,8 @@
 //
 // It does not own files, rights or locks: whether a person may see a file is
 // decided by the person's own PROPFIND, before its result comes here. It talks to
-// an upstream only through [Finder], and only in [Map.Find].
+// an upstream only through [Finder], in [Map.Find], [Map.See], [Map.SeeAll] and
+// [Map.SeeMembers].
 //
 // # How a caller uses it
 //
@@ -51,4 +52,16 @@
 //   - 2026-11-20: An ID that was made for a folder because something below it was
 //     seen has no evidence yet. If the folder turns out to be one that we know from
 //     elsewhere, the known one takes over what was found below.
+//   - 2026-11-28: Where a server has no IDs of its own a file is known by its
+//     fingerprint: ETag, size and time, and SHA-256 where somebody has read it. By
+//     that an ID moves only if nothing of the file is at its old place, and one
+//     place within 30 requests shows it; swaps and chains of renames of files that
+//     we know are seen through. What is unclear gets a new ID, and the old one is
+//     not looked for by its fingerprint any more: the next file that looks like it
+//     would be taken for it. Without an ETag (nginx) the contents must be known.
+//   - 2026-11-28: Other contents at an unchanged place are an edit, unless the old
+//     ones are seen beside it under a name that is no backup's. A temporary file
+//     that was moved over a document is the document's next contents.
+//   - 2026-11-28: A folder without an ID of its own is known by its files: half of
+//     them are there as they were, and none is another.
 package idmap

@@ -27,10 +27,23 @@ func (m *Map) Find(ctx context.Context, s SpaceID, id FileID, f Finder) (Entry, 
 		return fail(err)
 	}
 	known := located(s, r, chain)
-	if chain[0].waiting == 0 {
+	l := newLooker(f)
+	f = l
+	for range maxFollowed {
+		if chain[0].waiting != 0 {
+			break
+		}
 		e, res, err := m.look(ctx, s, id, known.Path, f)
 		if err == nil || !errors.Is(err, ErrMissing) {
 			return e, res, wrap(id, err)
+		}
+		// What was seen there may have shown where it is.
+		before := known.Path
+		if r, chain, err = m.locate(ctx, s, id); err != nil {
+			return fail(err)
+		}
+		if known = located(s, r, chain); known.Path == before {
+			break
 		}
 	}
 	e, res, err := m.follow(ctx, s, id, known.Path, f)
@@ -63,6 +76,11 @@ func (m *Map) look(ctx context.Context, s SpaceID, id FileID, p dav.Path, f Find
 	}
 	if err != nil {
 		return Entry{}, dav.Resource{}, err
+	}
+	if printed(res) {
+		if err := m.weigh(ctx, s, newLooker(f), []dav.Resource{res}, nil); err != nil {
+			return Entry{}, dav.Resource{}, err
+		}
 	}
 	return m.take(ctx, s, id, res)
 }
@@ -98,8 +116,8 @@ func (m *Map) take(ctx context.Context, s SpaceID, id FileID, res dav.Resource) 
 	return e, res, nil
 }
 
-// search looks for r beyond its known place, was. Its cost is bounded: a look-up,
-// a Stat, and one listing.
+// search looks for r beyond its known place, was: a look-up by the native ID, and what
+// beyond does.
 func (m *Map) search(ctx context.Context, s SpaceID, r *resource, was dav.Path, f Finder) (Entry, dav.Resource, error) {
 	if r.native != "" {
 		p, err := f.ByNativeID(ctx, r.native)
@@ -113,23 +131,12 @@ func (m *Map) search(ctx context.Context, s SpaceID, r *resource, was dav.Path, 
 			return Entry{}, dav.Resource{}, err
 		}
 	}
-	if r.native == "" && r.rid == "" || was.IsRoot() {
-		return Entry{}, dav.Resource{}, ErrMissing
+	return m.beyond(ctx, s, r, was, newLooker(f))
+}
+
+func wrapPath(p dav.Path, err error) error {
+	if err == nil {
+		return nil
 	}
-	found := errors.New("found")
-	var sibling dav.Resource
-	err := f.List(ctx, was.Parent(), func(res dav.Resource) error {
-		if r.compare(res) != same {
-			return nil
-		}
-		sibling = res
-		return found
-	})
-	switch {
-	case errors.Is(err, found):
-		return m.take(ctx, s, r.id, sibling)
-	case err == nil || errors.Is(err, dav.ErrNotFound):
-		return Entry{}, dav.Resource{}, ErrMissing
-	}
-	return Entry{}, dav.Resource{}, err
+	return fmt.Errorf("idmap: seen at %q: %w", p, err)
 }

@@ -18,17 +18,22 @@ func TestFind(t *testing.T) {
 	}{
 		{"where it was", true, false, func(*world) {}, "/a/x", "stat /a/x"},
 		{"edited", true, false, func(w *world) { w.tr.edit("/a/x") }, "/a/x", "stat /a/x"},
-		{"renamed, no evidence", false, false, func(w *world) { w.tr.move("/a/x", "/a/y") }, "", "stat /a/x"},
+		{"renamed, by fingerprint", false, false, func(w *world) { w.tr.move("/a/x", "/a/y") }, "/a/y", "stat /a/x, list /a, list /, list /b"},
 		{"renamed beside", true, false, func(w *world) { w.tr.move("/a/x", "/a/y") }, "/a/y", "stat /a/x, list /a"},
 		{"renamed beside, another at the old name", true, false, func(w *world) { w.tr.move("/a/x", "/a/y"); w.tr.add("/a/x", false) }, "/a/y", "stat /a/x, list /a"},
-		{"deleted", true, false, func(w *world) { w.tr.remove("/a/x") }, "", "stat /a/x, list /a"},
-		{"deleted with its folder", true, false, func(w *world) { w.tr.remove("/a") }, "", "stat /a/x, list /a"},
-		{"moved far away", true, false, func(w *world) { w.tr.move("/a/x", "/b/x") }, "", "stat /a/x, list /a"},
+		{"deleted", true, false, func(w *world) { w.tr.remove("/a/x") }, "", "stat /a/x, list /a, list /, list /b"},
+		{"deleted with its folder", true, false, func(w *world) { w.tr.remove("/a") }, "", "stat /a/x, list /a, list /, list /b"},
+		{"moved far away", true, false, func(w *world) { w.tr.move("/a/x", "/b/x") }, "/b/x", "stat /a/x, list /a, list /, list /b"},
+		{"moved far away, by fingerprint", false, false, func(w *world) { w.tr.move("/a/x", "/b/z") }, "/b/z", "stat /a/x, list /a, list /, list /b"},
 		{"moved far away, a native id", false, true, func(w *world) { w.tr.move("/a/x", "/b/x") }, "/b/x", "stat /a/x, native oc4, stat /b/x"},
 		{"its folder moved, a native id", false, true, func(w *world) { w.tr.move("/a", "/b/c") }, "/b/c/x", "stat /a/x, native oc4, stat /b/c/x"},
 		{"deleted, a native id", false, true, func(w *world) { w.tr.remove("/a/x") }, "", "stat /a/x, native oc4, list /a"},
-		{"replaced by a file with other evidence", true, false, func(w *world) { w.tr.add("/a/x", false) }, "", "stat /a/x, list /a"},
-		{"replaced by a folder", false, false, func(w *world) { w.tr.add("/a/x", true) }, "", "stat /a/x"},
+		{"replaced by a file with other evidence", true, false, func(w *world) { w.tr.add("/a/x", false) }, "", "stat /a/x, list /a, list /, list /b"},
+		{"replaced by a folder", false, false, func(w *world) { w.tr.add("/a/x", true) }, "", "stat /a/x, list /a, list /, list /a/x, list /b"},
+		{"its folder renamed, by fingerprint", false, false, func(w *world) { w.tr.move("/a", "/c") }, "/c/x", "stat /a/x, list /a, list /, list /b, list /c"},
+		{"its folder moved, by fingerprint", false, false, func(w *world) { w.tr.move("/a", "/b/a") }, "/b/a/x", "stat /a/x, list /a, list /, list /b, list /b/a"},
+		{"renamed and copied", false, false, func(w *world) { w.tr.move("/a/x", "/a/y"); *w.tr.add("/b/y", false) = *w.tr.nodes["/a/y"] }, "", "stat /a/x, list /a, list /, list /b"},
+		{"moved, another at the old name", false, false, func(w *world) { w.tr.move("/a/x", "/a/y"); w.tr.add("/a/x", false) }, "", "stat /a/x, list /a"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			each(t, func(w *world) {

@@ -16,6 +16,7 @@ type Map struct {
 	DB *sqldb.DB
 
 	upstreams sync.Map // SpaceID -> int64, the upstream's row; rows of spaces never change
+	searches  searches
 }
 
 // New brings the tables up to date.

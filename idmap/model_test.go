@@ -1,0 +1,391 @@
+package idmap_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+	"davwopi/idmap/sqldb/sqldbtest"
+	"davwopi/test/upstream"
+)
+
+// A soul is a file as the people mean it who work with it.
+type soul struct {
+	n     int
+	text  string
+	alive bool
+	like  string // the contents of the one whose size and time it has; text, but for a twin
+}
+
+// A belief is what the map was last seen to say of an ID.
+type belief struct {
+	soul   *soul
+	text   string // its contents when it was seen
+	like   string
+	number int64 // the revision
+	hashed bool  // and the map knows them
+}
+
+// A story is the model: what everybody did, and what the map may say of it. People work
+// through the bridge, other programs by WebDAV, and others on the server's disk.
+type story struct {
+	*rapid.T
+	m      *idmap.Map
+	s      idmap.SpaceID
+	server *upstream.Server
+	view   *davbackend.View
+	ids    bool // the upstream has IDs of its own
+	strict bool // it is the embedded server
+	files  map[dav.Path]*soul
+	dirs   map[dav.Path]bool
+	told   map[idmap.FileID]belief
+	last   *int
+	tally  map[string]int
+	log    []string
+}
+
+func (st *story) must(err error) {
+	if err != nil {
+		st.fail("%v", err)
+	}
+}
+
+func (st *story) fail(format string, args ...any) {
+	st.Fatalf("%s\n%s", fmt.Sprintf(format, args...), strings.Join(st.log, "\n"))
+}
+
+func (st *story) disk(p dav.Path) string {
+	return filepath.Join(st.server.Dir, filepath.FromSlash(string(p)))
+}
+
+func sorted[V any](m map[dav.Path]V) []dav.Path {
+	var all []dav.Path
+	for p := range m {
+		all = append(all, p)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (st *story) file() (dav.Path, bool) {
+	all := sorted(st.files)
+	if len(all) == 0 {
+		return "", false
+	}
+	return rapid.SampledFrom(all).Draw(st.T, "file"), true
+}
+
+func (st *story) dir() dav.Path { return rapid.SampledFrom(sorted(st.dirs)).Draw(st.T, "dir") }
+
+// free is a path where nothing is; "" if it drew one that is taken.
+func (st *story) free(names ...string) dav.Path {
+	d := st.dir()
+	p, err := d.Join(rapid.SampledFrom(names).Draw(st.T, "name"))
+	if err != nil || len(p.Segments()) > 4 || st.files[p] != nil || st.dirs[p] {
+		return ""
+	}
+	return p
+}
+
+var (
+	fileNames = []string{"a.txt", "b.txt", "c.txt", "d.txt", "e.md"}
+	dirNames  = []string{"k", "l", "m"}
+)
+
+// fresh are contents that no file has had, of a length of their own.
+func (st *story) fresh(n int) string {
+	*st.last++
+	return fmt.Sprintf("%d of %d %s", *st.last, n, strings.Repeat("x", *st.last%977))
+}
+
+func (st *story) born(text string) *soul {
+	*st.last++
+	return &soul{n: *st.last, text: text, like: text, alive: true}
+}
+
+func (st *story) write(p dav.Path, text string) {
+	if rapid.Bool().Draw(st.T, "by WebDAV") {
+		st.put(p, text)
+		return
+	}
+	st.must(os.WriteFile(st.disk(p), []byte(text), 0o666))
+}
+
+func (st *story) put(p dav.Path, text string) {
+	open := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
+	st.must(st.view.Put(context.Background(), p, davbackend.Body{Open: open, Size: int64(len(text))}, davbackend.Condition{}))
+}
+
+// shift moves what is at from, as the model sees it. What is at to is gone.
+func (st *story) shift(from, to dav.Path) {
+	st.end(to)
+	for _, p := range sorted(st.files) {
+		if from.Contains(p) {
+			st.files[to+p[len(from):]] = st.files[p]
+			delete(st.files, p)
+		}
+	}
+	for _, p := range sorted(st.dirs) {
+		if from.Contains(p) {
+			st.dirs[to+p[len(from):]] = true
+			delete(st.dirs, p)
+		}
+	}
+}
+
+func (st *story) end(at dav.Path) {
+	for _, p := range sorted(st.files) {
+		if at.Contains(p) {
+			st.files[p].alive = false
+			delete(st.files, p)
+		}
+	}
+	for _, p := range sorted(st.dirs) {
+		if at.Contains(p) {
+			delete(st.dirs, p)
+		}
+	}
+}
+
+// carry moves on the upstream, by WebDAV or on its disk. kept says that what was at to
+// lives on with other contents: the embedded server keeps its resource-id.
+func (st *story) carry(from, to dav.Path) (kept bool) {
+	if rapid.Bool().Draw(st.T, "by WebDAV") {
+		st.must(st.view.Move(context.Background(), from, to, true, davbackend.Condition{}, davbackend.Condition{}))
+		return st.strict && st.files[to] != nil
+	}
+	st.must(os.Rename(st.disk(from), st.disk(to)))
+	return false
+}
+
+// saw checks what the map said of a path.
+func (st *story) saw(e idmap.Entry, before dav.Path) {
+	if e.Kind != idmap.File {
+		return
+	}
+	x := st.files[e.Path]
+	if x == nil {
+		st.fail("%s at %q, where no file is", e.ID, e.Path)
+	}
+	b, ok := st.told[e.ID]
+	if ok && b.soul != x && !st.excused(e, b, x, before) {
+		st.fail("%s at %q is file %d, and was file %d (%+v)", e.ID, e.Path, x.n, b.soul.n, b)
+	}
+	st.told[e.ID] = belief{x, x.text, x.like, e.Revision.Number, e.Revision.SHA256 != nil}
+}
+
+// excused reports whether nobody can tell from outside that x is not the file that b
+// tells of: it looks as that one did, which itself looks like that no more; or, where
+// only the place speaks (DESIGN 5), it is there, and the file that was is not beside it.
+func (st *story) excused(e idmap.Entry, b belief, x *soul, before dav.Path) bool {
+	changed := !b.soul.alive || b.soul.text != b.text
+	looks := x.text == b.text || !b.hashed && x.like == b.like
+	if looks && (changed || st.taken(b.soul, e.ID)) || before == e.Path && e.Revision.Number == b.number {
+		st.tally["looks the same"]++
+		return true
+	}
+	if st.ids || before != e.Path {
+		return false
+	}
+	for p, y := range st.files {
+		if y == b.soul && !changed && p.Parent() == e.Path.Parent() {
+			return false
+		}
+	}
+	st.tally["only the place speaks"]++
+	return true
+}
+
+// taken reports whether x is where, for all that can be seen, another file still is.
+func (st *story) taken(x *soul, but idmap.FileID) bool {
+	for p, y := range st.files {
+		if y == x {
+			e, err := st.m.KnownAt(context.Background(), st.s, p)
+			return err == nil && e.ID != but && e.Missing.IsZero()
+		}
+	}
+	return false
+}
+
+func (st *story) knownPath(id idmap.FileID) dav.Path {
+	e, err := st.m.Known(context.Background(), st.s, id)
+	if err != nil {
+		return ""
+	}
+	return e.Path
+}
+
+// look is a person who comes to a path, and opens what is there if open.
+func (st *story) look(p dav.Path, open bool) (idmap.Entry, bool) {
+	ctx := context.Background()
+	before := st.places()
+	res, err := st.view.Stat(ctx, p)
+	st.must(err)
+	e, err := st.m.See(ctx, st.s, res, st.view)
+	st.must(err)
+	st.saw(e, before[e.ID])
+	if open && e.Kind == idmap.File {
+		sum := sha256.Sum256([]byte(st.files[p].text))
+		st.must(st.m.Hash(ctx, e.ID, e.Revision.Number, sum[:]))
+		b := st.told[e.ID]
+		b.hashed = true
+		st.told[e.ID] = b
+	}
+	return e, true
+}
+
+// places is where the map knows each ID to be.
+func (st *story) places() map[idmap.FileID]dav.Path {
+	all := map[idmap.FileID]dav.Path{}
+	for id := range st.told {
+		all[id] = st.knownPath(id)
+	}
+	return all
+}
+
+func (st *story) list(d dav.Path, but ...dav.Path) []idmap.Entry {
+	before := st.places()
+	var all []dav.Resource
+	st.must(st.view.List(context.Background(), d, func(r dav.Resource) error { all = append(all, r); return nil }))
+	entries, err := st.m.SeeAll(context.Background(), st.s, d, all, true, st.view)
+	st.must(err)
+	for _, e := range entries {
+		if !slices.Contains(but, e.Path) {
+			st.saw(e, before[e.ID])
+		}
+	}
+	return entries
+}
+
+// find is an office that asks for a file again.
+func (st *story) find(id idmap.FileID) {
+	before := st.knownPath(id)
+	e, res, err := st.m.Find(context.Background(), st.s, id, st.view)
+	b := st.told[id]
+	switch {
+	case errors.Is(err, idmap.ErrMissing), errors.Is(err, idmap.ErrNotFound):
+		if b.soul.alive {
+			st.tally["not found, and is there"]++
+		} else {
+			st.tally["not found, and is gone"]++
+		}
+	case err != nil:
+		st.fail("find: %v", err)
+	case e.ID != id || res.Path != e.Path:
+		st.fail("asked for %s, and got %+v at %q", id, e, res.Path)
+	default:
+		st.tally["found"]++
+		if e.Path != before {
+			st.tally["found elsewhere"]++
+		}
+		st.saw(e, before)
+	}
+}
+
+func (st *story) all() {
+	met := map[idmap.FileID]dav.Path{}
+	for _, d := range sorted(st.dirs) {
+		for _, e := range st.list(d) {
+			if p, ok := met[e.ID]; ok {
+				st.fail("%q and %q share %s", p, e.Path, e.ID)
+			}
+			met[e.ID] = e.Path
+		}
+	}
+}
+
+const storySteps = 40
+
+// TestStories: whatever people, programs and others do, on every preset, an ID names the
+// file that it named, or none. What cannot be told from outside is counted.
+// DAVWOPI_IDMAP_STEPS sets the number of steps in all.
+func TestStories(t *testing.T) {
+	steps := 2000
+	if n, err := strconv.Atoi(os.Getenv("DAVWOPI_IDMAP_STEPS")); err == nil {
+		steps = n
+	}
+	checks := flag.Lookup("rapid.checks")
+	before := checks.Value.String()
+	if err := checks.Value.Set(strconv.Itoa(max(1, steps/storySteps/(len(upstream.Presets())+1)))); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { checks.Value.Set(before) })
+	for _, preset := range append([]upstream.Preset{{Name: "strict", Set: func(*upstream.Quirks) {}}}, upstream.Presets()...) {
+		t.Run(preset.Name, func(t *testing.T) { stories(t, preset) })
+	}
+}
+
+func stories(t *testing.T, preset upstream.Preset) {
+	server := upstream.Strict(t)
+	server.Quirks.Set(preset.Set)
+	m, err := idmap.New(t.Context(), sqldbtest.New(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	view, last, n, tally := server.View(t), 0, 0, map[string]int{}
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		s, err := m.Space(context.Background(), preset.Name, strconv.Itoa(n))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		st := &story{
+			T: rt, m: m, s: s, server: server, view: view, files: map[dav.Path]*soul{}, dirs: map[dav.Path]bool{"/": true},
+			told: map[idmap.FileID]belief{}, last: &last, tally: tally,
+		}
+		st.clear()
+		_, err = os.Stat(server.Dir)
+		st.must(err)
+		res, err := view.Stat(context.Background(), "/")
+		st.must(err)
+		st.strict = preset.Name == "strict"
+		st.ids = preset.Name == "strict" || strings.Contains(preset.Name, "cloud")
+		_, err = m.At(context.Background(), s, res)
+		st.must(err)
+		for range storySteps {
+			h := rapid.SampledFrom(happens).Draw(rt, "step")
+			st.log = append(st.log, h.name)
+			if h.do(st) {
+				tally["steps"]++
+				tally[h.name]++
+			}
+			st.log[len(st.log)-1] += ": " + st.String()
+		}
+		st.all()
+	})
+	t.Log(tally)
+}
+
+// String is the tree, for who has to find out what went wrong.
+func (st *story) String() string {
+	var b strings.Builder
+	for _, p := range sorted(st.files) {
+		fmt.Fprintf(&b, " %s=%d", p, st.files[p].n)
+	}
+	var on []string
+	_ = filepath.WalkDir(st.server.Dir, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), ".") {
+			on = append(on, p)
+		}
+		return nil
+	})
+	if len(on) != len(st.files) {
+		fmt.Fprintf(&b, " (on disk %d files)", len(on))
+	}
+	return b.String()
+}

@@ -1,0 +1,55 @@
+package idmap
+
+import (
+	"context"
+
+	"davwopi/davbackend/dav"
+)
+
+// See is [Map.At], with a look at other places where what was seen raises a doubt: the
+// fingerprint is one that another place had, or the contents are others than they were
+// there. It may cost up to 30 requests then, and none where nothing is new or the
+// upstream has file IDs. Errors of f are returned as they are.
+func (m *Map) See(ctx context.Context, s SpaceID, res dav.Resource, f Finder) (Entry, error) {
+	if printed(res) {
+		if err := m.weigh(ctx, s, newLooker(f), []dav.Resource{res}, nil); err != nil {
+			return Entry{}, wrapPath(res.Path, err)
+		}
+	}
+	return m.At(ctx, s, res)
+}
+
+// SeeAll is [Map.AtAll] as [Map.See] is [Map.At]. It looks also into a few folders that
+// nobody knew: they may be others that were renamed.
+func (m *Map) SeeAll(ctx context.Context, s SpaceID, parent dav.Path, res []dav.Resource, complete bool, f Finder) ([]Entry, error) {
+	entries, ok, err := m.listingNothingNew(ctx, s, parent, res, complete)
+	if ok && err == nil {
+		return entries, nil
+	}
+	l := newLooker(f)
+	if complete && len(res) <= maxShelf {
+		l.hold(parent, res, true)
+	}
+	if err := m.SeeMembers(ctx, s, parent, res, l); err != nil {
+		return nil, err
+	}
+	return m.AtAll(ctx, s, parent, res, complete)
+}
+
+// SeeMembers settles the doubts that members of a container raise, before they are
+// recorded: by [Map.AtAll] or [Batches.Add]. The same f remembers nothing between two
+// calls.
+func (m *Map) SeeMembers(ctx context.Context, s SpaceID, parent dav.Path, res []dav.Resource, f Finder) error {
+	owners, err := m.owners(ctx, s, parent, res)
+	if err != nil {
+		return wrapPath(parent, err)
+	}
+	l := newLooker(f)
+	if err := m.newFolders(ctx, s, l, parent, res, owners); err != nil {
+		return wrapPath(parent, err)
+	}
+	if owners, err = m.owners(ctx, s, parent, res); err != nil {
+		return wrapPath(parent, err)
+	}
+	return wrapPath(parent, m.weigh(ctx, s, l, res, owners))
+}

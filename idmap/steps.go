@@ -1,0 +1,173 @@
+package idmap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"davwopi/davbackend/dav"
+)
+
+// A step is a change of one place.
+type step struct {
+	num  int64
+	was  place
+	to   dav.Path // "" it gives way
+	void bool     // it stays, but nothing will be taken for it by its fingerprint any more
+}
+
+// steps are what follows from the decisions.
+func (q *quest) steps(ctx context.Context) ([]step, error) {
+	moves := map[int64]bool{}
+	for _, sp := range q.order {
+		if sp.is != nil {
+			moves[sp.is.num] = true
+		}
+	}
+	var all []step
+	for _, sp := range q.order {
+		if !sp.holdsFile() || sp.home() {
+			continue
+		}
+		stays := sp.owner != nil && sp.owner.kind == File && !moves[sp.owner.num] && sp.place.waiting == 0
+		if sp.is != nil && !(stays && !takesOver(sp.is.path.Base(), sp.path.Base())) {
+			all = append(all, step{num: sp.is.num, was: sp.is.place, to: sp.path})
+			if stays {
+				all = append(all, step{num: sp.owner.num, was: *sp.place})
+			}
+			continue
+		}
+		if sp.is != nil {
+			delete(moves, sp.is.num) // a document's next contents
+		}
+		if !stays || !sp.owner.byPrintOnly() {
+			continue
+		}
+		unclear := sp.is == nil && (sp.vague || len(sp.claims) > 0)
+		if !unclear {
+			var err error
+			if unclear, err = q.elsewhere(ctx, sp); err != nil {
+				return nil, err
+			}
+		}
+		if unclear {
+			all = append(all, step{num: sp.owner.num, was: *sp.place})
+		}
+	}
+	return all, nil
+}
+
+// elsewhere reports whether what the owner of a spot was known by is seen at a place
+// that nobody is known to own, so that what is at the spot may be another file: in the
+// same folder, or at a spot of this quest. What was put aside does not count.
+func (q *quest) elsewhere(ctx context.Context, sp *spot) (bool, error) {
+	is := func(res dav.Resource) bool {
+		return res.Path != sp.path && sp.owner.alike(res) != unlike && !passing(res.Path.Base())
+	}
+	for _, other := range q.order {
+		if other.holdsFile() && !other.home() && other.is == nil && is(other.shown.res) {
+			return true, nil
+		}
+	}
+	sh, err := q.l.list(ctx, sp.path.Parent())
+	if errors.Is(err, errEnough) || errors.Is(err, dav.ErrDenied) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	some, err := q.m.matchesIn(ctx, q.space, sp.owner, sp.path.Parent(), sh, sp.path)
+	return slices.ContainsFunc(some, is), err
+}
+
+// apply carries the steps out, unless somebody was faster.
+func (q *quest) apply(ctx context.Context) error {
+	steps, err := q.steps(ctx)
+	if err != nil {
+		return err
+	}
+	if !q.only {
+		steps = append(steps, q.void()...)
+	}
+	if len(steps) == 0 {
+		return nil
+	}
+	return q.m.apply(ctx, q.space, steps)
+}
+
+// void ends the search by fingerprint for files of which nobody can say whether they
+// are what is about to get another ID: the next place that looks like them would be
+// taken for them, for want of the first.
+func (q *quest) void() []step {
+	var all []step
+	for _, sp := range q.order[:q.about] {
+		for _, c := range sp.suspects {
+			from := q.spots[c.path]
+			moved := sp.is != nil && sp.is.num == c.num && (sp.owner == nil || takesOver(c.path.Base(), sp.path.Base()))
+			if !moved && (from == nil || from.owner == nil || from.owner.num != c.num || !from.home()) {
+				all = append(all, step{num: c.num, was: c.place, void: true})
+			}
+		}
+	}
+	return all
+}
+
+func (m *Map) apply(ctx context.Context, s SpaceID, steps []step) error {
+	err := m.change(ctx, s, func(c *change) error {
+		for _, st := range steps {
+			now, err := placeOf(ctx, c.tx, s, st.num)
+			if errors.Is(err, ErrNotFound) || err == nil && (now.parent != st.was.parent || now.name != st.was.name || now.waiting != st.was.waiting) {
+				return nil // the next sight tells
+			}
+			if err != nil {
+				return err
+			}
+		}
+		for _, st := range steps {
+			if err := c.leave(ctx, st); err != nil {
+				return err
+			}
+		}
+		for _, st := range steps {
+			if st.to == "" || st.void {
+				continue
+			}
+			if err := c.arrive(ctx, st.num, st.to.Segments()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("idmap: following a file: %w", err)
+	}
+	return nil
+}
+
+func (c *change) leave(ctx context.Context, st step) error {
+	if !st.void {
+		return c.displace(ctx, st.num)
+	}
+	_, err := c.tx.Exec(ctx, `UPDATE idmap_resource SET mtime = 0 WHERE num = ?`, st.num)
+	return err
+}
+
+// arrive puts num at a path, whose owner gives way.
+func (c *change) arrive(ctx context.Context, num int64, names []string) error {
+	parents, err := c.chain(ctx, names[:len(names)-1])
+	if err != nil || slices.Contains(parents, num) {
+		return err
+	}
+	parent, name := parents[len(parents)-1], names[len(names)-1]
+	_, owner, err := ownerOf(ctx, c.tx, c.space, parent, name)
+	if err != nil {
+		return err
+	}
+	if owner != nil && owner.num != num {
+		if err := c.displace(ctx, owner.num); err != nil {
+			return err
+		}
+	}
+	return c.put(ctx, num, parent, name)
+}
