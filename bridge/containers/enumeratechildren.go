@@ -94,6 +94,10 @@ func (c *Containers) pour(ctx context.Context, q *endpoint.Request, t locks.Targ
 		}
 		return p.flush(ctx)
 	})
+	if err == nil && p.seen < batch && p.seen > 0 {
+		// Of a folder that came whole: what moved here without us keeps its ID.
+		err = c.IDs.SeeMembers(ctx, q.Grant.Space, t.File.Path, p.some, t.View)
+	}
 	if err == nil {
 		err = p.flush(ctx)
 	}

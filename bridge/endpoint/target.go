@@ -134,7 +134,7 @@ func (e *Endpoint) Lookup(ctx context.Context, q *Request, folder dav.Path, name
 	if t.Seen, err = t.View.Stat(ctx, p); err != nil {
 		return t, err
 	}
-	t.File, err = e.IDs.At(ctx, q.Grant.Space, t.Seen)
+	t.File, err = e.IDs.See(ctx, q.Grant.Space, t.Seen, t.View)
 	return t, err
 }
 

@@ -155,7 +155,7 @@ func (s *site) identify(ctx context.Context, at place, l listing, page []*member
 			return nil, err
 		}
 	}
-	entries, err := s.IDs.AtAll(ctx, at.Entry.Space, at.Entry.Path, res, complete)
+	entries, err := s.IDs.SeeAll(ctx, at.Entry.Space, at.Entry.Path, res, complete, at.View)
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func (p *Pages) at(ctx context.Context, who oauth.Principal, up *access.Upstream
 	if err != nil {
 		return place{}, &placeError{up, "", err}
 	}
-	entry, err := p.IDs.At(ctx, space, seen)
+	entry, err := p.IDs.See(ctx, space, seen, view)
 	if err != nil {
 		return place{}, err
 	}
