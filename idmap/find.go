@@ -119,6 +119,7 @@ func (m *Map) take(ctx context.Context, s SpaceID, id FileID, res dav.Resource) 
 // search looks for r beyond its known place, was: a look-up by the native ID, and what
 // beyond does.
 func (m *Map) search(ctx context.Context, s SpaceID, r *resource, was dav.Path, f Finder) (Entry, dav.Resource, error) {
+	l := newLooker(f)
 	if r.native != "" {
 		p, err := f.ByNativeID(ctx, r.native)
 		switch {
@@ -127,11 +128,13 @@ func (m *Map) search(ctx context.Context, s SpaceID, r *resource, was dav.Path, 
 			if !errors.Is(err, ErrMissing) {
 				return e, res, err
 			}
-		case !errors.Is(err, dav.ErrUnsupported) && !errors.Is(err, dav.ErrNotFound):
+		case errors.Is(err, dav.ErrNotFound):
+			l.left = min(l.left, 1) // who knows all IDs does not know this one
+		case !errors.Is(err, dav.ErrUnsupported):
 			return Entry{}, dav.Resource{}, err
 		}
 	}
-	return m.beyond(ctx, s, r, was, newLooker(f))
+	return m.beyond(ctx, s, r, was, l)
 }
 
 func wrapPath(p dav.Path, err error) error {

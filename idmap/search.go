@@ -49,7 +49,7 @@ func (m *Map) beyond(ctx context.Context, s SpaceID, r *resource, was dav.Path, 
 	}
 	now := sqldb.Millis(t)
 	recent := m.searches.recent(r.num, now)
-	if r.native != "" || recent {
+	if recent {
 		l.left = min(l.left, 1)
 	}
 	var res dav.Resource
