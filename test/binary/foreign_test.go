@@ -160,7 +160,7 @@ func TestForeignLockFirst(t *testing.T) {
 }
 
 // TestFolderAboveIsMovedAway: some servers let another program rename the folder
-// around a locked file. The next save is not lost.
+// around a locked file. The next save lands where the file is now.
 func TestFolderAboveIsMovedAway(t *testing.T) {
 	foreigners(t, func(t *testing.T, d *daemon.Daemon, folder string, c curl, _ profile.Facts) {
 		team := filepath.Join(folder, "team")
@@ -194,8 +194,8 @@ func TestFolderAboveIsMovedAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("moved %v, PutFile %d, found %v", moved, a.Status, found)
-		if a.Status == http.StatusOK && len(found) == 0 || len(found) == 0 && !strings.Contains(kept, "Report.txt") {
-			t.Errorf("the save is nowhere; PutFile was answered %s, the journal has:\n%s", a, kept)
+		if moved && (a.Status != http.StatusOK || read(t, folder, "moved/Report.txt") != "second" || len(found) != 1) {
+			t.Errorf("the folder was moved; PutFile was answered %s, %v hold the save, the journal has:\n%s", a, found, kept)
 		}
 		if !moved && (a.Status != http.StatusOK || read(t, folder, "team/Report.txt") != "second") {
 			t.Errorf("the folder was not moved, and PutFile was answered %s", a)
