@@ -19,6 +19,8 @@ import (
 type announced struct {
 	id       int64
 	file     idmap.FileID
+	space    idmap.SpaceID
+	document dav.Path // where the file was
 	upstream string
 	pinned   []byte // credential of who locked the file
 	path     dav.Path
@@ -38,16 +40,16 @@ func (l *Locks) noteLockFile(ctx context.Context, r *row, at dav.Path, text stri
 		pinned = []byte{}
 	}
 	return l.DB.Write(ctx, func(tx sqldb.Queryer) error {
-		_, err := tx.Exec(ctx, `INSERT INTO locks_announced (file, nonce, document, upstream, pinned, path, content, at, next_at, tries)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT (file, nonce, path) DO UPDATE SET content = excluded.content, at = excluded.at, next_at = 0`,
-			string(r.file), r.nonce, string(r.path), r.upstream, pinned, string(at), text, sqldb.Millis(now))
+		_, err := tx.Exec(ctx, `INSERT INTO locks_announced (file, nonce, document, space, upstream, pinned, path, content, at, next_at, tries)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0) ON CONFLICT (file, nonce, path) DO UPDATE SET content = excluded.content, at = excluded.at, next_at = 0`,
+			string(r.file), r.nonce, string(r.path), int64(r.space), r.upstream, pinned, string(at), text, sqldb.Millis(now))
 		return err
 	})
 }
 
 // lockFilesOfOurs reads lines w of locks_announced by a condition.
 func (l *Locks) lockFilesOfOurs(ctx context.Context, where string, args ...any) ([]announced, error) {
-	rows, err := l.DB.Read().Query(ctx, `SELECT w.id, w.file, w.upstream, w.pinned, w.path, w.nonce, w.content, w.at, w.tries
+	rows, err := l.DB.Read().Query(ctx, `SELECT w.id, w.file, w.space, w.document, w.upstream, w.pinned, w.path, w.nonce, w.content, w.at, w.tries
 		FROM locks_announced w WHERE `+where+` ORDER BY w.next_at, w.id`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("locks: lock files of ours: %w", err)
@@ -56,11 +58,12 @@ func (l *Locks) lockFilesOfOurs(ctx context.Context, where string, args ...any) 
 	var all []announced
 	for rows.Next() {
 		var a announced
-		var file, path string
-		var at int64
-		if err := rows.Scan(&a.id, &file, &a.upstream, &a.pinned, &path, &a.nonce, &a.text, &at, &a.tries); err != nil {
+		var file, path, document string
+		var at, space int64
+		if err := rows.Scan(&a.id, &file, &space, &document, &a.upstream, &a.pinned, &path, &a.nonce, &a.text, &at, &a.tries); err != nil {
 			return nil, fmt.Errorf("locks: lock files of ours: %w", err)
 		}
+		a.space, a.document = idmap.SpaceID(space), dav.Path(document)
 		a.file, a.path, a.at = idmap.FileID(file), dav.Path(path), sqldb.FromMillis(at)
 		all = append(all, a)
 	}
@@ -88,7 +91,7 @@ func (l *Locks) tidy(ctx context.Context, file idmap.FileID) (removed bool) {
 func (l *Locks) removeLockFile(ctx context.Context, a announced, now time.Time) bool {
 	view, err := l.keep(ctx, a.upstream, a.pinned)
 	if err == nil {
-		err = a.remove(ctx, view, now)
+		err = l.removeAnnounced(ctx, view, a, now)
 	}
 	done, cancel := detached(ctx)
 	defer cancel()
@@ -110,25 +113,64 @@ func (l *Locks) removeLockFile(ctx context.Context, a announced, now time.Time) 
 	return err == nil && len(args) == 1
 }
 
-// remove deletes the lock file if it is still ours. An error means that it may be
-// there, or still come.
-func (a announced) remove(ctx context.Context, view *davbackend.View, now time.Time) error {
-	b, err := readSmall(ctx, view, a.path)
-	switch {
-	case errors.Is(err, dav.ErrNotFound):
-		if late := a.at.Add(firstGrant); now.Before(late) {
-			return &laterError{late} // a PUT that nobody answered may still be under way
-		}
-		return nil
-	case err != nil:
+// removeAnnounced deletes the lock file if it is still ours. An error means that it
+// may be there, or still come.
+func (l *Locks) removeAnnounced(ctx context.Context, view *davbackend.View, a announced, now time.Time) error {
+	gone, err := a.removeAt(ctx, view, a.path)
+	if err != nil || gone {
 		return err
-	case !a.wrote(b):
-		return nil // somebody else's by now
 	}
-	if err := view.Delete(ctx, a.path, davbackend.Condition{}); !errors.Is(err, dav.ErrNotFound) {
+	if err := l.followAnnounced(ctx, view, a, now); err != nil {
 		return err
+	}
+	if late := a.at.Add(firstGrant); now.Before(late) {
+		return &laterError{late} // a PUT that nobody answered may still be under way
 	}
 	return nil
+}
+
+// removeAt deletes the lock file at p, if it is ours. found is false if there is
+// nothing at p.
+func (a announced) removeAt(ctx context.Context, view *davbackend.View, p dav.Path) (found bool, err error) {
+	b, err := readSmall(ctx, view, p)
+	switch {
+	case errors.Is(err, dav.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case !a.wrote(b):
+		return true, nil // somebody else's by now
+	}
+	if err := view.Delete(ctx, p, davbackend.Condition{}); !errors.Is(err, dav.ErrNotFound) {
+		return true, err
+	}
+	return true, nil
+}
+
+// followAnnounced looks for a lock file that has gone along with its folder: beside
+// the file, where that is now. As long as nobody knows where that is the lock file is
+// not forgotten.
+func (l *Locks) followAnnounced(ctx context.Context, view *davbackend.View, a announced, now time.Time) error {
+	known, err := l.IDs.Known(ctx, a.space, a.file)
+	if errors.Is(err, idmap.ErrNotFound) {
+		return nil // deleted, and what lay beside it is nobody's
+	}
+	if err != nil {
+		return err
+	}
+	if known.Path == a.document {
+		_, err := view.Stat(ctx, known.Path)
+		if errors.Is(err, dav.ErrNotFound) {
+			return &laterError{now.Add(backoff(a.tries))}
+		}
+		return err
+	}
+	beside, err := known.Path.Parent().Join(a.path.Base())
+	if err != nil {
+		return nil // no such name can be there
+	}
+	_, err = a.removeAt(ctx, view, beside)
+	return err
 }
 
 // wrote reports whether content is ours: it has our nonce, or is the beginning of

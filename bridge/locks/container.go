@@ -50,7 +50,8 @@ func (l *Locks) MoveContainer(ctx context.Context, t Target, a Actor, to dav.Pat
 //
 // Errors: [ErrNotEmpty], or a [*MismatchError] if somebody holds a lock below. Others
 // are those of [Locks.Delete]. WebDAV's DELETE takes whatever is there when it
-// arrives: what another program puts into the container at this very moment is lost.
+// arrives: what another program puts into the container at this very moment is lost,
+// and on nginx, which lists no names that begin with a dot, whatever is called so.
 func (l *Locks) DeleteContainer(ctx context.Context, t Target, a Actor) error {
 	err := l.working(ctx, t.File.ID, "delete", func(x *Lease, _ *row, now time.Time) error {
 		if err := l.stillAt(ctx, t); err != nil {
@@ -62,7 +63,7 @@ func (l *Locks) DeleteContainer(ctx context.Context, t Target, a Actor) error {
 		}
 		for _, h := range found {
 			if h.live {
-				return heldBelow(h)
+				return heldBelow(ctx, t, h)
 			}
 		}
 		if err := isEmpty(ctx, t); err != nil {
@@ -112,8 +113,12 @@ func (l *Locks) below(ctx context.Context, t Target, now time.Time) ([]*heldFile
 	return all, nil
 }
 
-// heldBelow refuses what cannot be done to a container because of h.
-func heldBelow(h *heldFile) error {
+// heldBelow refuses what cannot be done to a container because of h. It names the
+// file and its holder only to who can see that file (DESIGN 8).
+func heldBelow(ctx context.Context, t Target, h *heldFile) error {
+	if _, err := t.View.Stat(ctx, h.file.Path); err != nil {
+		return &MismatchError{Reason: "a document in it is being edited"}
+	}
 	who := h.row.actor.Name
 	if who == "" {
 		who = "somebody"
@@ -140,7 +145,7 @@ func (l *Locks) lift(ctx context.Context, t Target, a Actor, now time.Time) (lif
 	}
 	for _, h := range found {
 		if h.live && (h.row.actor.UserID != a.UserID || len(found) > maxCarried) {
-			return nil, release, heldBelow(h)
+			return nil, release, heldBelow(ctx, t, h)
 		}
 	}
 	for _, h := range found {

@@ -80,6 +80,10 @@ func (e evidence) matches(res dav.Resource) bool {
 	return e.sameContents(res)
 }
 
+// anyFolder reports whether e is of a folder that nothing but its place tells from
+// others.
+func (e evidence) anyFolder() bool { return e.Container && e.NativeID == "" && e.ResourceID == "" }
+
 // stranger reports whether res certainly is another file than e's.
 func (e evidence) stranger(res dav.Resource) bool {
 	return (e.NativeID != "" && res.NativeID != "" && e.NativeID != res.NativeID) ||

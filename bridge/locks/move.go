@@ -99,6 +99,14 @@ func (l *Locks) move(ctx context.Context, x *Lease, t Target, a Actor, r *row, t
 		return idmap.Entry{}, err
 	}
 	m := moving{From: t.File.Path, To: to, Evidence: t.evidence()}
+	if m.Evidence.anyFolder() {
+		// What is there afterwards cannot be told from the folder itself.
+		if _, err := t.View.Stat(ctx, to); err == nil {
+			return idmap.Entry{}, fmt.Errorf("locks: %w", dav.ErrExists)
+		} else if !errors.Is(err, dav.ErrNotFound) {
+			return idmap.Entry{}, err
+		}
+	}
 	i := Intent{Kind: kindMove, File: t.File.ID, Space: t.File.Space, Upstream: t.Upstream, Pinned: pinned, Detail: detail(m)}
 	if i.ID, err = l.Intend(ctx, x, i); err != nil {
 		return idmap.Entry{}, err
@@ -156,6 +164,9 @@ func (l *Locks) unlockForMove(ctx context.Context, t Target, a Actor, r *row) er
 // proxy that sends it twice gets a refusal for what it has done.
 func (l *Locks) wasMoved(ctx context.Context, x *Lease, t Target, i Intent, m moving, cause error) (idmap.Entry, error) {
 	moved, res, err := whereIs(ctx, t.View, m)
+	if m.Evidence.anyFolder() {
+		moved, res, err = whereIsFolder(ctx, t.View, m, unclear(cause))
+	}
 	switch {
 	case err != nil && unclear(cause):
 		return idmap.Entry{}, cause // the intent stays
@@ -189,6 +200,27 @@ func whereIs(ctx context.Context, view *davbackend.View, m moving) (moved bool, 
 		return false, res, err
 	}
 	return false, dav.Resource{}, errNowhere
+}
+
+// whereIsFolder is whereIs for a folder that has no ID upstream: only that nothing was
+// at m.To before the MOVE says whose folder lies there. A refusal is believed then,
+// whatever is there now; without an answer the new folder is ours, though somebody may
+// have made another one at the old place.
+func whereIsFolder(ctx context.Context, view *davbackend.View, m moving, unanswered bool) (moved bool, res dav.Resource, err error) {
+	if unanswered {
+		res, err = view.Stat(ctx, m.To)
+		if err == nil && res.Collection {
+			return true, res, nil
+		}
+		if err != nil && !errors.Is(err, dav.ErrNotFound) {
+			return false, res, err
+		}
+	}
+	res, err = view.Stat(ctx, m.From)
+	if errors.Is(err, dav.ErrNotFound) {
+		err = errNowhere
+	}
+	return false, res, err
 }
 
 // arrive records that the file is at m.To now: first the ID's place, then the lock.

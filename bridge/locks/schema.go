@@ -148,4 +148,7 @@ CREATE TABLE locks_waiting (
 	file   TEXT {{bytes}} NOT NULL PRIMARY KEY,
 	editor TEXT {{bytes}} NOT NULL,
 	at     BIGINT NOT NULL
-)`}
+)`, `
+-- Where the file is looked for whose lock file was moved along with its folder.
+ALTER TABLE locks_announced ADD COLUMN space BIGINT NOT NULL DEFAULT 0;
+`}
