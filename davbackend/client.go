@@ -46,6 +46,8 @@ type Profile struct {
 	Name                string
 	InPlace             bool     // PUT over a file replaces it atomically: save in place; else temp + MOVE
 	Conditions          bool     // ETag conditions (If-Match, ETag in If) are honoured
+	IfNoneMatch         bool     // If-None-Match: * is honoured on PUT
+	OverwriteF          bool     // MOVE and COPY with Overwrite: F never replace anything
 	Form                LockForm // how a lock token is shown
 	MoveKeepsTargetLock bool     // MOVE onto a locked file keeps the target's lock
 	MoveCarriesLock     bool     // a lock travels with the moved file
@@ -65,7 +67,7 @@ const (
 
 // Profiles that are known without probing.
 var (
-	Embedded = Profile{Name: "embedded", InPlace: true, Conditions: true, Form: FormTagged, MoveKeepsTargetLock: true}
+	Embedded = Profile{Name: "embedded", InPlace: true, Conditions: true, IfNoneMatch: true, OverwriteF: true, Form: FormTagged, MoveKeepsTargetLock: true}
 	Unknown  = Profile{Name: "unknown", Form: FormUntagged} // temp + MOVE; lock, stat, write
 )
 

@@ -10,8 +10,9 @@ import (
 )
 
 // Move renames from to to, with everything below it. Without overwrite it returns
-// [dav.ErrExists] if there is something at to; every measured server keeps that
-// promise, so it is the one way to create a file only where none is. source and
+// [dav.ErrExists] if there is something at to; every server that was
+// measured for reference keeps that promise, so it is the one way to create a file only
+// where none is. Where the profile does not say so it is looked for before. source and
 // target are conditions on either end; Absent is only for target and means no
 // overwrite. It returns [dav.ErrNotFound] if from or to's parent is missing,
 // [dav.ErrChanged] if a condition does not hold, a [*LockedError] for a lock on either
@@ -47,6 +48,13 @@ func (v *View) transfer(ctx context.Context, t transfer) error {
 	}
 	if err := v.beforeTarget(ctx, &t); err != nil {
 		return err
+	}
+	if !t.overwrite && !v.client.Profile().OverwriteF {
+		if _, err := v.Stat(ctx, t.to); err == nil {
+			return fmt.Errorf("davbackend: %w: there is something at the target", dav.ErrExists)
+		} else if !errors.Is(err, dav.ErrNotFound) {
+			return err
+		}
 	}
 	err := v.asCollection(ctx, t.from, func(slash bool) error {
 		r := newCall(t.method, t.from)

@@ -87,7 +87,7 @@ func (c *Client) unmeasured() bool {
 // before checks by PROPFIND what the upstream would not check, and takes it out of c.
 func (v *View) before(ctx context.Context, p dav.Path, c *Condition) error {
 	profile := v.client.Profile()
-	ignored := c.Absent && profile.Form == FormLockToken // OpenCloud: If-None-Match
+	ignored := c.Absent && !profile.IfNoneMatch // OpenCloud, which honours the others
 	if profile.Conditions && !ignored || c.ETag == "" && !c.Absent {
 		return nil
 	}

@@ -168,11 +168,19 @@ func (m *measuring) conditions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.f.IfNoneMatch = "honoured"
-	if a.OK() {
+	switch {
+	case a.OK():
 		m.f.IfNoneMatch = "ignored"
+	case isCondition(a.Status):
+		m.f.IfNoneMatch = "honoured"
 	}
 	return nil
+}
+
+// isCondition reports whether a status says that a condition does not hold. OpenCloud
+// says 409. Any other refusal may pass, and proves nothing.
+func isCondition(status int) bool {
+	return status == http.StatusPreconditionFailed || status == http.StatusConflict
 }
 
 // condition tries a wrong tag, which must be refused, and the right one, which must
@@ -185,18 +193,23 @@ func (m *measuring) condition(ctx context.Context, header string, value func(str
 	if a.OK() {
 		return "ignored", nil
 	}
+	if !isCondition(a.Status) {
+		return "", nil
+	}
 	res, ok, err := m.look(ctx, m.file)
 	if err != nil || !ok || res.ETag == "" {
 		return "", err
 	}
 	a, err = m.put(ctx, m.file, header, value(string(res.ETag)))
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if !a.OK() {
+	case a.OK():
+		return "honoured", nil
+	case isCondition(a.Status):
 		return "never holds", nil
 	}
-	return "honoured", nil
+	return "", nil
 }
 
 // readers uploads slowly over the document and looks at it in the middle. Nothing is

@@ -76,6 +76,8 @@ func (f Facts) Profile() davbackend.Profile {
 		Name:                f.Kind,
 		InPlace:             f.replaces(),
 		Form:                f.form(),
+		OverwriteF:          f.OverwriteF == "honoured",
+		IfNoneMatch:         f.IfNoneMatch == "honoured",
 		MoveKeepsTargetLock: f.MoveOntoLocked == "keeps the lock",
 		MoveCarriesLock:     f.MoveOfLocked == "carries the lock",
 	}

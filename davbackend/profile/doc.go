@@ -33,7 +33,7 @@
 //     without breaking an upload off. A slow upload with a look in the middle refutes
 //     it, but a buffering proxy hides the refutation; so "in place" needs both, a
 //     server that is known to do it and a look that saw the old contents.
-//   - 2026-11-28: some fifty requests instead of the twenty that were planned: every
+//   - 2026-11-28: some seventy requests instead of the twenty that were planned: every
 //     right answer needs its wrong one beside it (an upstream may refuse everything),
 //     and each write before a condition needs a look for the present ETag. It is once
 //     for each server version and in the background.

@@ -86,9 +86,12 @@ func (m *measuring) copying(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if m.f.OverwriteF = "honoured"; a.OK() {
+	switch {
+	case a.OK():
 		m.f.OverwriteF = "ignored"
 		_, err = m.transfer(ctx, "COPY", m.file, to, "T") // the next step needs it
+	case isCondition(a.Status):
+		m.f.OverwriteF = "honoured"
 	}
 	return err
 }

@@ -54,18 +54,27 @@ func (m *measuring) locking(ctx context.Context) error {
 			m.f.LockShown = "token"
 		}
 	}
-	m.f.Lock = "works"
-	if held, err := m.held(ctx); err != nil || !held {
-		m.f.Lock = "protects nothing"
+	held, sure, err := m.held(ctx)
+	switch {
+	case err != nil || !sure:
 		return err
+	case held:
+		m.f.Lock = "works"
+	default:
+		m.f.Lock = "protects nothing"
 	}
 	return nil
 }
 
-// held tries to write the document without the token.
-func (m *measuring) held(ctx context.Context) (bool, error) {
+// held tries to write the document without the token. It is not sure after a refusal
+// that is about something else.
+func (m *measuring) held(ctx context.Context) (held, sure bool, err error) {
 	a, err := m.put(ctx, m.file)
-	return err == nil && !a.OK(), err
+	if err != nil {
+		return false, false, err
+	}
+	locked := a.Status == http.StatusLocked || a.Status == http.StatusPreconditionFailed
+	return locked, locked || a.OK(), nil
 }
 
 // working reports whether the lock steps make sense.
@@ -118,8 +127,8 @@ func (m *measuring) movingOntoLocked(ctx context.Context) error {
 		m.f.MoveOntoLocked = "refused"
 		return nil
 	}
-	held, err := m.held(ctx)
-	if err != nil {
+	held, sure, err := m.held(ctx)
+	if err != nil || !sure {
 		return err
 	}
 	if m.f.MoveOntoLocked = "drops the lock"; held {
@@ -146,8 +155,8 @@ func (m *measuring) movingLocked(ctx context.Context) error {
 	}
 	old := m.file
 	m.file = to
-	held, err := m.held(ctx)
-	if err != nil {
+	held, sure, err := m.held(ctx)
+	if err != nil || !sure {
 		return err
 	}
 	if m.f.MoveOfLocked = "drops the lock"; held {
