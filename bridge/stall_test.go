@@ -18,11 +18,11 @@ import (
 
 // stallRig serves a bridge with a small limit over a socket. What became of a
 // handler comes out of the channel.
-func stallRig(t *testing.T) (address string, ended chan error) {
+func stallRig(t *testing.T, limit time.Duration) (address string, ended chan error) {
 	t.Helper()
 	ended = make(chan error, 1)
 	b := testBridge(io.Discard)
-	b.Stall = 80 * time.Millisecond
+	b.Stall = limit
 	b.Rooms = []Mounter{room(func(m *mux.Router) {
 		m.HandleFunc("/read", func(_ http.ResponseWriter, r *http.Request) {
 			_, err := io.Copy(io.Discard, r.Body)
@@ -79,7 +79,7 @@ const post = "POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n"
 
 func TestABodyThatStallsIsEnded(t *testing.T) {
 	for _, length := range []string{"Content-Length: 4294967295", "Transfer-Encoding: chunked"} {
-		address, ended := stallRig(t)
+		address, ended := stallRig(t, 80*time.Millisecond)
 		send(t, address, fmt.Sprintf(post, "/read", length)+"3\r\nabc")
 		if err := within(t, ended); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s: %v", length, err)
@@ -88,7 +88,7 @@ func TestABodyThatStallsIsEnded(t *testing.T) {
 }
 
 func TestABodyThatDripsIsEnded(t *testing.T) {
-	address, ended := stallRig(t)
+	address, ended := stallRig(t, 80*time.Millisecond)
 	c := send(t, address, fmt.Sprintf(post, "/read", "Content-Length: 1000000"))
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -107,7 +107,7 @@ func TestABodyThatDripsIsEnded(t *testing.T) {
 }
 
 func TestARefusedBodyThatStallsIsEnded(t *testing.T) {
-	address, _ := stallRig(t)
+	address, _ := stallRig(t, 80*time.Millisecond)
 	c := send(t, address, fmt.Sprintf(post, "/refuse", "Transfer-Encoding: chunked")+"3\r\nab")
 	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	answer, err := io.ReadAll(c)
@@ -117,11 +117,12 @@ func TestARefusedBodyThatStallsIsEnded(t *testing.T) {
 }
 
 func TestABodyThatComesSlowlyArrives(t *testing.T) {
-	address, ended := stallRig(t)
-	const piece, pieces = 1000, 6
+	// Half a second between two pieces is a busy machine's, not a stall.
+	address, ended := stallRig(t, 500*time.Millisecond)
+	const piece, pieces = 1000, 8
 	c := send(t, address, fmt.Sprintf(post, "/read", fmt.Sprintf("Content-Length: %d", piece*pieces)))
 	for range pieces {
-		time.Sleep(40 * time.Millisecond)
+		time.Sleep(80 * time.Millisecond)
 		if _, err := io.WriteString(c, strings.Repeat("x", piece)); err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +133,7 @@ func TestABodyThatComesSlowlyArrives(t *testing.T) {
 }
 
 func TestWorkAfterTheBodyHasNoLimit(t *testing.T) {
-	address, ended := stallRig(t)
+	address, ended := stallRig(t, 80*time.Millisecond)
 	c := send(t, address, fmt.Sprintf(post, "/slow", "Content-Length: 3")+"abc")
 	if err := within(t, ended); err != nil {
 		t.Errorf("the request was ended while we worked: %v", err)
@@ -154,7 +155,7 @@ func TestWorkAfterTheBodyHasNoLimit(t *testing.T) {
 }
 
 func TestAnAnswerThatNobodyTakesIsEnded(t *testing.T) {
-	address, ended := stallRig(t)
+	address, ended := stallRig(t, 80*time.Millisecond)
 	send(t, address, "GET /send HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if err := within(t, ended); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error(err)
