@@ -191,7 +191,8 @@ func (st *story) saw(e idmap.Entry, before dav.Path) {
 
 // excused reports whether nobody can tell from outside that x is not the file that b
 // tells of: it looks as that one did, which itself looks like that no more; or, where
-// only the place speaks (DESIGN 5), it is there, and the file that was is not beside it.
+// only the place speaks (DESIGN 5), it is there, and the file that was is not beside it, or
+// cannot be told from another.
 func (st *story) excused(e idmap.Entry, b belief, x *soul, before dav.Path) bool {
 	changed := !b.soul.alive || b.soul.text != b.text
 	looks := x.text == b.text || !b.hashed && x.like == b.like
@@ -203,7 +204,7 @@ func (st *story) excused(e idmap.Entry, b belief, x *soul, before dav.Path) bool
 		return false
 	}
 	for p, y := range st.files {
-		if y == b.soul && !changed && p.Parent() == e.Path.Parent() {
+		if y == b.soul && !changed && p.Parent() == e.Path.Parent() && !st.taken(y, e.ID) {
 			return false
 		}
 	}

@@ -34,7 +34,11 @@ func (q *quest) steps(ctx context.Context) ([]step, error) {
 		if sp.is != nil && !(stays && !takesOver(sp.is.path.Base(), sp.path.Base())) {
 			all = append(all, step{num: sp.is.num, was: sp.is.place, to: sp.path})
 			if stays {
-				all = append(all, step{num: sp.owner.num, was: *sp.place})
+				to, err := q.rescue(ctx, sp)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, step{num: sp.owner.num, was: *sp.place, to: to})
 			}
 			continue
 		}
@@ -56,6 +60,31 @@ func (q *quest) steps(ctx context.Context) ([]step, error) {
 		}
 	}
 	return all, nil
+}
+
+// rescue looks for the owner of a spot that another file has come to, before it is
+// forgotten that its place was free for a moment: a chain of renames. "" if it is not
+// found, or not for sure.
+func (q *quest) rescue(ctx context.Context, sp *spot) (dav.Path, error) {
+	if !sp.owner.byPrintOnly() {
+		return "", nil
+	}
+	found, err := q.m.matches(ctx, q.space, q.l, sp.owner, sp.path.Parent(), sp.path)
+	if err == nil {
+		found, err = q.l.proven(ctx, sp.owner, found)
+	}
+	if err != nil || len(found) != 1 {
+		return "", err
+	}
+	res := found[0]
+	if other := q.spots[res.Path]; other != nil && other.is != nil || sp.owner.alike(res) != strongly && sp.owner.sha256 == nil {
+		return "", nil
+	}
+	owner, at, err := q.m.ownerAt(ctx, q.space, res.Path)
+	if err != nil || owner != nil && at.missing == 0 {
+		return "", err
+	}
+	return res.Path, nil
 }
 
 // elsewhere reports whether what the owner of a spot was known by is seen at a place
