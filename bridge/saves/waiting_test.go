@@ -15,6 +15,8 @@ import (
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
+	"davwopi/idmap/sqldb/sqldbtest"
 	"davwopi/test/upstream"
 )
 
@@ -558,4 +560,33 @@ func TestWhoSeesWaitingBytes(t *testing.T) {
 	if see("bob", "bob's grant", dav.ErrUnavailable) {
 		t.Error("shown an hour later")
 	}
+}
+
+// TestWaitingOnBothDatabases: the statements are the same for both; with PostgreSQL a
+// save waits only where the test says that no other bridge is there.
+func TestWaitingOnBothDatabases(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		g := newRigOn(t, db, upstream.Strict(t), davbackend.Unknown)
+		g.patient(Auto, func(s *Saves) { s.ownSpool = false })
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.Collabora)
+		g.down()
+		_, err := o.put("the first")
+		if db.Shared() != (err != nil) {
+			t.Fatalf("shared: %v, PutFile: %v", db.Shared(), err)
+		}
+		g.patient(Auto, nil)
+		o.mustPut("the second")
+		told := o.mustPut("the last")
+		if err := g.locks.Unlock(t.Context(), o.target, o.actor, o.id); err != nil {
+			t.Fatal(err)
+		}
+		o.target.File = g.known(o)
+		o.lock()
+		g.up()
+		g.saves.sweep(t.Context())
+		g.wantOn("a.txt", "the last")
+		g.wantStrings(o, told)
+		g.wantPinned(o, false)
+	})
 }
