@@ -21,10 +21,10 @@ func TestOpenDocumentIsFollowed(t *testing.T) {
 			continue
 		}
 		for _, c := range []struct{ what, from, to, now string }{
-			{"folder renamed", "work", "play", "play/deep/a.txt"},
-			{"folder moved", "work/deep", "other/deep", "other/deep/a.txt"},
-			{"file renamed", "work/deep/a.txt", "work/deep/b.txt", "work/deep/b.txt"},
-			{"file moved", "work/deep/a.txt", "other/b.txt", "other/b.txt"},
+			{"folder renamed", "papers", "play", "play/deep/a.txt"},
+			{"folder moved", "papers/deep", "other/deep", "other/deep/a.txt"},
+			{"file renamed", "papers/deep/a.txt", "papers/deep/b.txt", "papers/deep/b.txt"},
+			{"file moved", "papers/deep/a.txt", "other/b.txt", "other/b.txt"},
 		} {
 			t.Run(preset.Name+"/"+c.what, func(t *testing.T) {
 				t.Parallel()
@@ -35,14 +35,14 @@ func TestOpenDocumentIsFollowed(t *testing.T) {
 				}
 				defer h.complain(t)
 				h.server.Write(t, "other/c.txt", "another")
-				h.server.Write(t, "work/deep/c.txt", "a neighbour")
-				neighbour := h.at("/work/deep/c.txt")
-				s, e := h.began("work/deep/a.txt", wopi.Collabora)
+				h.server.Write(t, "papers/deep/c.txt", "a neighbour")
+				neighbour := h.at("/papers/deep/c.txt")
+				s, e := h.began("papers/deep/a.txt", wopi.Collabora)
 				h.mustSave(s, "one")
 				h.rename(c.from, c.to)
 				h.mustSave(s, "two, where it is now")
 				h.wantFile(c.now, "two, where it is now")
-				if _, err := os.Stat(h.path("work/deep/a.txt")); err == nil {
+				if _, err := os.Stat(h.path("papers/deep/a.txt")); err == nil {
 					t.Error("something is at the old place")
 				}
 				if a, err := s.Close(t.Context()); err != nil || a.Status != http.StatusOK {
