@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,31 +97,46 @@ func TestMeasured(t *testing.T) {
 	}
 }
 
-// TestKilledWhileMeasuring: the next start removes what is there, and measures.
+// TestKilledWhileMeasuring: the next start removes what is there, and measures. A
+// proxy holds one request in the middle back, so that the daemon dies just then.
 func TestKilledWhileMeasuring(t *testing.T) {
 	needDaemon(t)
 	s := upstream.Apache(t)
-	d := daemon.Start(t, serviceConfig(s))
-	killed := false
-	for range 2000 {
-		if probes(t, s.Dir) != nil {
-			d.Kill()
-			killed = true
-			break
+	target, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const middle = 30
+	var requests atomic.Int64
+	reached, killed := make(chan struct{}), make(chan struct{})
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host
+	}}
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) == middle {
+			close(reached)
+			<-killed
+			return
 		}
-		time.Sleep(time.Millisecond)
+		pass.ServeHTTP(w, r)
+	}))
+	t.Cleanup(proxy.Close)
+	d := daemon.Start(t, fmt.Sprintf("upstream: {url: %q, user: %q, password: %q}\nsign_in: {kind: link}\n", proxy.URL+target.Path, s.User, s.Password))
+	select {
+	case <-reached:
+	case <-time.After(30 * time.Second):
+		close(killed)
+		t.Fatal("nothing was measured")
 	}
-	if !killed {
-		t.Fatal("no folder was made")
-	}
-	old := probes(t, s.Dir)
-	if old == nil {
-		t.Skip("the measuring was over before it was killed; wants a slower machine")
+	d.Kill()
+	close(killed)
+	if probes(t, s.Dir) == nil {
+		t.Fatal("nothing was left behind: the test proves nothing")
 	}
 	d.Restart()
 	measured(t, d, 1)
 	if left := probes(t, s.Dir); left != nil {
-		t.Errorf("left behind: %v (killed with %v)", left, old)
+		t.Errorf("left behind: %v", left)
 	}
 }
 
