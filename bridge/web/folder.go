@@ -62,8 +62,7 @@ func (s *site) serveRoot(w http.ResponseWriter, r *http.Request, session oauth.S
 	var failed error
 	var single place
 	for _, up := range s.Upstreams.List {
-		paths := s.entrances(session.Principal, up)
-		for _, path := range paths {
+		for _, path := range s.Rules.Entrances(session.Principal, up.Name) {
 			at, err := s.at(r.Context(), session.Principal, up, path)
 			if err != nil {
 				failed = cmp.Or(failed, err)

@@ -97,11 +97,7 @@ func TestRulesHideAndNarrow(t *testing.T) {
 
 func TestSeveralUpstreamsAreAChoice(t *testing.T) {
 	var second *upstream.Server
-	h := newHouse(t, func(h *house) {
-		second = upstream.Strict(h.t)
-		service := second.Credential()
-		h.Upstreams.List = append(h.Upstreams.List, &access.Upstream{Name: "work", DisplayName: "Work", Client: second.Client(h.t), Service: &service})
-	})
+	h := newHouse(t, func(h *house) { second = h.withSecond() })
 	h.up.Write(t, "a.txt", "home")
 	second.Write(t, "b.txt", "work")
 	b := h.person("anna")

@@ -26,7 +26,7 @@ type opening struct {
 	Session string // browser session, "" for a ticket
 	Mode    discovery.Mode
 	Editor  string       // only this one, "" any
-	Scope   idmap.FileID // "" the root
+	Scope   idmap.FileID // "" all that the person can reach
 	Rights  access.Rights
 }
 
@@ -136,18 +136,28 @@ func (p *Pages) action(ctx context.Context, o opening) (discovery.Action, error)
 
 // grant mints the access token for one file, one person and one editor.
 func (p *Pages) grant(ctx context.Context, o opening, rights access.Rights, editor string) (string, access.Grant, error) {
-	scope := o.Scope
-	if scope == "" {
-		root, err := p.IDs.Root(ctx, o.Place.Entry.Space)
-		if err != nil {
-			return "", access.Grant{}, fmt.Errorf("web: root: %w", err)
-		}
-		scope = root.ID
+	scope, err := p.scope(ctx, o)
+	if err != nil {
+		return "", access.Grant{}, fmt.Errorf("web: root: %w", err)
 	}
 	return p.Tokens.Mint(ctx, access.Grant{
 		File: o.Place.Entry.ID, Space: o.Place.Entry.Space, Upstream: o.Place.Upstream.Name, Principal: o.Who,
 		Session: o.Session, Rights: rights, Editor: editor, Scope: scope,
 	})
+}
+
+// scope is the container above which o's tokens cannot see: that of o, or the highest
+// that the person can reach, which is above the roots of all upstreams.
+func (p *Pages) scope(ctx context.Context, o opening) (idmap.FileID, error) {
+	if o.Scope != "" {
+		return o.Scope, nil
+	}
+	highest := func(ctx context.Context) (idmap.Entry, error) { return p.IDs.Root(ctx, o.Place.Entry.Space) }
+	if len(p.Upstreams.List) > 1 {
+		highest = p.Upstreams.Top
+	}
+	root, err := highest(ctx)
+	return root.ID, err
 }
 
 // hostPage answers with the page around the editor, or says why there is none.

@@ -271,6 +271,14 @@ func (h *house) withEditor(kind wopi.Office, exts ...string) *office.Editor {
 	return e
 }
 
+// withSecond adds an upstream called "work".
+func (h *house) withSecond() *upstream.Server {
+	second := upstream.Strict(h.t)
+	service := second.Credential()
+	h.Upstreams.List = append(h.Upstreams.List, &access.Upstream{Name: "work", DisplayName: "Work", Client: second.Client(h.t), Service: &service})
+	return second
+}
+
 // userMode makes the upstream want each person's own password.
 func (h *house) userMode() {
 	up := h.Upstreams.List[0]

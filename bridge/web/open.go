@@ -73,7 +73,7 @@ func (p *Pages) Open(ctx context.Context, q OpenRequest) (Opened, error) {
 		o.Rights = access.View
 	}
 	if q.Key != nil {
-		if o.Scope, err = p.keyScope(ctx, who, up, q.Key.Subtree); err != nil {
+		if o.Scope, err = p.keyScope(ctx, at, who, q.Key.Subtree); err != nil {
 			return Opened{}, err
 		}
 	}
@@ -143,16 +143,21 @@ func (p *Pages) principalOf(user string, key *access.APIKey) oauth.Principal {
 	return who
 }
 
-// keyScope is the folder above which a key's tokens cannot see.
-func (p *Pages) keyScope(ctx context.Context, who oauth.Principal, up *access.Upstream, subtree string) (idmap.FileID, error) {
-	path, err := dav.ParsePath(subtree)
-	if subtree == "" || err == nil && path.IsRoot() {
-		return "", nil
+// keyScope is the folder above which a key's tokens cannot see: its subtree on the
+// upstream of the file at that place, and nothing of other upstreams.
+func (p *Pages) keyScope(ctx context.Context, at place, who oauth.Principal, subtree string) (idmap.FileID, error) {
+	if subtree == "" {
+		subtree = "/"
 	}
+	path, err := dav.ParsePath(subtree)
 	if err != nil {
 		return "", fmt.Errorf("%w: subtree of the key: %w", access.ErrNotAllowed, err)
 	}
-	top, err := p.at(ctx, who, up, path)
+	if path.IsRoot() {
+		root, err := p.IDs.Root(ctx, at.Entry.Space)
+		return root.ID, err
+	}
+	top, err := p.at(ctx, who, at.Upstream, path)
 	return top.Entry.ID, err
 }
 

@@ -174,3 +174,53 @@ func TestOpenByTheOperator(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatTokensSeeOfSeveralUpstreams: a person's own reach all of them, a key's only
+// the one of its file.
+func TestWhatTokensSeeOfSeveralUpstreams(t *testing.T) {
+	var second *upstream.Server
+	h := newHouse(t, func(h *house) {
+		second = h.withSecond()
+		var err error
+		h.Keys, err = access.NewAPIKeys(h.t.Context(), h.db, []access.APIKey{
+			{Name: "portal", SHA256: access.KeyHash(apiKey), Principals: []string{"*"}, Modes: []string{"edit", "view"}},
+		})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+	})
+	h.up.Write(t, "a.txt", "x")
+	second.Write(t, "b.txt", "x")
+	top, err := h.Upstreams.Top(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	anna := oauth.Principal{Issuer: "link", Subject: "guest:anna", Name: "anna"}
+	b := h.person("anna")
+	for upstream, path := range map[string]string{"main": "/a.txt", "work": "/b.txt"} {
+		out, err := h.Open(t.Context(), web.OpenRequest{Path: path, Upstream: upstream, Principal: anna})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := out.WOPISrc[strings.LastIndexByte(out.WOPISrc, '/')+1:]
+		page := b.get("/edit/" + id)
+		fresh := mustJSON[map[string]any](t, b.postJSON("/edit/"+id+"/token", `{"editor":"davwopi:text","user":"`+anna.UserID()+`"}`).body)
+		ticket := b.get(strings.TrimPrefix(out.HostURL, h.server.URL))
+		for _, token := range []string{out.AccessToken, page.token(t), fresh["access_token"].(string), ticket.token(t)} {
+			if g := h.grant(token, id); g.Scope != top.ID || g.Upstream != upstream {
+				t.Errorf("%s: grant %+v, want the scope %s", path, g, top.ID)
+			}
+		}
+		got := b.postJSON("/api/v1/open", `{"path":"`+path+`","user":"anna","upstream":"`+upstream+`"}`, "Authorization", bearer)
+		byKey := mustJSON[web.Opened](t, got.body)
+		g := h.grant(byKey.AccessToken, id)
+		root, err := h.IDs.Root(t.Context(), g.Space)
+		if err != nil || g.Scope != root.ID {
+			t.Errorf("%s: a key's grant %+v, want the scope %s (%v)", path, g, root.ID, err)
+		}
+		ticket = b.get(strings.TrimPrefix(byKey.HostURL, h.server.URL))
+		if g := h.grant(ticket.token(t), id); g.Scope != root.ID {
+			t.Errorf("%s: the grant of a key's ticket %+v", path, g)
+		}
+	}
+}

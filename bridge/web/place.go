@@ -105,33 +105,6 @@ func (p *Pages) at(ctx context.Context, who oauth.Principal, up *access.Upstream
 	return place{up, view, entry, seen, rights}, nil
 }
 
-// entrances are the highest folders of an upstream that the rules let a person
-// see: the root, or the subtrees that the rules name.
-func (p *Pages) entrances(who oauth.Principal, up *access.Upstream) []dav.Path {
-	if p.Rules.Allows(who, up.Name, "/") >= access.View {
-		return []dav.Path{"/"}
-	}
-	var out []dav.Path
-	for _, rule := range p.Rules {
-		path, err := dav.ParsePath(rule.Path)
-		if err != nil || rule.Upstream != "" && rule.Upstream != up.Name || p.Rules.Allows(who, up.Name, string(path)) < access.View {
-			continue
-		}
-		out = append(out, path)
-	}
-	highest := out[:0:0]
-	for i, path := range out {
-		covered := false
-		for j, other := range out {
-			covered = covered || i != j && other.Contains(path) && (other != path || j < i)
-		}
-		if !covered {
-			highest = append(highest, path)
-		}
-	}
-	return highest
-}
-
 // upstreamName is what people see.
 func (p *Pages) upstreamName(name string) string {
 	up, err := p.Upstreams.Get(name)
