@@ -147,8 +147,8 @@ func (h *house) measure(ctx context.Context, name string, p oauth.Principal) (pr
 		return f, err
 	}
 	f, err = h.profiles.Measure(ctx, name, view, pinned)
-	if errors.Is(err, dav.ErrUnavailable) && ctx.Err() == nil {
-		f, err = h.profiles.Measure(ctx, name, view, pinned) // it may have hung up on an old connection
+	if (errors.Is(err, dav.ErrUnavailable) || errors.Is(err, dav.ErrIncomplete)) && ctx.Err() == nil {
+		f, err = h.profiles.Measure(ctx, name, view, pinned) // it may have hung up once
 	}
 	if errors.Is(err, profile.ErrBusy) {
 		return f, nil // the other one's result is taken at the next look

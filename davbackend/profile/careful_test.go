@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"davwopi/davbackend"
@@ -110,3 +111,37 @@ func TestWhatIsNotHonouredIsLookedFor(t *testing.T) {
 		})
 	}
 }
+
+// TestAReaderIsCutOffDuringAnUpload: a server that notices on the way that the file
+// grows, as rclone does, breaks the answer off. That is a reader who does not see the
+// old contents, and no outage.
+func TestAReaderIsCutOffDuringAnUpload(t *testing.T) {
+	s := upstream.Strict(t)
+	var uploading atomic.Bool
+	cut := 0
+	v := over(t, s, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPut && r.ContentLength > 64<<10 {
+			uploading.Store(true)
+			defer uploading.Store(false)
+		}
+		during := uploading.Load()
+		resp, err := next.RoundTrip(r)
+		if err == nil && during && r.Method == http.MethodGet {
+			cut++
+			resp.Body = brokenOff{resp.Body}
+		}
+		return resp, err
+	})
+	f, err := Measure(t.Context(), v, nil)
+	if err != nil || cut == 0 {
+		t.Fatalf("%v, cut off %d times", err, cut)
+	}
+	if f.HalfWritten != "a piece" || f.Profile().InPlace {
+		t.Errorf("a reader sees %q, in place %v", f.HalfWritten, f.Profile().InPlace)
+	}
+}
+
+// A brokenOff is a body of which nothing arrives.
+type brokenOff struct{ io.Closer }
+
+func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

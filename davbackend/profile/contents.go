@@ -2,6 +2,7 @@ package profile
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -250,6 +251,8 @@ func (m *measuring) during(ctx context.Context, before davbackend.RawAnswer) (st
 	for range 4 {
 		a, err := m.raw(ctx, http.MethodGet, m.file)
 		switch {
+		case errors.Is(err, dav.ErrIncomplete):
+			return "a piece", nil // rclone notices on the way that the file is growing, and hangs up
 		case err != nil:
 			return "", err
 		case !a.OK():
