@@ -53,7 +53,7 @@ func TestMigrateAtOnce(t *testing.T) {
 		steps = append(steps, fmt.Sprintf(`INSERT INTO once VALUES (%d)`, i))
 	}
 	var wg sync.WaitGroup
-	for range 3 {
+	for range 6 {
 		wg.Go(func() {
 			db, err := sqldb.Open(t.Context(), where)
 			if err != nil {

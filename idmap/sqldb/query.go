@@ -103,7 +103,7 @@ func again(err, failed error, try int) bool {
 		switch pe.Code {
 		case "40001", "40P01": // serialization_failure, deadlock_detected
 			return try < maxTries
-		case "23505", "42P07": // unique_violation, duplicate_table
+		case "23505", "42P07", "42710": // unique_violation, duplicate_table, duplicate_object (the table's row type)
 			return try < maxUniqueTries
 		}
 	}
