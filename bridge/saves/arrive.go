@@ -167,11 +167,11 @@ func (d *delivery) arrivedLate(ctx context.Context, res dav.Resource) (idmap.Rev
 	d.entry = e
 	temp := d.unusedTemp()
 	err = d.s.advance(ctx, d.r, func(n *row) { n.arrived(e.Revision, res) }, func(tx sqldb.Queryer) error {
-		if err := wrote(ctx, tx, now, 0, d.r.editing, d.file, e.Revision, d.r.sha256); err != nil {
+		if err := wrote(ctx, tx, now, hand{editing: d.r.editing, user: d.r.user}, d.file, e.Revision, d.r.sha256); err != nil {
 			return err
 		}
 		for _, n := range newer { // they rest on these bytes, whoever saved them
-			if err := wrote(ctx, tx, now, 0, n.editing, d.file, e.Revision, d.r.sha256); err != nil {
+			if err := wrote(ctx, tx, now, hand{editing: n.editing}, d.file, e.Revision, d.r.sha256); err != nil {
 				return err
 			}
 		}

@@ -69,7 +69,7 @@ func (d *delivery) commit(ctx context.Context, res dav.Resource) (idmap.Revision
 func (d *delivery) settled(ctx context.Context, e idmap.Entry, res dav.Resource) error {
 	rev, temp := e.Revision, d.unusedTemp()
 	err := d.s.advance(ctx, d.r, func(n *row) { n.arrived(rev, res) }, func(tx sqldb.Queryer) error {
-		if err := wrote(ctx, tx, d.r.changed, d.r.num, d.r.editing, d.file, rev, d.r.sha256); err != nil {
+		if err := wrote(ctx, tx, d.r.changed, d.r.hand(), d.file, rev, d.r.sha256); err != nil {
 			return err
 		}
 		return d.replaced(ctx, tx)

@@ -145,10 +145,10 @@ func (d *delivery) copied(ctx context.Context, e idmap.Entry, res dav.Resource) 
 				return err
 			}
 		}
-		if err := wrote(ctx, tx, d.r.changed, 0, 0, e.ID, e.Revision, d.r.sha256); err != nil || d.r.editing == 0 {
+		if err := wrote(ctx, tx, d.r.changed, hand{user: d.r.user}, e.ID, e.Revision, d.r.sha256); err != nil || d.r.editing == 0 {
 			return err
 		}
-		return setCopy(ctx, tx, d.r.changed, d.file, d.r.editing, d.base, copyRow{copy: e.ID, revision: e.Revision.Number})
+		return setCopy(ctx, tx, d.r.changed, d.file, d.r.editing, d.base, copyRow{copy: e.ID, revision: e.Revision.Number, name: e.Name, user: d.r.user})
 	})
 }
 

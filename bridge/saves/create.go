@@ -84,7 +84,9 @@ func (d *delivery) made(ctx context.Context, res dav.Resource) (idmap.Entry, err
 	err = d.s.advance(ctx, d.r, func(n *row) {
 		n.arrived(e.Revision, res)
 		n.copy = e.ID
-	}, func(tx sqldb.Queryer) error { return wrote(ctx, tx, d.r.changed, 0, 0, e.ID, e.Revision, d.r.sha256) })
+	}, func(tx sqldb.Queryer) error {
+		return wrote(ctx, tx, d.r.changed, hand{user: d.r.user}, e.ID, e.Revision, d.r.sha256)
+	})
 	if err != nil {
 		return idmap.Entry{}, d.unrecorded(err)
 	}

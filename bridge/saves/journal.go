@@ -106,6 +106,13 @@ var migrations = []string{
 		PRIMARY KEY (file, editing, base)
 	)`,
 	`ALTER TABLE saves_written ADD COLUMN num BIGINT NOT NULL DEFAULT 0`,
+	`ALTER TABLE saves_entry ADD COLUMN user_id TEXT NOT NULL DEFAULT '';
+	CREATE INDEX saves_entry_user ON saves_entry (user_id, changed);
+	ALTER TABLE saves_written ADD COLUMN user_id TEXT NOT NULL DEFAULT '';
+	CREATE INDEX saves_written_user ON saves_written (user_id, made);
+	ALTER TABLE saves_copy ADD COLUMN user_id TEXT NOT NULL DEFAULT '';
+	ALTER TABLE saves_copy ADD COLUMN name TEXT {{bytes}} NOT NULL DEFAULT '';
+	CREATE INDEX saves_copy_user ON saves_copy (user_id, made)`,
 }
 
 // A row is an entry of the journal. The fields above the line never change.
@@ -118,6 +125,7 @@ type row struct {
 	size            int64
 	sha256          []byte
 	writer, member  string
+	user            string // UserID of whose save it is, "" nobody's own
 	office          int64
 	pinned          []byte
 	made            time.Time
@@ -139,7 +147,7 @@ type row struct {
 	changed  time.Time
 }
 
-const columns = `id, store, kind, file, space, upstream, name, size, sha256, writer, member, office, pinned, made,
+const columns = `id, store, kind, file, space, upstream, name, size, sha256, writer, user_id, member, office, pinned, made,
 	state, editing, base, revision, serial, target, before_etag, temp, temp_etag, sent, beside, copy, etag, reason, changed`
 
 type scanner interface{ Scan(...any) error }
@@ -148,7 +156,7 @@ func scan(from scanner) (*row, error) {
 	var r row
 	var made, changed int64
 	err := from.Scan(&r.num, &r.id, &r.store, &r.kind, &r.file, &r.space, &r.upstream, &r.name, &r.size, &r.sha256,
-		&r.writer, &r.member, &r.office, &r.pinned, &made, &r.state, &r.editing, &r.base, &r.revision, &r.serial,
+		&r.writer, &r.user, &r.member, &r.office, &r.pinned, &made, &r.state, &r.editing, &r.base, &r.revision, &r.serial,
 		&r.target, &r.before, &r.temp, &r.tempETag, &r.sent, &r.beside, &r.copy, &r.etag, &r.reason, &changed)
 	r.made, r.changed = sqldb.FromMillis(made), sqldb.FromMillis(changed)
 	return &r, err
@@ -163,9 +171,9 @@ func (s *Saves) insert(ctx context.Context, r *row) error {
 	r.made, r.changed, r.store = now, now, s.store
 	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {
 		return tx.QueryRow(ctx, `INSERT INTO saves_entry (`+columns+`)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING num`,
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING num`,
 			r.id, r.store, r.kind, string(r.file), int64(r.space), r.upstream, r.name, r.size, r.sha256,
-			r.writer, r.member, r.office, r.pinned, sqldb.Millis(r.made), r.state, r.editing, r.base, r.revision, r.serial,
+			r.writer, r.user, r.member, r.office, r.pinned, sqldb.Millis(r.made), r.state, r.editing, r.base, r.revision, r.serial,
 			string(r.target), string(r.before), string(r.temp), string(r.tempETag), r.sent, r.beside, string(r.copy), string(r.etag),
 			r.reason, sqldb.Millis(r.changed)).Scan(&r.num)
 	})

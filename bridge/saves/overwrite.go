@@ -25,7 +25,7 @@ func (s *Saves) Overwrite(ctx context.Context, t locks.Target, a locks.Actor, bo
 	}
 	r, err := s.receive(ctx, sender{
 		kind: kindOverwrite, file: t.File.ID, space: t.File.Space, upstream: t.Upstream, name: t.File.Name,
-		writer: a.Name, member: a.Member, office: int64(a.Office), base: t.File.Revision.Number, pin: t.Pin, max: s.MaxBytes,
+		writer: a.Name, user: a.UserID, member: a.Member, office: int64(a.Office), base: t.File.Revision.Number, pin: t.Pin, max: s.MaxBytes,
 	}, body, length)
 	if err != nil {
 		return idmap.Entry{}, err

@@ -99,7 +99,7 @@ func (d *delivery) fetch(ctx context.Context) (*row, error) {
 	defer c.Close()
 	r, err := d.s.receive(ctx, sender{
 		kind: kindPreimage, file: d.file, space: d.t.File.Space, upstream: d.t.Upstream, name: d.name(),
-		writer: d.r.writer, member: d.r.member, office: d.r.office, editing: d.r.editing, base: d.entry.Revision.Number,
+		writer: d.r.writer, user: d.r.user, member: d.r.member, office: d.r.office, editing: d.r.editing, base: d.entry.Revision.Number,
 		pin: d.t.Pin, max: d.s.preBytes,
 	}, c, c.Size)
 	if err != nil {

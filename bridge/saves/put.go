@@ -44,7 +44,7 @@ func (s *Saves) Put(ctx context.Context, t locks.Target, a locks.Actor, p Put) (
 	ed := st.Editing // Permit knows better; this is for a crash before it
 	from := sender{
 		kind: kindPut, file: t.File.ID, space: t.File.Space, upstream: t.Upstream, name: t.File.Name,
-		writer: p.Writer, member: a.Member, office: int64(a.Office), pin: t.Pin, max: s.MaxBytes,
+		writer: p.Writer, user: a.UserID, member: a.Member, office: int64(a.Office), pin: t.Pin, max: s.MaxBytes,
 	}
 	if from.writer == "" {
 		from.writer = a.Name

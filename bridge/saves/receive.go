@@ -21,6 +21,7 @@ type sender struct {
 	upstream string
 	name     string
 	writer   string
+	user     string // UserID
 	member   string
 	office   int64
 	editing  int64
@@ -39,7 +40,7 @@ func (s *Saves) receive(ctx context.Context, from sender, body io.Reader, length
 	}
 	r := &row{
 		id: newID(), kind: from.kind, file: from.file, space: from.space, upstream: from.upstream, name: from.name,
-		writer: from.writer, member: from.member, office: from.office, editing: from.editing, base: from.base,
+		writer: from.writer, user: from.user, member: from.member, office: from.office, editing: from.editing, base: from.base,
 		state: stateSpooled,
 	}
 	if from.kind == kindPreimage {

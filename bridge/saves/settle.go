@@ -211,7 +211,7 @@ func (d *delivery) found(ctx context.Context, res dav.Resource) error {
 	}
 	temp := d.unusedTemp()
 	err = d.s.advance(ctx, d.r, func(n *row) { n.arrived(e.Revision, res) }, func(tx sqldb.Queryer) error {
-		return wrote(ctx, tx, d.r.changed, d.r.num, d.r.editing, d.file, e.Revision, d.r.sha256)
+		return wrote(ctx, tx, d.r.changed, d.r.hand(), d.file, e.Revision, d.r.sha256)
 	})
 	if err == nil {
 		d.tidy(ctx, temp)

@@ -183,7 +183,7 @@ func (d *delivery) wait(ctx context.Context, rev idmap.Revision, cause error) er
 		n.state, n.revision, n.base, n.reason = stateWaiting, rev.Number, rev.Number, bounded(cause.Error())
 	}, func(tx sqldb.Queryer) error {
 		now := d.r.changed
-		if err := wrote(ctx, tx, now, d.r.num, d.r.editing, d.file, rev, d.r.sha256); err != nil {
+		if err := wrote(ctx, tx, now, d.r.hand(), d.file, rev, d.r.sha256); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, reason = ? WHERE file = ? AND state = ? AND num < ? AND sent = 0 AND temp = ''`,

@@ -15,16 +15,24 @@ import (
 // base). They are remembered one by one, because a save that was answered with an
 // error may have landed all the same.
 
-// wrote remembers, inside tx, that editing (0: none) wrote revision of file. sha256 is nil
-// for what an upload left that broke off. num is that of the entry whose bytes have
-// arrived whole; 0: of none.
-func wrote(ctx context.Context, tx sqldb.Queryer, now time.Time, num, editing int64, file idmap.FileID, rev idmap.Revision, sha256 []byte) error {
+// A hand is whose work a revision is.
+type hand struct {
+	num     int64  // of the entry whose bytes have arrived whole; 0: of none
+	editing int64  // 0 none
+	user    string // UserID of the person, "" nobody's own
+}
+
+func (r *row) hand() hand { return hand{r.num, r.editing, r.user} }
+
+// wrote remembers, inside tx, that revision of file is by's work. sha256 is nil for
+// what an upload left that broke off.
+func wrote(ctx context.Context, tx sqldb.Queryer, now time.Time, by hand, file idmap.FileID, rev idmap.Revision, sha256 []byte) error {
 	if rev.Number == 0 {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO saves_written (editing, file, revision, size, sha256, made, num) VALUES (?,?,?,?,?,?,?)
-		ON CONFLICT (file, editing, revision) DO UPDATE SET num = excluded.num WHERE saves_written.num < excluded.num`,
-		editing, string(file), rev.Number, rev.Size, sha256, sqldb.Millis(now), num)
+	_, err := tx.Exec(ctx, `INSERT INTO saves_written (editing, file, revision, size, sha256, made, num, user_id) VALUES (?,?,?,?,?,?,?,?)
+		ON CONFLICT (file, editing, revision) DO UPDATE SET num = excluded.num, user_id = excluded.user_id WHERE saves_written.num < excluded.num`,
+		by.editing, string(file), rev.Number, rev.Size, sha256, sqldb.Millis(now), by.num, by.user)
 	return err
 }
 
@@ -34,7 +42,7 @@ func (s *Saves) noteOwn(ctx context.Context, editing int64, file idmap.FileID, r
 	if err != nil {
 		return fmt.Errorf("saves: %w", err)
 	}
-	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error { return wrote(ctx, tx, now, 0, editing, file, rev, sha256) })
+	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error { return wrote(ctx, tx, now, hand{editing: editing}, file, rev, sha256) })
 	if err != nil {
 		return fmt.Errorf("saves: journal: %w", err)
 	}
@@ -105,7 +113,9 @@ func (s *Saves) hashes(ctx context.Context, query string, args ...any) ([][]byte
 // A copyRow is the conflict copy of (file, base, editing).
 type copyRow struct {
 	copy     idmap.FileID
-	revision int64 // that we wrote
+	revision int64  // that we wrote
+	name     string // of the copy when we wrote it
+	user     string // UserID of whose work it is
 }
 
 func (s *Saves) copyOf(ctx context.Context, file idmap.FileID, editing, base int64) (copyRow, bool, error) {
@@ -122,8 +132,9 @@ func (s *Saves) copyOf(ctx context.Context, file idmap.FileID, editing, base int
 }
 
 func setCopy(ctx context.Context, tx sqldb.Queryer, now time.Time, file idmap.FileID, editing, base int64, c copyRow) error {
-	_, err := tx.Exec(ctx, `INSERT INTO saves_copy (file, editing, base, copy, revision, made) VALUES (?,?,?,?,?,?)
-		ON CONFLICT (file, editing, base) DO UPDATE SET copy = excluded.copy, revision = excluded.revision, made = excluded.made`,
-		string(file), editing, base, string(c.copy), c.revision, sqldb.Millis(now))
+	_, err := tx.Exec(ctx, `INSERT INTO saves_copy (file, editing, base, copy, revision, made, name, user_id) VALUES (?,?,?,?,?,?,?,?)
+		ON CONFLICT (file, editing, base) DO UPDATE SET copy = excluded.copy, revision = excluded.revision, made = excluded.made,
+			name = excluded.name, user_id = excluded.user_id`,
+		string(file), editing, base, string(c.copy), c.revision, sqldb.Millis(now), c.name, c.user)
 	return err
 }
