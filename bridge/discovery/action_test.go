@@ -34,9 +34,23 @@ func TestActionOfEachOffice(t *testing.T) {
 		{"editnew for whoever asks for it", wopi.OnlyOffice, "docx", "docx", discovery.ModeEditNew, 1, discovery.ModeEditNew, "/edit?"},
 		{"a legacy format is converted", wopi.OnlyOffice, "doc", "doc", discovery.ModeEdit, 1, discovery.ModeConvert, "/convert-and-edit/doc/docx?"},
 		{"embedding", wopi.OnlyOffice, "docx", "docx", discovery.ModeEmbedView, 1, discovery.ModeEmbedView, "/view?embed=1&"},
+		{"Microsoft edits", wopi.Microsoft, "xlsx", "xlsx", discovery.ModeEdit, 1, discovery.ModeEdit, "/xlviewerinternal.aspx?edit=1&<ui"},
+		{"Microsoft has an address of its own for an empty file", wopi.Microsoft, "pptx", "pptx", discovery.ModeEdit, 0, discovery.ModeEditNew, "PowerPointView=EditView&New=1&"},
+		{"and views it where it may not be edited", wopi.Microsoft, "docx", "docx", discovery.ModeView, 0, discovery.ModeView, "/wv/wordviewerframe.aspx?"},
+		{"Microsoft converts Word's old format", wopi.Microsoft, "doc", "doc", discovery.ModeEdit, 1, discovery.ModeConvert, "/we/WordConvertAndEdit.aspx?"},
+		{"Microsoft converts Excel's", wopi.Microsoft, "xls", "xls", discovery.ModeEdit, 1, discovery.ModeConvert, "/ExcelConvertAndEdit.aspx?"},
+		{"Microsoft converts PowerPoint's", wopi.Microsoft, "ppt", "ppt", discovery.ModeEdit, 1, discovery.ModeConvert, "/PptConvertAndEdit.aspx?"},
+		{"an empty file of an old format is converted too", wopi.Microsoft, "doc", "doc", discovery.ModeEdit, 0, discovery.ModeConvert, "/we/WordConvertAndEdit.aspx?"},
+		{"to view is not to convert", wopi.Microsoft, "doc", "doc", discovery.ModeView, 1, discovery.ModeView, "/wv/"},
+		{"Microsoft shows a PDF to whoever would edit it", wopi.Microsoft, "pdf", "pdf", discovery.ModeEdit, 1, discovery.ModeView, "/wv/"},
+		{"ONLYOFFICE converts Excel's old format", wopi.OnlyOffice, "xls", "xls", discovery.ModeEdit, 1, discovery.ModeConvert, "/convert-and-edit/xls/xlsx?"},
+		{"ONLYOFFICE fills an empty file at the address of edit", wopi.OnlyOffice, "xlsx", "xlsx", discovery.ModeEdit, 0, discovery.ModeEditNew, "/hosting/wopi/cell/edit?"},
+		{"Collabora edits old formats as they are", wopi.Collabora, "doc", "doc", discovery.ModeEdit, 1, discovery.ModeEdit, "/cool.html?"},
 		{"embedding where only viewing is offered", wopi.Microsoft, "docx", "docx", discovery.ModeEmbedView, 1, discovery.ModeView, "/wv/"},
 		{"extensions have no case", wopi.Microsoft, "docx", ".DOCX", discovery.ModeEdit, 1, discovery.ModeEdit, "/we/wordeditorframe.aspx?"},
-		{"any mode by its name", wopi.Microsoft, "", "wopitest", "getinfo", 1, "getinfo", "/wopitest/"},
+		{"the validator edits at the address of its view", wopi.Microsoft, "", "wopitest", discovery.ModeEdit, 0, discovery.ModeEdit, "/hosting/WopiTestFrame.aspx?"},
+		{"the validator where it lists edit", wopi.Microsoft, "", "wopitestx", discovery.ModeEdit, 1, discovery.ModeEdit, "/hosting/WopiTestFrame.aspx?"},
+		{"any mode by its name", wopi.Microsoft, "", "wopitest", "getinfo", 1, "getinfo", "/hosting/GetWopiTestInfo.ashx?"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e := &discovery.Editors{List: []discovery.Editor{{URL: "https://office.test", Builtin: func() []byte {
@@ -52,8 +66,11 @@ func TestActionOfEachOffice(t *testing.T) {
 			if a.Origin() != "https://office.test" || a.Ext != strings.ToLower(strings.TrimPrefix(tt.ext, ".")) {
 				t.Errorf("origin %q, ext %q", a.Origin(), a.Ext)
 			}
-			if tt.want == discovery.ModeConvert && a.Target != "docx" {
-				t.Errorf("target %q", a.Target)
+			if want := map[bool]string{true: a.Ext + "x"}[tt.want == discovery.ModeConvert]; a.Target != want {
+				t.Errorf("target %q, want %q", a.Target, want)
+			}
+			if a.Validates() != strings.HasPrefix(a.Ext, "wopitest") {
+				t.Errorf("the validator: %v", a.Validates())
 			}
 		})
 	}

@@ -17,6 +17,9 @@ const (
 // viewComment is Collabora's way to view what can be commented on, a PDF say.
 const viewComment Mode = "view_comment"
 
+// validator is the app that plays Microsoft's WOPI validator.
+const validator = "WopiTest"
+
 // An Action is a way to open a file in an editor.
 type Action struct {
 	Editor Editor
@@ -28,6 +31,10 @@ type Action struct {
 	URLSrc string
 	Target string // targetext of convert
 }
+
+// Validates reports whether a plays the WOPI validator, which writes over the file:
+// Category of [Params] is for it.
+func (a Action) Validates() bool { return a.App == validator }
 
 // tiers returns the names of actions that serve a mode. A tier is tried with every
 // editor before the next one is; within it the best comes first.
@@ -61,13 +68,19 @@ func (d *document) first(ext string, tier []Mode) (a rawAction, found Mode, ok b
 
 // match finds the action called name for an extension: one that is the default
 // before others, and if no action names the extension, one of the app that is
-// called like the extension's MIME type.
+// called like the extension's MIME type. The validator edits what it views.
 func (d *document) match(ext string, name Mode) (rawAction, bool) {
 	if ext == "" {
 		return rawAction{}, false
 	}
 	if a, ok := d.best(name, func(a rawAction) bool { return a.ext == ext }); ok {
 		return a, true
+	}
+	if name == ModeEdit {
+		// The validator may list view alone, and writes all the same.
+		if a, ok := d.best(ModeView, func(a rawAction) bool { return a.ext == ext && a.app == validator }); ok {
+			return a, true
+		}
 	}
 	mime := mimeTypes[ext]
 	return d.best(name, func(a rawAction) bool { return mime != "" && a.ext == "" && a.app == mime })

@@ -109,48 +109,110 @@ func collaboraApps(base string, exts []string) []xmlApp {
 const onlyOfficeQuery = "<rs=DC_LLCC&><dchat=DISABLE_CHAT&><embed=EMBEDDED&><fs=FULLSCREEN&><hid=HOST_SESSION_ID&><rec=RECORDING&>" +
 	"<sc=SESSION_CONTEXT&><thm=THEME_ID&><ui=UI_LLCC&><wopisrc=WOPI_SOURCE&>&"
 
+// legacy are the formats that Microsoft's editors and ONLYOFFICE show, and make a
+// modern one of before they edit it.
+var legacy = map[string]string{"doc": "docx", "xls": "xlsx", "ppt": "pptx", "pps": "pptx"}
+
+// appOf is the app of Microsoft's names that opens an extension.
+func appOf(ext string) string {
+	switch ext {
+	case "xls", "xlsx", "xlsm", "ods", "csv":
+		return "Excel"
+	case "ppt", "pps", "pptx", "odp":
+		return "PowerPoint"
+	}
+	return "Word"
+}
+
 // onlyOfficeApps have Microsoft's names, editnew at the address of edit, and apps
 // with MIME names beside them.
 func onlyOfficeApps(base string, exts []string) []xmlApp {
-	word := xmlApp{Name: "Word", Icon: base + "/web-apps/apps/documenteditor/main/resources/img/favicon.ico"}
+	icon := base + "/web-apps/apps/documenteditor/main/resources/img/favicon.ico"
+	apps := []xmlApp{{Name: "Word", Icon: icon}, {Name: "Excel", Icon: icon}, {Name: "PowerPoint", Icon: icon}}
 	for _, ext := range exts {
-		page := base + "/hosting/wopi/word/"
-		word.Actions = append(word.Actions,
-			xmlAction{Name: "view", Ext: ext, URLSrc: page + "view?" + onlyOfficeQuery},
-			xmlAction{Name: "embedview", Ext: ext, URLSrc: page + "view?embed=1&" + onlyOfficeQuery})
-		if ext == "doc" {
-			word.Actions = append(word.Actions, xmlAction{Name: "convert", Ext: ext, Target: "docx", Requires: "update",
-				URLSrc: base + "/hosting/wopi/convert-and-edit/doc/docx?" + onlyOfficeQuery})
-			continue
+		for i, kind := range []string{"word", "cell", "slide"} {
+			if apps[i].Name == appOf(ext) {
+				apps[i].Actions = append(apps[i].Actions, onlyOfficeActions(base, kind, ext)...)
+			}
 		}
-		word.Actions = append(word.Actions,
-			xmlAction{Name: "edit", Ext: ext, Default: "true", Requires: "locks,update", URLSrc: page + "edit?" + onlyOfficeQuery},
-			xmlAction{Name: "editnew", Ext: ext, Requires: "locks,update", URLSrc: page + "edit?" + onlyOfficeQuery})
 	}
-	return []xmlApp{
-		word,
-		{Name: "application/vnd.oasis.opendocument.text", Actions: []xmlAction{{Name: "edit", URLSrc: base + "/hosting/wopi/word/edit?" + onlyOfficeQuery}}},
-		{Name: "Capabilities", Actions: []xmlAction{{Name: "getinfo", URLSrc: base + "/hosting/capabilities"}}},
+	return append(apps,
+		xmlApp{Name: "application/vnd.oasis.opendocument.text", Actions: []xmlAction{{Name: "edit", URLSrc: base + "/hosting/wopi/word/edit?" + onlyOfficeQuery}}},
+		xmlApp{Name: "Capabilities", Actions: []xmlAction{{Name: "getinfo", URLSrc: base + "/hosting/capabilities"}}},
+	)
+}
+
+func onlyOfficeActions(base, kind, ext string) []xmlAction {
+	page := base + "/hosting/wopi/" + kind + "/"
+	actions := []xmlAction{
+		{Name: "view", Ext: ext, URLSrc: page + "view?" + onlyOfficeQuery},
+		{Name: "embedview", Ext: ext, URLSrc: page + "view?embed=1&" + onlyOfficeQuery},
+		{Name: "mobileView", Ext: ext, URLSrc: page + "view?mobile=1&" + onlyOfficeQuery},
 	}
+	if target := legacy[ext]; target != "" {
+		actions[0].Default = "true"
+		return append(actions, xmlAction{Name: "convert", Ext: ext, Target: target, Requires: "update",
+			URLSrc: base + "/hosting/wopi/convert-and-edit/" + ext + "/" + target + "?" + onlyOfficeQuery})
+	}
+	return append(actions,
+		xmlAction{Name: "edit", Ext: ext, Default: "true", Requires: "locks,update", URLSrc: page + "edit?" + onlyOfficeQuery},
+		xmlAction{Name: "mobileEdit", Ext: ext, Requires: "locks,update", URLSrc: page + "edit?mobile=1&" + onlyOfficeQuery},
+		xmlAction{Name: "editnew", Ext: ext, Requires: "locks,update", URLSrc: page + "edit?" + onlyOfficeQuery})
 }
 
 const microsoftQuery = "<ui=UI_LLCC&><rs=DC_LLCC&><dchat=DISABLE_CHAT&><hid=HOST_SESSION_ID&><sc=SESSION_CONTEXT&>" +
-	"<wopisrc=WOPI_SOURCE&><IsLicensedUser=BUSINESS_USER&><testcategory=VALIDATOR_TEST_CATEGORY><x=NEW_THING&>"
+	"<wopisrc=WOPI_SOURCE&><IsLicensedUser=BUSINESS_USER&>"
 
-// microsoftApps are those of Office for the web, the validator's own among them.
+// microsoftPages are where the apps view, edit, make new and convert.
+var microsoftPages = map[string][4]string{
+	"Word":       {"/wv/wordviewerframe.aspx?", "/we/wordeditorframe.aspx?", "/we/wordeditorframe.aspx?new=1&", "/we/WordConvertAndEdit.aspx?"},
+	"Excel":      {"/x/_layouts/xlviewerinternal.aspx?", "/x/_layouts/xlviewerinternal.aspx?edit=1&", "/x/_layouts/xlviewerinternal.aspx?edit=1&new=1&", "/x/_layouts/ExcelConvertAndEdit.aspx?"},
+	"PowerPoint": {"/p/PowerPointFrame.aspx?PowerPointView=ReadingView&", "/p/PowerPointFrame.aspx?PowerPointView=EditView&", "/p/PowerPointFrame.aspx?PowerPointView=EditView&New=1&", "/p/PptConvertAndEdit.aspx?"},
+}
+
+// microsoftApps are those of Office for the web, the validator's own among them. They
+// view a PDF, and csv they convert.
 func microsoftApps(base string, exts []string) []xmlApp {
-	word := xmlApp{Name: "Word", Icon: base + "/wv/resources/1033/FavIcon_Word.ico"}
+	apps := []xmlApp{{Name: "Word"}, {Name: "Excel"}, {Name: "PowerPoint"}}
 	for _, ext := range exts {
-		word.Actions = append(word.Actions,
-			xmlAction{Name: "view", Ext: ext, Default: "true", URLSrc: base + "/wv/wordviewerframe.aspx?" + microsoftQuery},
-			xmlAction{Name: "edit", Ext: ext, Requires: "locks,update", URLSrc: base + "/we/wordeditorframe.aspx?" + microsoftQuery},
-			xmlAction{Name: "editnew", Ext: ext, Requires: "locks,update", URLSrc: base + "/we/wordeditorframe.aspx?new=1&" + microsoftQuery})
-	}
-	test := xmlApp{Name: "WopiTest"}
-	for _, ext := range []string{"wopitest", "wopitestx"} {
-		for _, name := range []string{"view", "edit", "getinfo"} {
-			test.Actions = append(test.Actions, xmlAction{Name: name, Ext: ext, URLSrc: base + "/wopitest/frame.aspx?" + microsoftQuery})
+		for i := range apps {
+			if apps[i].Icon = base + "/wv/resources/1033/FavIcon.ico"; apps[i].Name == appOf(ext) {
+				apps[i].Actions = append(apps[i].Actions, microsoftActions(base, apps[i].Name, ext)...)
+			}
 		}
 	}
-	return []xmlApp{word, test}
+	return append(apps, validator(base))
+}
+
+func microsoftActions(base, app, ext string) []xmlAction {
+	pages := microsoftPages[app]
+	at := func(page int) string { return base + pages[page] + microsoftQuery + "<x=NEW_THING&>" }
+	actions := []xmlAction{{Name: "view", Ext: ext, Default: "true", URLSrc: at(0)}}
+	target := legacy[ext]
+	if ext == "csv" {
+		target = "xlsx"
+	}
+	switch {
+	case ext == "pdf" || ext == "rtf":
+		return actions
+	case target != "":
+		return append(actions, xmlAction{Name: "convert", Ext: ext, Target: target, Requires: "update", URLSrc: at(3)})
+	}
+	return append(actions,
+		xmlAction{Name: "edit", Ext: ext, Requires: "locks,update", URLSrc: at(1)},
+		xmlAction{Name: "editnew", Ext: ext, Requires: "locks,update", URLSrc: at(2)})
+}
+
+// validator is the app that plays the WOPI validator. For wopitest it has what an
+// Office Online Server has; the service has edit too, as here for wopitestx.
+func validator(base string) xmlApp {
+	frame, info := base+"/hosting/WopiTestFrame.aspx?", base+"/hosting/GetWopiTestInfo.ashx?"
+	const query = microsoftQuery + "<testcategory=VALIDATOR_TEST_CATEGORY>"
+	return xmlApp{Name: "WopiTest", Actions: []xmlAction{
+		{Name: "view", Ext: "wopitest", URLSrc: frame + query},
+		{Name: "getinfo", Ext: "wopitest", URLSrc: info + query},
+		{Name: "view", Ext: "wopitestx", URLSrc: frame + query},
+		{Name: "edit", Ext: "wopitestx", URLSrc: frame + query},
+		{Name: "getinfo", Ext: "wopitestx", URLSrc: info + query},
+	}}
 }
