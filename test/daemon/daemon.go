@@ -102,6 +102,18 @@ func StartEmpty(t testing.TB, yaml string) *Daemon {
 	return d
 }
 
+// StartOn is [StartEmpty] with its state in a directory that the test has made.
+func StartOn(t testing.TB, yaml, state string) *Daemon {
+	t.Helper()
+	d := prepare(t, yaml)
+	d.State = state
+	if err := os.Mkdir(d.Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d.run()
+	return d
+}
+
 func prepare(t testing.TB, yaml string) *Daemon {
 	t.Helper()
 	root := t.TempDir()
@@ -130,6 +142,15 @@ var (
 )
 
 func (d *Daemon) start(listen string) {
+	d.t.Helper()
+	if !d.begin(listen, 30*time.Second) {
+		d.t.Fatalf("the daemon ended, or did not become ready\n%s", d.Log())
+	}
+}
+
+// begin starts the daemon; false if it ended, or was not ready within limit and is
+// dead now.
+func (d *Daemon) begin(listen string, limit time.Duration) bool {
 	d.t.Helper()
 	d.command = exec.Command(d.program, "serve", "-config", d.config, "-listen", listen, "-state", d.State, "-dir", d.Dir)
 	d.command.Env = append(os.Environ(), "DAVWOPI_SECRET_KEY=")
@@ -166,11 +187,13 @@ func (d *Daemon) start(listen string) {
 	go func() { <-drained; d.ended <- d.command.Wait() }()
 	select {
 	case <-ready:
-	case err := <-d.ended:
-		d.t.Fatalf("the daemon ended: %v\n%s", err, d.Log())
-	case <-time.After(30 * time.Second):
-		d.t.Fatalf("the daemon did not become ready\n%s", d.Log())
+		return true
+	case <-d.ended:
+		d.command = nil
+	case <-time.After(limit):
+		d.Kill()
 	}
+	return false
 }
 
 // Stop asks the daemon to end and waits for it.
@@ -202,6 +225,13 @@ func (d *Daemon) Kill() {
 func (d *Daemon) Restart() {
 	d.t.Helper()
 	d.start(strings.TrimPrefix(d.URL, "http://"))
+}
+
+// RestartFor is [Daemon.Restart] for a daemon that is killed if it is not ready in
+// time, without the test's failing; false then.
+func (d *Daemon) RestartFor(limit time.Duration) bool {
+	d.t.Helper()
+	return d.begin(strings.TrimPrefix(d.URL, "http://"), limit)
 }
 
 // Log is what the daemon has logged so far.

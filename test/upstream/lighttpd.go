@@ -34,6 +34,6 @@ mimetype.assign = (".txt" => "text/plain", "" => "application/octet-stream")
 `, p.home, p.root, port))
 		return exec.Command(binary, "-D", "-f", conf, "-m", lighttpdModules)
 	})
-	return &Server{Name: "lighttpd", URL: url, User: userName, Password: userPassword, Dir: p.dir,
+	return &Server{Name: "lighttpd", URL: url, User: userName, Password: userPassword, Dir: p.dir, Program: p.program,
 		Profile: davbackend.Profile{Name: "lighttpd", InPlace: true, Conditions: true, Form: davbackend.FormTagged}}
 }

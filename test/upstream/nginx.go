@@ -49,6 +49,6 @@ http {
 `, nginxDavExt, p.home, p.root, port))
 		return exec.Command(binary, "-p", p.home, "-c", conf, "-e", p.home+"/error.log")
 	})
-	return &Server{Name: "nginx", URL: url, User: userName, Password: userPassword, Dir: p.dir,
+	return &Server{Name: "nginx", URL: url, User: userName, Password: userPassword, Dir: p.dir, Program: p.program,
 		Profile: davbackend.Profile{Name: "nginx", InPlace: true, Form: davbackend.FormUntagged, MoveKeepsTargetLock: true}}
 }

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -47,6 +46,8 @@ type place struct {
 	dir  string
 	uid  int // whom files belong to, -1 ourselves
 	gid  int
+
+	program *Program // that start has started
 }
 
 // newPlace makes the folders; as is the user that the server runs as when the tests
@@ -111,38 +112,17 @@ func (p *place) start(t testing.TB, name string, command func(port int) *exec.Cm
 	t.Helper()
 	var said string
 	for range 3 {
-		port := freePort(t)
-		cmd := command(port)
-		var out lockedBuffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		cmd.Dir = p.home
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		if err := cmd.Start(); err != nil {
-			t.Fatalf("start %s: %v", name, err)
+		g := &Program{t: t, name: name, home: p.home, port: freePort(t), command: command}
+		if g.run() {
+			t.Cleanup(g.end)
+			p.program = g
+			return fmt.Sprintf("http://127.0.0.1:%d/dav/", g.port)
 		}
-		ended := make(chan struct{})
-		go func() { _ = cmd.Wait(); close(ended) }() // why it ended is in out
-		stop := func() { stopGroup(cmd, ended) }
-		if answers(port, ended) {
-			t.Cleanup(stop)
-			return fmt.Sprintf("http://127.0.0.1:%d/dav/", port)
-		}
-		stop()
-		said = out.String()
+		g.end()
+		said = g.out.String()
 	}
 	t.Fatalf("%s does not start: %s", name, said)
 	return ""
-}
-
-// stopGroup ends the server and its children, all of which we started.
-func stopGroup(cmd *exec.Cmd, ended <-chan struct{}) {
-	_ = syscall.Kill(cmd.Process.Pid, syscall.SIGTERM)
-	select {
-	case <-ended:
-	case <-time.After(5 * time.Second):
-	}
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the group is ours alone; it may be empty
-	<-ended
 }
 
 func freePort(t testing.TB) int {

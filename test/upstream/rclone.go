@@ -20,6 +20,6 @@ func Rclone(t testing.TB) *Server {
 		cmd.Env = append(os.Environ(), "HOME="+p.home, "RCLONE_CONFIG="+p.home+"/rclone.conf", "XDG_CACHE_HOME="+p.home+"/tmp")
 		return cmd
 	})
-	return &Server{Name: "rclone", URL: url, User: userName, Password: userPassword, Dir: p.dir,
+	return &Server{Name: "rclone", URL: url, User: userName, Password: userPassword, Dir: p.dir, Program: p.program,
 		Profile: davbackend.Profile{Name: "rclone", Form: davbackend.FormTagged, MoveKeepsTargetLock: true}}
 }

@@ -26,7 +26,8 @@ type Server struct {
 	Password string
 	Dir      string // the folder behind it, for changes behind the bridge's back
 	Profile  davbackend.Profile
-	Quirks   *Quirks // of Strict only
+	Quirks   *Quirks  // of Strict only
+	Program  *Program // of real servers only
 
 	// SetClock gives Strict and Embedded another clock, after which their locks
 	// expire.
