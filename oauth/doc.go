@@ -1,7 +1,8 @@
 // Package oauth knows who is asking.
 //
 // It owns people ([Principal]), their browser sessions ([Sessions]), the ways in: links that work once ([Links]), the
-// upstream's own user names and passwords ([PasswordSignIn]), app passwords for DAV clients ([AppPasswords]); what
+// upstream's own user names and passwords ([PasswordSignIn]), app passwords for DAV clients ([AppPasswords]); how often a
+// password can be guessed elsewhere ([Tries]); what
 // the upstream wants to see of a person, sealed ([Credentials]); and the one secret key with what is derived from it
 // ([LoadKey], [Sealer]).
 //

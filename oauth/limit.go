@@ -32,6 +32,12 @@ func newLimiter(every time.Duration, burst, maxKeys int) *limiter {
 // take uses up one attempt of key and returns zero, or uses up nothing and returns after how long
 // there will be one.
 func (l *limiter) take(key string, now time.Time) time.Duration {
+	wait, _ := l.reserve(key, now)
+	return wait
+}
+
+// reserve is take; giveBack undoes it.
+func (l *limiter) reserve(key string, now time.Time) (wait time.Duration, giveBack func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	element, ok := l.byKey[key]
@@ -45,9 +51,9 @@ func (l *limiter) take(key string, now time.Time) time.Duration {
 		}
 	}
 	reservation := element.Value.(*bucket).rate.ReserveN(now, 1)
-	wait := reservation.DelayFrom(now)
-	if wait > 0 {
-		reservation.CancelAt(now)
+	giveBack = func() { reservation.CancelAt(now) } // of the very moment: a reservation that is over stays used up
+	if wait = reservation.DelayFrom(now); wait > 0 {
+		giveBack()
 	}
-	return wait
+	return wait, giveBack
 }

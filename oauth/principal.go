@@ -12,10 +12,14 @@ import (
 // IssuerLink is the issuer of the people who came by a sign-in link ([Links]).
 const IssuerLink = "link"
 
+// IssuerShare is the issuer of guests: people without an account who came by a link to a file or folder that
+// somebody shared. Their Subject is a row per link and browser.
+const IssuerShare = "share"
+
 // A Principal is a person, as one issuer knows them. Issuer and Subject together are the person; the
 // rest is what the issuer said about them at sign-in and may change. A Principal is not secret.
 type Principal struct {
-	Issuer  string   `json:"issuer"`  // "link", "upstream:NAME", "https://issuer", "proxy", "key:NAME"
+	Issuer  string   `json:"issuer"`  // "link", "upstream:NAME", "https://issuer", "proxy", "key:NAME", "share"
 	Subject string   `json:"subject"` // the issuer's constant name for the person
 	Name    string   `json:"name"`    // what other people are shown; chosen by the person in many places, so no right may rest on it
 	Groups  []string `json:"groups,omitempty"`
