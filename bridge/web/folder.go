@@ -227,6 +227,9 @@ func (s *site) row(e idmap.Entry, seen *member, rights access.Rights) row {
 	switch {
 	case edit && rights >= access.Edit:
 		out.Href, out.View = s.path("edit", id), s.path("view", id)
+		if seen.size == 0 && office(out.Kind) {
+			out.View = "" // a new document, of which there is nothing to see yet
+		}
 	case edit || view:
 		out.Href = s.path("view", id)
 	case office(out.Kind) && rights >= access.Edit:

@@ -41,6 +41,7 @@ type hostBody struct {
 	Folder    string
 	Download  string
 	Note      string // above the editor, "" none
+	Way       step   // that the note offers
 	Script    hostScript
 }
 
@@ -124,16 +125,6 @@ func (p *Pages) mint(ctx context.Context, o *opening) (a discovery.Action, token
 	return a, token, g, err
 }
 
-func (p *Pages) action(ctx context.Context, o opening) (discovery.Action, error) {
-	ext := extension(o.Place.Entry.Name)
-	a, err := p.Editors.Action(ctx, ext, o.Mode, o.Place.Seen.Size, o.Editor)
-	if err == nil && a.Mode == discovery.ModeConvert {
-		// Converting makes a second file, which nobody has asked for here.
-		return p.Editors.Action(ctx, ext, discovery.ModeView, o.Place.Seen.Size, o.Editor)
-	}
-	return a, err
-}
-
 // grant mints the access token for one file, one person and one editor.
 func (p *Pages) grant(ctx context.Context, o opening, rights access.Rights, editor string) (string, access.Grant, error) {
 	scope, err := p.scope(ctx, o)
@@ -166,6 +157,9 @@ func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 	if r.URL.Query().Has("again") {
 		s.askAgain(r.Context())
 	}
+	if s.askCategory(w, r, o) {
+		return
+	}
 	a, token, g, err := s.mint(r.Context(), &o)
 	if errors.Is(err, discovery.ErrNoEditor) {
 		s.connectPage(w, r, o)
@@ -177,7 +171,7 @@ func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 	}
 	id, origin := o.Place.Entry.ID, a.Origin()
 	body := hostBody{
-		ActionURL: passed(a.URL(discovery.Params{WOPISrc: s.URLs.WOPISrc(id), UI: language(r)}), r.URL.Query()),
+		ActionURL: passed(a.URL(s.params(id, r)), r.URL.Query()),
 		Token:     token, TTL: g.Expires.UnixMilli(), Name: o.Place.Entry.Name, Icon: icon(a.Icon), Folder: s.path("closed"),
 		Script: hostScript{Origin: origin, Name: o.Place.Entry.Name, Brand: s.brand(), Folder: s.path("closed"), Editor: a.Editor.URL, Called: a.Editor.Name, Expires: g.Expires.UnixMilli()},
 	}
@@ -198,6 +192,11 @@ func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 		return
 	}
 	s.show(w, r, http.StatusOK, "host", body.Name, o.Who, allow, body)
+}
+
+// params are what the address of an action says besides the file.
+func (s *site) params(id idmap.FileID, r *http.Request) discovery.Params {
+	return discovery.Params{WOPISrc: s.URLs.WOPISrc(id), UI: language(r), Business: s.Offers.BusinessUsers, Category: category(r)}
 }
 
 // ownAddresses are those that work for somebody who is signed in.
@@ -246,7 +245,7 @@ func (s *site) whoElse(ctx context.Context, o opening, a discovery.Action, asked
 	if err != nil {
 		return err
 	}
-	other := name != "" && state.Holder.UserID != o.Who.UserID()
+	other := name != "" && state.Holder.UserID != o.Who.UserID() && a.Mode != discovery.ModeConvert // which leaves the file as it is
 	if other && a.Office == wopi.TextEditor {
 		body.Holder = name
 	}
@@ -257,8 +256,13 @@ func (s *site) whoElse(ctx context.Context, o opening, a discovery.Action, asked
 		body.Note = fmt.Sprintf("%s has had this document open since %s in another program, so it can only be read for now.", name, humanTime(since))
 	case asked == discovery.ModeEdit && a.Mode == discovery.ModeView && o.Place.Rights < access.Edit && a.Office != wopi.TextEditor:
 		body.Note = "You may read this document, but not change it."
-	case asked == discovery.ModeEdit && a.Mode == discovery.ModeView && o.Place.Rights >= access.Edit:
-		body.Note = fmt.Sprintf("%s can show this kind of file, but not edit it.", a.Editor.Name)
+	case a.Mode != discovery.ModeView || o.Place.Rights < access.Edit:
+	default:
+		if body.Way = s.conversion(ctx, o); body.Way.Href != "" {
+			body.Note = fmt.Sprintf("%s shows files of this older format, and edits copies of them. The file itself stays as it is.", a.Editor.Name)
+		} else if asked == discovery.ModeEdit {
+			body.Note = fmt.Sprintf("%s can show this kind of file, but not edit it.", a.Editor.Name)
+		}
 	}
 	return nil
 }

@@ -2,10 +2,7 @@ package web_test
 
 import (
 	"fmt"
-	"html"
 	"net/http"
-	"net/url"
-	"regexp"
 	"testing"
 
 	"davwopi/bridge/access"
@@ -45,11 +42,7 @@ func TestHostPageOfAnOffice(t *testing.T) {
 	if g.Editor != editorURL || g.Rights != access.Edit {
 		t.Errorf("grant %+v", g)
 	}
-	action := html.UnescapeString(regexp.MustCompile(`<form id="go" method="post" action="([^"]+)"`).FindStringSubmatch(page.body)[1])
-	u, err := url.Parse(action)
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := page.action(t)
 	if got, want := u.Query().Get("WOPISrc"), h.URLs.WOPISrc(g.File); got != want {
 		t.Errorf("WOPISrc %q, want %q", got, want)
 	}

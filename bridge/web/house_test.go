@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -81,7 +82,8 @@ func newHouse(t testing.TB, change func(*house)) *house {
 		Editors: &discovery.Editors{Now: now, List: []discovery.Editor{
 			{URL: textedit.ID, Name: textedit.Name, Builtin: func() []byte { return textedit.Discovery(public) }},
 		}},
-		Log: h.note,
+		Offers: endpoint.Offers{WriteRelative: true},
+		Log:    h.note,
 	}
 	h.Pages = p
 	p.Sessions, err = oauth.NewSessions(ctx, h.db)
@@ -222,6 +224,22 @@ func (a answer) token(t *testing.T) string {
 		t.Fatalf("no token on the page (status %d):\n%s", a.status, a.body)
 	}
 	return m[1]
+}
+
+var formAction = regexp.MustCompile(`<form id="go" method="post" action="([^"]+)"`)
+
+// action is where a host page posts its form.
+func (a answer) action(t *testing.T) *url.URL {
+	t.Helper()
+	m := formAction.FindStringSubmatch(a.body)
+	if m == nil {
+		t.Fatalf("no form on the page (status %d):\n%s", a.status, a.body)
+	}
+	u, err := url.Parse(html.UnescapeString(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
 
 // grant opens a token of the page.

@@ -175,7 +175,7 @@ func (p *Pages) openWith(ctx context.Context, q OpenRequest, o *opening) (Opened
 	}
 	switch {
 	case err == nil:
-		out.ActionURL = a.URL(discovery.Params{WOPISrc: out.WOPISrc})
+		out.ActionURL = a.URL(discovery.Params{WOPISrc: out.WOPISrc, Business: p.Offers.BusinessUsers})
 	case errors.Is(err, discovery.ErrNoEditor) && (q.Editor == "" || q.Editor == NoEditor):
 		// A file that no editor opens is still one for programs.
 		o.Editor = ""

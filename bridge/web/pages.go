@@ -36,6 +36,7 @@ type Pages struct {
 	Rules     access.Rules
 	Editors   *discovery.Editors
 	Locks     *locks.Locks
+	Offers    endpoint.Offers // what editors are told that they may
 
 	// Waits is the upstream for which a save of file waits in the journal, "" none; for
 	// people who have seen the file lately. Nil: none ever does.

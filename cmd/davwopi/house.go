@@ -289,7 +289,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	}
 	h.pages = &web.Pages{
 		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
-		Tickets: h.tickets, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Log: j.Page,
+		Tickets: h.tickets, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,
 		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand, Entered: h.hasSignedIn, Waits: h.saves.WaitsFor,
 	}
 	if c.SignIn.Kind == "upstream" {
