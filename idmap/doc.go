@@ -64,4 +64,9 @@
 //     that was moved over a document is the document's next contents.
 //   - 2026-11-28: A folder without an ID of its own is known by its files: half of
 //     them are there as they were, and none is another.
+//   - 2026-11-28: The background walk ([Walk]) follows people: it looks into folders that
+//     somebody has used, and searches unknown ones only after something was lost, once for
+//     each loss. A look into everything, every night, would wake the disks of each NAS.
+//     An equal folder tag counts only if it was the same at two listings ten seconds
+//     apart: some clocks behind it tick each two seconds.
 package idmap
