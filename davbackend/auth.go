@@ -1,6 +1,7 @@
 package davbackend
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -46,7 +47,7 @@ func (c Credential) check() error {
 func (v *View) prove(c call, last proof) (proof, error) {
 	switch v.credential.Kind {
 	case "bearer":
-		return proof{header: "Bearer " + v.credential.Secret}, nil
+		return proof{header: "Bearer " + v.bearer()}, nil
 	case "password":
 	default:
 		return proof{}, nil
@@ -70,6 +71,27 @@ func (v *View) prove(c call, last proof) (proof, error) {
 	pair := v.credential.User + ":" + v.credential.Secret
 	p.header = "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))
 	return p, nil
+}
+
+// bearer is the token that goes out.
+func (v *View) bearer() string {
+	if t := v.renewed.Load(); t != nil {
+		return *t
+	}
+	return v.credential.Secret
+}
+
+// another reports whether there is another bearer token than the refused one, and takes it.
+func (v *View) another(ctx context.Context, refused string) bool {
+	if v.credential.Kind != "bearer" || v.renew == nil {
+		return false
+	}
+	next, err := v.renew(ctx, refused)
+	if err != nil || next == refused || (Credential{Kind: "bearer", Secret: next}).check() != nil {
+		return false
+	}
+	v.renewed.Store(&next)
+	return true
 }
 
 // authState is what one Client has learned of how its upstream wants passwords. It

@@ -1,6 +1,7 @@
 package davbackend_test
 
 import (
+	"context"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
@@ -120,6 +121,38 @@ func TestBearer(t *testing.T) {
 	}
 	if _, err := w.As(davbackend.Credential{Kind: "bearer", Secret: "old"}).Stat(t.Context(), "/a"); !errors.Is(err, dav.ErrUnauthorized) || len(w.requests()) != 2 {
 		t.Errorf("a refused token must not be shown again, nor as Basic: %v, %v", err, w.requests())
+	}
+}
+
+// TestARefusedBearerTokenIsRenewedOnce: the request is sent again with its whole body, later ones begin with the
+// new token, and a token that is refused again stays refused.
+func TestARefusedBearerTokenIsRenewedOnce(t *testing.T) {
+	good := "new"
+	w := serve(t, func(w http.ResponseWriter, r *http.Request, _ seen) {
+		if r.Header.Get("Authorization") != "Bearer "+good {
+			w.WriteHeader(401)
+			return
+		}
+		w.WriteHeader(201)
+	})
+	asked := 0
+	v := w.As(davbackend.Credential{Kind: "bearer", Secret: "old"}).Renewing(func(_ context.Context, refused string) (string, error) {
+		if asked++; refused != "old" && refused != "new" {
+			t.Errorf("told that %q was refused", refused)
+		}
+		return "new", nil
+	})
+	for range 2 {
+		if err := v.Put(t.Context(), "/a", body("hello"), davbackend.Condition{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := w.last(t, "PUT"); s.Body != "hello" || len(w.requests()) != 3 || asked != 1 {
+		t.Errorf("%+v, %d requests, asked %d times", s, len(w.requests()), asked)
+	}
+	good = "another"
+	if err := v.Put(t.Context(), "/a", body("hello"), davbackend.Condition{}); !errors.Is(err, dav.ErrUnauthorized) || len(w.requests()) != 4 {
+		t.Errorf("%v after %d requests", err, len(w.requests()))
 	}
 }
 

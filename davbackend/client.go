@@ -1,6 +1,7 @@
 package davbackend
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -76,10 +77,21 @@ type View struct {
 	client     *Client
 	credential Credential
 	account    atomic.Pointer[account] // nil: not looked for
+
+	renew   func(ctx context.Context, refused string) (string, error) // nil: a bearer token is what it is
+	renewed atomic.Pointer[string]                                    // the bearer token that renew gave; nil: none yet
 }
 
 // As returns the upstream as cred sees it. It costs nothing.
 func (c *Client) As(cred Credential) *View { return &View{client: c, credential: cred} }
+
+// Renewing lets v ask renew for another bearer token when the upstream answers 401: once for each request, which is
+// then sent again. renew is told the token that was refused, and is called from many goroutines; its error leaves the
+// 401 as it is. It must be called before v is used; it returns v.
+func (v *View) Renewing(renew func(ctx context.Context, refused string) (string, error)) *View {
+	v.renew = renew
+	return v
+}
 
 // Client returns the upstream that v looks at.
 func (v *View) Client() *Client { return v.client }

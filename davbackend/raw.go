@@ -93,7 +93,7 @@ func (v *View) URL(p dav.Path, slash bool) string { return v.url(p, slash).Strin
 func (v *View) Through(over func(http.RoundTripper) http.RoundTripper) *View {
 	c := v.client
 	other := &Client{Base: c.Base, Transport: over(c.transport()), Idle: c.Idle, Discover: c.Discover, Assumed: c.Profile()}
-	w := other.As(v.credential)
+	w := other.As(v.credential).Renewing(v.renew)
 	w.account.Store(v.account.Load())
 	return w
 }

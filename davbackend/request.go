@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"davwopi/davbackend/dav"
@@ -73,7 +74,7 @@ func (v *View) transmit(ctx context.Context, c call) (*answer, error) {
 		return nil, err
 	}
 	var last proof
-	waited := 0
+	waited, renewed := 0, false
 	for attempt := 0; ; attempt++ {
 		shown, err := v.prove(c, last)
 		if err != nil {
@@ -96,6 +97,11 @@ func (v *View) transmit(ctx context.Context, c call) (*answer, error) {
 		if a.status() != http.StatusUnauthorized {
 			v.client.auth.next(shown, a.resp.Header)
 			return a, nil
+		}
+		if sent, bearer := strings.CutPrefix(shown.header, "Bearer "); bearer && !renewed && v.another(ctx, sent) {
+			renewed = true
+			a.close()
+			continue
 		}
 		next, again := v.client.auth.learn(v.credential, shown, a.resp.Header.Values("WWW-Authenticate"))
 		if !again || attempt >= 3 {
