@@ -1,8 +1,9 @@
 // Package access decides who may do what to which file until when.
 //
 // It owns WOPI access tokens and the grants behind them ([Tokens]), the one-use tickets to the host page ([Tickets]),
-// the API keys of programs ([APIKeys]), the operator's access: rules ([Rules]), and the answer to "as whom does this
-// person reach that upstream" ([Upstreams]).
+// the links by which people share a file or folder, with the guests who come by them ([Shares]), the API keys of programs
+// ([APIKeys]), the operator's access: rules ([Rules]), and the answer to "as whom does this person reach that upstream"
+// ([Upstreams]).
 //
 // It does not own people, sessions or credentials (oauth), file IDs (idmap), what an upstream allows (asked on every
 // request), editings and their members (locks), or what an office is told about a refusal (endpoint).
@@ -26,11 +27,13 @@
 //   - A grant minted on the strength of another token takes over that one's Expires ("token trading", reference 2.5).
 //   - Tokens, tickets and keys go into no log, error, cache or page; Member keys and grant IDs may.
 //   - Nothing here is cached: a revocation holds at once, on every replica.
+//   - A grant with a Share is worth what the link is worth at that moment; a link that is over leaves no reprieve.
 //
 // # Security considerations
 //
-// Whoever writes to the database is trusted to grant, but not to read: tokens, tickets and keys are there as SHA-256
-// only, pinned credentials sealed. Whoever has the secret key and knows a grant's ID can derive tokens from it.
+// Whoever writes to the database is trusted to grant, but not to read: tokens, tickets, keys, links and guests' cookies are
+// there as SHA-256 only, pinned credentials sealed, and so are links, for their makers. Passwords of links, which people
+// choose, are slow hashes, and tries are counted in each process as those of sign-in are (oauth). Whoever has the secret key and knows a grant's ID can derive tokens from it.
 //
 // # Why it is so
 //
@@ -50,4 +53,12 @@
 //     writes a ban with the name on the screen must not be ignored.
 //   - 2026-11-20: The blob of a pinned service credential says only "service": the password in the configuration may
 //     be changed while a save waits.
+//   - 2026-11-28: GetShareUrl has one row per person, resource and right (standing), however often an editor asks, and it
+//     answers with the same link: rows that nobody made on purpose would bury those that people look for.
+//   - 2026-11-28: The secret of a link is sealed besides its hash, for people come back to copy it once more. With the
+//     secret key changed it can no longer be shown, but opens as before.
+//   - 2026-11-28: A link for people who sign in is not bound by its maker's rights of today, an anonymous one is: the
+//     first gives nobody anything that is not theirs, the second stands in for its maker.
+//   - 2026-11-28: Guests are heard by rules as "*" and as group:guests, so that an operator who names people one by one has
+//     shut them out, and can let them in where he likes.
 package access

@@ -42,10 +42,17 @@ type Grant struct {
 	Rights    Rights       // a ceiling; what [Rules] and the upstream say now is asked on every request
 	Editor    string       // configured URL of the editor it was made for, "" any (containers, API without editor)
 	Scope     idmap.FileID // the container or file above which this grant cannot see; "" everything of the space
+	Share     string       // ID of the link through which it was made, "" none; the grant ends with it
 	Expires   time.Time    // UTC, whole milliseconds; of a save-only grant: the end of the reprieve
 	Derived   bool         // opened from a derived token
 	SaveOnly  bool         // signed out or expired during an editing: only what saves the work is allowed
+
+	// Behind is whoever made the link that let a guest in; the guest never may more than they. Zero for others.
+	Behind oauth.Principal
 }
+
+// Guest reports whether g belongs to somebody without an account: no renaming, no deleting, no sharing further.
+func (g Grant) Guest() bool { return g.Principal.Issuer == oauth.IssuerShare }
 
 // Member is the key under which an editing remembers this grant, stored or derived. It is not the token and is
 // no use without it. Stored: the grant's ID. Derived: the parent's ID, ":", and the file.
@@ -75,6 +82,10 @@ func (g Grant) check() error {
 		return fmt.Errorf("%w: bad upstream", ErrGrant)
 	case !storable(g.Editor) || !storable(g.Session):
 		return fmt.Errorf("%w: bad editor or session", ErrGrant)
+	case g.Share != "" && (!oauth.IsID(g.Share) || g.Scope == ""):
+		return fmt.Errorf("%w: a link without a scope", ErrGrant)
+	case g.Guest() && g.Share == "":
+		return fmt.Errorf("%w: a guest without a link", ErrGrant)
 	}
 	return nil
 }

@@ -94,6 +94,22 @@ func (r Rules) AllowsChildren(p oauth.Principal, upstream, path string) Rights {
 	return least
 }
 
+// AllowsGrant is [Rules.Allows] for the person of g, and for a guest never more than whoever made their link may.
+func (r Rules) AllowsGrant(g Grant, path string) Rights { return r.least(g, path, Rules.Allows) }
+
+// AllowsGrantBelow is the same of [Rules.AllowsBelow].
+func (r Rules) AllowsGrantBelow(g Grant, path string) Rights {
+	return r.least(g, path, Rules.AllowsBelow)
+}
+
+func (r Rules) least(g Grant, path string, allows func(Rules, oauth.Principal, string, string) Rights) Rights {
+	rights := allows(r, g.Principal, g.Upstream, path)
+	if g.Guest() {
+		rights = min(rights, allows(r, g.Behind, g.Upstream, path))
+	}
+	return rights
+}
+
 // judge returns what the nearest rules give at least, names telling which of them name the person.
 func (r Rules) judge(upstream string, at []string, names func(who string) bool) Rights {
 	nearest, rights := -1, Edit

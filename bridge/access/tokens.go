@@ -43,6 +43,10 @@ const derivedPurpose = "access derived token 1"
 // Tokens mints and opens WOPI access tokens. Grants are rows that all replicas see; nothing is cached, so that a
 // revocation holds at once everywhere. Safe for concurrent use.
 type Tokens struct {
+	// Shares are asked about grants that were made through a link, each time; nil: such grants open nothing. Set
+	// before use.
+	Shares *Shares
+
 	db     *sqldb.DB
 	sealer *oauth.Sealer
 }
@@ -77,6 +81,7 @@ func NewTokens(ctx context.Context, db *sqldb.DB, s *oauth.Sealer) (*Tokens, err
 		`CREATE TABLE access_signed_out (
 			session TEXT {{bytes}} PRIMARY KEY,
 			at BIGINT NOT NULL)`,
+		`ALTER TABLE access_grant ADD COLUMN share TEXT {{bytes}} NOT NULL DEFAULT ''`,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("access: tokens: %w", err)
@@ -84,8 +89,8 @@ func NewTokens(ctx context.Context, db *sqldb.DB, s *oauth.Sealer) (*Tokens, err
 	return &Tokens{db: db, sealer: s}, nil
 }
 
-// Mint stores g under a new random token and returns both; the token is kept nowhere. ID, Derived and SaveOnly of g
-// are ignored. Expires zero means [DefaultTTL] from now; a grant made on the strength of another token takes over
+// Mint stores g under a new random token and returns both; the token is kept nowhere. ID, Derived, SaveOnly
+// and Behind of g are ignored. Expires zero means [DefaultTTL] from now; a grant made on the strength of another token takes over
 // that token's Expires, or tokens would renew each other for ever. The error wraps [ErrGrant] if g is not whole, and
 // [ErrExpired] if Expires has passed or the session was signed out.
 func (t *Tokens) Mint(ctx context.Context, g Grant) (token string, out Grant, err error) {
@@ -114,9 +119,9 @@ func (t *Tokens) Mint(ctx context.Context, g Grant) (token string, out Grant, er
 			return cmp.Or(err, ErrExpired)
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO access_grant (id, hash, file, space, upstream, principal, principal_key,
-			session, rights, editor, scope, expires, signed_out) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+			session, rights, editor, scope, expires, share, signed_out) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
 			g.ID, oauth.Hash(token), string(g.File), int64(g.Space), g.Upstream, principal, g.Principal.Key(),
-			g.Session, int64(g.Rights), g.Editor, string(g.Scope), expires)
+			g.Session, int64(g.Rights), g.Editor, string(g.Scope), expires, g.Share)
 		return err
 	})
 	if err != nil {
@@ -210,9 +215,9 @@ func (t *Tokens) row(ctx context.Context, where string, key any) (grantRow, erro
 	var principal string
 	var rights, expires, signedOut int64
 	err := t.db.Read().QueryRow(ctx, `SELECT id, hash, file, space, upstream, principal, session, rights, editor, scope,
-		expires, signed_out FROM access_grant WHERE `+where, key).
+		expires, share, signed_out FROM access_grant WHERE `+where, key).
 		Scan(&r.ID, &r.hash, &r.File, &r.Space, &r.Upstream, &principal, &r.Session, &rights, &r.Editor, &r.Scope,
-			&expires, &signedOut)
+			&expires, &r.Share, &signedOut)
 	if errors.Is(err, sql.ErrNoRows) {
 		return grantRow{}, ErrToken
 	}
@@ -226,8 +231,15 @@ func (t *Tokens) row(ctx context.Context, where string, key any) (grantRow, erro
 	return r, nil
 }
 
-// live says what r is worth now.
+// live says what r is worth now. A link that is over takes with it what else would have a reprieve.
 func (t *Tokens) live(ctx context.Context, r grantRow) (Grant, error) {
+	if r.Share != "" {
+		bounded, err := t.Shares.grant(ctx, r.Grant)
+		if err != nil {
+			return Grant{}, err
+		}
+		r.Grant = bounded
+	}
 	now, err := t.db.Now(ctx)
 	if err != nil {
 		return Grant{}, fmt.Errorf("access: open: %w", err)

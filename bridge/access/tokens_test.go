@@ -237,7 +237,7 @@ func TestStoreAndPrintsHideTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for table, columns := range map[string]int{"access_grant": 13, "access_ticket": 3} {
+	for table, columns := range map[string]int{"access_grant": 14, "access_ticket": 3} {
 		cells := make([]any, columns)
 		for i := range cells {
 			cells[i] = new([]byte)
