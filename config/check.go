@@ -30,6 +30,9 @@ func (r *reader) check(c *Config) {
 			r.fault(at("admins", i), "%q is no sign-in name", name)
 		}
 	}
+	if c.Walk.RequestsPerSecond < 1 || c.Walk.RequestsPerSecond > 1000 {
+		r.fault("walk.requests_per_second", "%d: wants 1 to 1000", c.Walk.RequestsPerSecond)
+	}
 	if c.Locks.AnnounceLocks == nil {
 		announce := !c.Embedded()
 		c.Locks.AnnounceLocks = &announce

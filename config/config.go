@@ -101,6 +101,9 @@ type Config struct {
 	// Saves sets the limits of saving.
 	Saves Saves `yaml:"saves"`
 
+	// Walk says how the bridge looks for what others have renamed or moved.
+	Walk Walk `yaml:"walk"`
+
 	// Log says what is logged, to standard error.
 	Log Log `yaml:"log"`
 }
@@ -259,6 +262,27 @@ type Saves struct {
 	MaxAge time.Duration `yaml:"max_age"`
 }
 
+// Walk is the search for what others have renamed or moved, before somebody asks for
+// it. A file that is asked for is looked for at once, with or without it. There is no
+// walk where people come with accounts of their own (upstream.auth user).
+type Walk struct {
+	// Enabled has the walk. Default true.
+	Enabled bool `yaml:"enabled"`
+	// Every is how often a round looks into the folders that people have used lately.
+	// Default 6h.
+	Every time.Duration `yaml:"every"`
+	// RequestsPerSecond is the most that a walk asks of one upstream. 1 to 1000.
+	// Default 2.
+	RequestsPerSecond int `yaml:"requests_per_second"`
+	// Within is for how long a folder counts as used after somebody has seen something
+	// in it. Default 720h.
+	Within time.Duration `yaml:"within"`
+	// AtAnyTime lets rounds begin while nobody uses the upstream. Else a round that is
+	// due waits until somebody does, so that sleeping disks are not woken.
+	// Default false.
+	AtAnyTime bool `yaml:"at_any_time"`
+}
+
 // Log says what is logged.
 type Log struct {
 	// Level is error, warn, info or debug. Document names appear at debug only;
@@ -301,6 +325,7 @@ func Default() *Config {
 		WOPI:        WOPI{WriteRelative: true, Containers: true},
 		Locks:       Locks{RespectLockFiles: true},
 		Saves:       Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second, WhenUpstreamIsDown: "auto", MaxAge: 24 * time.Hour},
+		Walk:        Walk{Enabled: true, Every: 6 * time.Hour, RequestsPerSecond: 2, Within: 720 * time.Hour},
 		Log:         Log{Level: "info", Format: "text"},
 	}
 }

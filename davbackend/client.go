@@ -38,6 +38,7 @@ type Client struct {
 	auth     authState
 	accounts accounts
 	byID     atomic.Int32 // a lookup: how this upstream finds a file by its ID
+	used     atomic.Int64 // when something was last asked, nanoseconds
 	once     sync.Once
 	own      *http.Transport // guarded by once
 }
@@ -110,6 +111,15 @@ func (c *Client) Learn(p Profile) { c.learned.Store(&p) }
 
 // Origin returns scheme and host of the upstream, for people.
 func (c *Client) Origin() string { return c.Base.Scheme + "://" + c.Base.Host }
+
+// Used is when the upstream was last asked for anything but OPTIONS, which wakes no
+// disk; zero if it never was.
+func (c *Client) Used() time.Time {
+	if ns := c.used.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
+}
 
 // CloseIdle closes connections that no request uses, of the default Transport.
 func (c *Client) CloseIdle() {

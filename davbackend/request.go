@@ -166,6 +166,9 @@ func (v *View) once(ctx context.Context, c call, authorization string) (*answer,
 		req.Header.Set("Authorization", authorization)
 	}
 	countTrip(ctx)
+	if c.method != http.MethodOptions {
+		v.client.used.Store(time.Now().UnixNano())
+	}
 	w.run()
 	resp, err := v.client.transport().RoundTrip(req)
 	w.answered()

@@ -53,6 +53,7 @@ type house struct {
 	profiles  *profile.Store
 	signedIn  chan oauth.Principal // who may lend an account for measuring
 	ids       *idmap.Map
+	walkers   []*walker
 	tokens    *access.Tokens
 	tickets   *access.Tickets
 	keys      *access.APIKeys
@@ -79,6 +80,7 @@ func build(ctx context.Context, c *config.Config, log zerolog.Logger, key string
 	}{
 		{"state", func(ctx context.Context) error { return h.openState(ctx, key) }},
 		{"upstream", h.openUpstreams},
+		{"walk", h.openWalks},
 		{"authority", h.openAuthority},
 		{"safety", func(ctx context.Context) error { return h.openSafety(ctx, journalist) }},
 		{"front", func(context.Context) error { return h.assemble(journalist) }},

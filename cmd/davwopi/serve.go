@@ -158,7 +158,7 @@ func (h *house) run(ctx context.Context, public, admin net.Listener) error {
 			}
 		})
 	}
-	for _, loop := range []func(context.Context) error{h.locks.Run, h.saves.Run, h.keepGrants, h.keepProfiles, h.clean} {
+	for _, loop := range []func(context.Context) error{h.locks.Run, h.saves.Run, h.keepGrants, h.keepProfiles, h.keepWalks, h.clean} {
 		running.Go(func() {
 			if err := loop(loops); err != nil && loops.Err() == nil {
 				cancel(err)

@@ -60,7 +60,7 @@ var livesIn = map[string]string{
 	"modernc.org/sqlite":            "idmap/sqldb",
 	"go.yaml.in/yaml/v3":            "config",
 	"golang.org/x/sync":             "bridge/discovery oauth davbackend",
-	"golang.org/x/time":             "oauth",
+	"golang.org/x/time":             "oauth cmd/davwopi",
 	"golang.org/x/sys":              "idmap/sqldb davbackend/localdav bridge/doctor bridge/saves",
 	"golang.org/x/text":             "davbackend/dav bridge/web",
 }

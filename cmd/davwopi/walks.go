@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"davwopi/bridge/access"
+	"davwopi/idmap"
+	"davwopi/oauth"
+)
+
+const (
+	walkTick   = time.Minute      // between two looks whether a round is due
+	walkAwake  = 10 * time.Minute // for so long after a request an upstream's disks are taken to spin
+	walkRetry  = 5 * time.Minute  // after a round that failed, doubled each time
+	walkSearch = 2000             // folders that one round searches for what was lost
+)
+
+// A walker walks through one upstream.
+type walker struct {
+	up    *access.Upstream
+	walk  *idmap.Walk
+	retry time.Duration // 0: the last round did not fail
+	again time.Time     // not before
+}
+
+// openWalks makes a walk for each upstream that one account shows whole. Where people
+// come with accounts of their own, nobody's may be used behind their backs.
+func (h *house) openWalks(ctx context.Context) error {
+	c := h.config.Walk
+	if !c.Enabled {
+		return nil
+	}
+	for _, up := range h.upstreams.List {
+		if up.Service == nil || up.PerUser {
+			continue
+		}
+		space, err := h.upstreams.Space(ctx, up.Name, oauth.Principal{})
+		if err != nil {
+			return err
+		}
+		limiter := rate.NewLimiter(rate.Limit(c.RequestsPerSecond), 1)
+		walk, err := idmap.NewWalk(ctx, idmap.Walk{
+			Map: h.ids, Space: space, Finder: up.Client.As(*up.Service), Pace: limiter.Wait,
+			Every: c.Every, Within: c.Within, Search: walkSearch,
+		})
+		if err != nil {
+			return err
+		}
+		if !h.db.Shared() {
+			if err := walk.Alone(ctx); err != nil {
+				return err
+			}
+		}
+		h.walkers = append(h.walkers, &walker{up: up, walk: walk})
+	}
+	return nil
+}
+
+// keepWalks walks through all upstreams, side by side, until ctx ends.
+func (h *house) keepWalks(ctx context.Context) error {
+	var running sync.WaitGroup
+	for _, w := range h.walkers {
+		running.Go(func() {
+			tick := time.NewTicker(min(walkTick, h.config.Walk.Every))
+			defer tick.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case now := <-tick.C:
+					h.stroll(ctx, w, now)
+				}
+			}
+		})
+	}
+	running.Wait()
+	return nil
+}
+
+// stroll makes a round if one is due and wakes nobody.
+func (h *house) stroll(ctx context.Context, w *walker, now time.Time) {
+	if now.Before(w.again) || !h.config.Walk.AtAnyTime && now.Sub(w.up.Client.Used()) > walkAwake {
+		return
+	}
+	facts, known, err := h.facts(ctx, w.up.Name)
+	if err == nil {
+		w.walk.Tags = tagsOf(facts.FolderETag, known)
+		var done idmap.Walked
+		done, err = w.walk.Round(ctx)
+		if err == nil {
+			h.log.Info().Str("upstream", w.up.Name).Int("requests", done.Requests).Int("listed", done.Listed).
+				Int("unchanged", done.Same).Int("searched", done.Searched).Int("lost", done.Lost).Msg("walked")
+		}
+	}
+	if err == nil || errors.Is(err, idmap.ErrEarly) || errors.Is(err, idmap.ErrTaken) {
+		w.retry = 0
+		return
+	}
+	if w.retry == 0 {
+		h.tell(ctx, "a walk was broken off; it goes on later", w.up.Name, err)
+	}
+	w.retry = min(max(2*w.retry, walkRetry), max(h.config.Walk.Every, walkRetry))
+	w.again = now.Add(w.retry)
+}
+
+// tagsOf reads what was measured about the ETags of folders.
+func tagsOf(measured string, known bool) idmap.FolderTags {
+	switch {
+	case known && measured == "whole tree":
+		return idmap.WholeTree
+	case known && measured == "own children":
+		return idmap.OwnChildren
+	}
+	return idmap.NoTags
+}
