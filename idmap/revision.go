@@ -48,9 +48,13 @@ func (m *Map) beginEpoch(ctx context.Context, onlyFirst bool) error {
 		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM idmap_epoch`).Scan(&n); err != nil || n > 0 && onlyFirst {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO idmap_epoch (nonce, began) VALUES (?, ?)`, random(20), sqldb.Millis(now))
-		return err
+		return insertEpoch(ctx, tx, now)
 	})
+}
+
+func insertEpoch(ctx context.Context, tx sqldb.Queryer, now time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO idmap_epoch (nonce, began) VALUES (?, ?)`, random(20), sqldb.Millis(now))
+	return err
 }
 
 // NewEpoch must be called after a backup was restored, before anything is
