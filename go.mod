@@ -12,7 +12,7 @@ require modernc.org/sqlite v1.60.1
 
 require github.com/jackc/pgx/v5 v5.12.0
 
-require golang.org/x/sync v0.24.0 // indirect
+require golang.org/x/sync v0.24.0
 
 require golang.org/x/time v0.16.0
 
@@ -22,7 +22,13 @@ require pgregory.net/rapid v1.3.0
 
 require go.uber.org/goleak v1.3.0
 
-require golang.org/x/sys v0.49.0
+require (
+	github.com/coreos/go-oidc/v3 v3.21.0
+	github.com/go-jose/go-jose/v4 v4.1.8
+	github.com/patrickmn/go-cache v2.1.0+incompatible
+	golang.org/x/oauth2 v0.37.0
+	golang.org/x/sys v0.49.0
+)
 
 require (
 	github.com/dustin/go-humanize v1.0.1 // indirect

@@ -19,7 +19,10 @@
 //
 //   - A cookie, link, app password or secret key is never logged, put into an error, or kept; only [Hash] of it is.
 //   - A link is redeemed by POST: programs that preview links fetch them with GET.
-//   - Rights never rest on [Principal.Name], which people choose, but on [Principal.Key], Subject and Groups.
+//   - Rights never rest on [Principal.Name], which people choose, but on [Principal.Key], Subject, Groups, and on Login,
+//     for which the operator named a claim.
+//   - What a provider answers is bounded in size and time, never quoted at length, and never a reason to send a secret
+//     to another host. That it cannot be asked is [ErrProvider], never a verdict about a person or token.
 //   - Additional data of a seal is the whole key of its row, by [RowKey].
 //   - A new purpose of [Sealer.MAC] gets a new name, with a version in it; the form of what is signed is unambiguous.
 //
@@ -43,4 +46,12 @@
 //     passwords, which people type. Passwords that people chose are never stored but sealed, for the upstream.
 //   - 2026-11-20: An attempt from a peer over its limit does not count against the user name, else a single peer could
 //     keep anybody out for ever without ever being heard.
+//   - 2026-11-28: An own key set: go-oidc's asks the provider once for every forged token, and believes retired
+//     keys until an unknown one comes. Ours asks every 20 seconds at most and forgets after 15 minutes.
+//   - 2026-11-28: A signed token with at_hash is taken for an ID token, nonce or not: Office asks without a nonce, so
+//     that its ID tokens have none. Dex puts at_hash into access tokens too; there, method introspect.
+//   - 2026-11-28: A sign-in under way is a row, its nonce and PKCE verifier sealed in it, and bound to a cookie of its
+//     own: one use, on every replica, and two tabs do not disturb each other.
+//   - 2026-11-28: One replica renews a person's token, by a lease: providers take a second refresh with the same token for
+//     theft and revoke everything.
 package oauth

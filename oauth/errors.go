@@ -20,6 +20,10 @@ var (
 	ErrKey          = errors.New("oauth: secret key not usable")
 	ErrAppPassword  = errors.New("oauth: app password unknown or revoked")
 	ErrLimit        = errors.New("oauth: limit reached")
+	ErrProvider     = errors.New("oauth: the sign-in provider cannot be asked")
+	ErrBearer       = errors.New("oauth: bearer token not accepted")
+	ErrFlow         = errors.New("oauth: this sign-in was not begun here, has been used, or is too old")
+	ErrSignIn       = errors.New("oauth: the sign-in provider did not sign the person in")
 )
 
 // A TooManyError is an attempt that was not even looked at. It unwraps to [ErrTooMany].

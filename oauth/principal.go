@@ -23,7 +23,15 @@ type Principal struct {
 	Subject string   `json:"subject"` // the issuer's constant name for the person
 	Name    string   `json:"name"`    // what other people are shown; chosen by the person in many places, so no right may rest on it
 	Groups  []string `json:"groups,omitempty"`
+
+	// Login is another name that the operator trusts to be nobody else's ([Claims]); "" none.
+	Login string `json:"login,omitempty"`
+	// SignIn is what the person types at sign-in, to tell accounts apart; "": Subject. No right may rest on it.
+	SignIn string `json:"sign_in,omitempty"`
 }
+
+// SignInName is what tells the person's accounts apart: Bootstrap's SignInName.
+func (p Principal) SignInName() string { return first(p.SignIn, p.Subject) }
 
 // The bounds of a principal, in bytes; far above what providers send (OpenID Connect Core 1.0 section 2
 // allows a subject 255 characters).
@@ -55,7 +63,9 @@ func (p Principal) Check() error {
 	if len(p.Groups) > maxGroups {
 		return fmt.Errorf("%w: more than %d groups", ErrPrincipal, maxGroups)
 	}
-	for what, text := range map[string]string{"issuer": p.Issuer, "subject": p.Subject, "name": p.Name} {
+	for what, text := range map[string]string{
+		"issuer": p.Issuer, "subject": p.Subject, "name": p.Name, "login": p.Login, "sign-in name": p.SignIn,
+	} {
 		if !plainText(text) {
 			return fmt.Errorf("%w: bad %s", ErrPrincipal, what)
 		}

@@ -1,0 +1,151 @@
+package oauth
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+)
+
+// isSigned reports whether a token looks like a signed one (RFC 7515), without any cryptography.
+func isSigned(token string) bool {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	var head struct {
+		Algorithm string `json:"alg"`
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[0])
+	return err == nil && json.Unmarshal(raw, &head) == nil && head.Algorithm != ""
+}
+
+// verify checks a signed token here: go-oidc looks at signature, issuer and times; the rest, which tells an
+// access token for us from all other tokens of this issuer, is ours.
+func (b *Bearer) verify(ctx context.Context, token string) (checked, error) {
+	if !isSigned(token) {
+		return checked{}, fmt.Errorf("%w: not a signed token", ErrBearer)
+	}
+	said, err := b.Provider.metadata(ctx)
+	if err != nil {
+		return checked{}, err
+	}
+	keys := &witness{keys: said.keys}
+	verified, err := oidc.NewVerifier(b.Provider.Issuer, keys, &oidc.Config{
+		SkipClientIDCheck: true, SupportedSigningAlgs: algorithmNames(),
+		Now: func() time.Time { return b.Provider.Now().Add(-clockLeeway) },
+	}).Verify(ctx, token)
+	switch {
+	case errors.Is(keys.fault, ErrProvider), errors.Is(keys.fault, context.DeadlineExceeded), errors.Is(keys.fault, context.Canceled):
+		return checked{}, keys.fault
+	case err != nil:
+		return checked{}, fmt.Errorf("%w: %s", ErrBearer, clip(err.Error()))
+	}
+	var raw json.RawMessage
+	if err := verified.Claims(&raw); err != nil {
+		return checked{}, fmt.Errorf("%w: claims not readable", ErrBearer)
+	}
+	claims, err := decodeClaims(raw)
+	if err != nil {
+		return checked{}, fmt.Errorf("%w: claims not readable", ErrBearer)
+	}
+	if verified.IssuedAt.After(b.Provider.Now().Add(maxFuture)) {
+		return checked{}, fmt.Errorf("%w: issued in the future", ErrBearer)
+	}
+	if err := b.isAccessToken(token, claims); err != nil {
+		return checked{}, err
+	}
+	if err := b.admits(claims); err != nil {
+		return checked{}, err
+	}
+	person, err := b.person(ctx, token, claims)
+	return checked{person: person, expires: verified.Expiry.Add(clockLeeway)}, err
+}
+
+// isAccessToken refuses the other tokens that a provider signs: ID tokens (OpenID Connect Core 1.0 section 2),
+// logout tokens (OpenID Connect Back-Channel Logout 1.0 section 2.4), refresh tokens.
+func (b *Bearer) isAccessToken(token string, claims map[string]any) error {
+	jws, err := jose.ParseSignedCompact(token, signingAlgorithms)
+	if err != nil {
+		return fmt.Errorf("%w: not a signed token", ErrBearer)
+	}
+	kind, _ := jws.Signatures[0].Protected.ExtraHeaders["typ"].(string)
+	kind = strings.TrimPrefix(strings.ToLower(kind), "application/")
+	if b.RFC9068 && kind != "at+jwt" {
+		return fmt.Errorf("%w: of type %q, not at+jwt", ErrBearer, clip(kind))
+	}
+	if kind != "" && kind != "at+jwt" && kind != "jwt" {
+		return fmt.Errorf("%w: of type %q", ErrBearer, clip(kind))
+	}
+	for _, claim := range []string{"nonce", "c_hash", "at_hash", "events"} {
+		if _, has := claims[claim]; has && kind != "at+jwt" {
+			return fmt.Errorf("%w: no access token: it has the claim %s", ErrBearer, claim)
+		}
+	}
+	switch strings.ToLower(first(text(claims, "typ"), text(claims, "token_use"))) {
+	case "", "bearer", "access", "at+jwt", "access_token":
+		return nil
+	}
+	return fmt.Errorf("%w: no access token by its claims", ErrBearer)
+}
+
+// person is the person of a token that is good. Access tokens often hold no name; then the provider is asked
+// for it, and if it does not tell, the person is called by the subject.
+func (b *Bearer) person(ctx context.Context, token string, claims map[string]any) (Principal, error) {
+	if !b.named(claims) {
+		if more, err := b.userInfo(ctx, token); err == nil && text(more, "sub") == text(claims, "sub") {
+			for name, value := range more {
+				if _, has := claims[name]; !has {
+					claims[name] = value
+				}
+			}
+		}
+	}
+	p, err := b.Claims.principal(b.Provider.Issuer, claims)
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: %w", ErrBearer, err)
+	}
+	return p, nil
+}
+
+func (b *Bearer) named(claims map[string]any) bool {
+	for _, claim := range []string{"name", "preferred_username", "username", "email", b.Claims.Name} {
+		if claim != "" && text(claims, claim) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// A witness remembers why a signature could not be checked: go-oidc tells only that.
+type witness struct {
+	keys  oidc.KeySet
+	fault error
+}
+
+// VerifySignature implements oidc.KeySet.
+func (w *witness) VerifySignature(ctx context.Context, jwt string) (payload []byte, err error) {
+	payload, w.fault = w.keys.VerifySignature(ctx, jwt)
+	return payload, w.fault
+}
+
+func algorithmNames() (names []string) {
+	for _, a := range signingAlgorithms {
+		names = append(names, string(a))
+	}
+	return names
+}
+
+func clip(s string) string {
+	s = strings.ToValidUTF8(s, "")
+	if len(s) > maxCause {
+		s = strings.ToValidUTF8(s[:maxCause], "") + "..."
+	}
+	return s
+}
