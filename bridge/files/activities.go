@@ -26,6 +26,10 @@ type Comment struct {
 	UserID string    // who sent it
 	Name   string    // what that person is called
 	Kept   time.Time // when it came, UTC
+
+	// Changed is true of a comment that had other words before; set by
+	// [Activities.Comments].
+	Changed bool
 }
 
 // NewActivities brings its table up to date.
@@ -77,27 +81,39 @@ func (a *Activities) Add(ctx context.Context, file idmap.FileID, userID, name st
 // List returns what is kept of a file, at most limit, the newest first. Whether the
 // person who asks may see the file is the caller's to know.
 func (a *Activities) List(ctx context.Context, file idmap.FileID, limit int) ([]Comment, error) {
+	var all []Comment
+	err := a.each(ctx, file, limit, func(c Comment, _ int) bool {
+		all = append(all, c)
+		return true
+	})
+	return all, err
+}
+
+// each calls do for what is kept of a file, the newest first, with how many bytes of
+// JSON it takes, until do returns false.
+func (a *Activities) each(ctx context.Context, file idmap.FileID, limit int, do func(c Comment, size int) bool) error {
 	rows, err := a.db.Read().Query(ctx, `SELECT user_id, name, kept, content FROM activity WHERE file = ?
 		ORDER BY num DESC LIMIT ?`, string(file), limit)
 	if err != nil {
-		return nil, fmt.Errorf("files: activities: %w", err)
+		return fmt.Errorf("files: activities: %w", err)
 	}
 	defer rows.Close()
-	var all []Comment
 	for rows.Next() {
 		var c Comment
 		var kept int64
 		var content string
 		if err := rows.Scan(&c.UserID, &c.Name, &kept, &content); err != nil {
-			return nil, fmt.Errorf("files: activities: %w", err)
+			return fmt.Errorf("files: activities: %w", err)
 		}
 		c.Kept = sqldb.FromMillis(kept)
 		if err := json.Unmarshal([]byte(content), &c.Activity); err != nil {
-			return nil, fmt.Errorf("files: activities: %w", err)
+			return fmt.Errorf("files: activities: %w", err)
 		}
-		all = append(all, c)
+		if !do(c, len(content)) {
+			return nil
+		}
 	}
-	return all, rows.Err()
+	return rows.Err()
 }
 
 // addActivities is WOPI's AddActivities: comments are kept, other types are answered

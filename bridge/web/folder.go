@@ -22,6 +22,7 @@ type row struct {
 	Name, Kind, KindName string
 	Href                 string // where the name leads
 	View, Download       string // other ways, "" none
+	Comments             string // where the comments are, "" there are none
 	Size                 int64  // bytes, -1 none
 	Modified             time.Time
 	Holder               string // who has it open, "" nobody
@@ -32,22 +33,23 @@ type row struct {
 type crumb struct{ Name, Href string }
 
 type folderBody struct {
-	Name     string
-	Crumbs   []crumb // above this folder
-	Rows     []row
-	Total    int
-	Hidden   int    // names that begin with a dot and are not shown
-	ShowAll  string // the address that shows them
-	HideDots string // the address that hides them again, "" they are not shown
-	Held     bool   // somebody has one of the rows open
-	Cut      bool   // the folder has more than was read
-	Seen     int    // entries that were read
-	Page     int    // from 1
-	Pages    int
-	Prev     string
-	Next     string
-	Sort     map[string]sortLink
-	Read     bool // the rules let this person only read here
+	Name      string
+	Crumbs    []crumb // above this folder
+	Rows      []row
+	Total     int
+	Hidden    int    // names that begin with a dot and are not shown
+	ShowAll   string // the address that shows them
+	HideDots  string // the address that hides them again, "" they are not shown
+	Held      bool   // somebody has one of the rows open
+	Commented bool   // one of the rows has comments
+	Cut       bool   // the folder has more than was read
+	Seen      int    // entries that were read
+	Page      int    // from 1
+	Pages     int
+	Prev      string
+	Next      string
+	Sort      map[string]sortLink
+	Read      bool // the rules let this person only read here
 }
 
 type sortLink struct {
@@ -114,6 +116,9 @@ func (s *site) listFolder(w http.ResponseWriter, r *http.Request, who oauth.Prin
 	body, err := s.folder(r, who, at)
 	if err == nil {
 		err = s.holders(r.Context(), &body)
+	}
+	if err == nil {
+		body.Commented, err = s.commented(r.Context(), body.Rows)
 	}
 	if err != nil {
 		s.fail(w, r, who, err)
@@ -195,18 +200,22 @@ func (s *site) visible(who oauth.Principal, at place, l listing, all bool, body 
 
 // rows makes the rows of one page.
 func (s *site) rows(ctx context.Context, who oauth.Principal, at place, page []*member, entries []idmap.Entry) []row {
-	// What the built-in editor can do is made in process: the first list may wait
-	// for it, as it must not for others. An error means that nothing can be edited.
-	for _, e := range s.Editors.List {
-		if e.Builtin != nil {
-			_, _ = s.Editors.Action(ctx, "txt", discovery.ModeView, 1, e.URL)
-		}
-	}
+	s.ownEditor(ctx)
 	rows := make([]row, 0, len(page))
 	for i, e := range entries {
 		rows = append(rows, s.row(e, page[i], s.Rules.Allows(who, at.Upstream.Name, string(e.Path))))
 	}
 	return rows
+}
+
+// ownEditor asks what the built-in editor can do. That is made in process: a page may
+// wait for it, as it must not for others. An error means that nothing can be edited.
+func (s *site) ownEditor(ctx context.Context) {
+	for _, e := range s.Editors.List {
+		if e.Builtin != nil {
+			_, _ = s.Editors.Action(ctx, "txt", discovery.ModeView, 1, e.URL)
+		}
+	}
 }
 
 // row decides where a name leads: into the editor where one can, to the page that
@@ -296,15 +305,21 @@ func (s *site) links(q url.Values, by string, down bool, body *folderBody) {
 	}
 }
 
-// holders notes who has which file open, from the database alone.
-func (s *site) holders(ctx context.Context, body *folderBody) error {
-	rows := body.Rows
+// fileIDs are those of the rows that are files.
+func fileIDs(rows []row) []idmap.FileID {
 	ids := make([]idmap.FileID, 0, len(rows))
 	for _, r := range rows {
 		if r.Kind != "folder" {
 			ids = append(ids, r.id)
 		}
 	}
+	return ids
+}
+
+// holders notes who has which file open, from the database alone.
+func (s *site) holders(ctx context.Context, body *folderBody) error {
+	rows := body.Rows
+	ids := fileIDs(rows)
 	if len(ids) == 0 {
 		return nil
 	}

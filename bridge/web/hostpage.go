@@ -42,6 +42,7 @@ type hostBody struct {
 	Download  string
 	Note      string // above the editor, "" none
 	Way       step   // that the note offers
+	Comments  step   // where they are
 	Script    hostScript
 }
 
@@ -188,6 +189,10 @@ func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 		}
 	}
 	if err := s.whoElse(r.Context(), o, a, asked, &body); err != nil {
+		s.failOpening(w, r, o, err)
+		return
+	}
+	if body.Comments, err = s.commentsOn(r.Context(), o); err != nil {
 		s.failOpening(w, r, o, err)
 		return
 	}

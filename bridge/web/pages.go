@@ -42,6 +42,11 @@ type Pages struct {
 	// people who have seen the file lately. Nil: none ever does.
 	Waits func(ctx context.Context, file idmap.FileID, user string) (upstream string, err error)
 
+	// Comments are what stands of the comments on file, the newest first; cut is true if
+	// there are more than limit. Commented tells which files have any. Nil: none are kept.
+	Comments  func(ctx context.Context, file idmap.FileID, limit int) (list []Comment, cut bool, err error)
+	Commented func(ctx context.Context, files []idmap.FileID) (map[idmap.FileID]bool, error)
+
 	// Log is told, once per request, what made a page say that something is
 	// wrong: mostly a *wopi.Error with the status that was answered, around the
 	// cause. It is called from many goroutines.
@@ -86,6 +91,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/edit/"+id, s.signedIn(s.serveEdit))
 	get("/view/"+id, s.signedIn(s.serveView))
 	get("/download/"+id, s.signedIn(s.serveDownload))
+	get("/document/"+id, s.signedIn(s.serveDocument))
 	get("/view/"+id+"/holder", s.signedIn(s.serveHolder))
 	get("/view/"+id+"/waiting", s.signedIn(s.serveWaiting))
 	post("/{mode:edit|view}/"+id+"/token", s.serveRenew)

@@ -110,6 +110,11 @@ func TestEveryPageOnEveryScreen(t *testing.T) {
 	if a, err := other.Lock(t.Context(), "hers"); err != nil || a.Status != http.StatusOK {
 		t.Fatal(a, err)
 	}
+	comment := `{"Activities":[{"Type":"comment","Id":"1","Data":{"ContentId":"c","ContentAction":"created","CommentText":"` + novel[:60] + strings.Repeat("Wort", 40) + `"},
+		"People":[{"Name":"Jo Lind","Id":"u","Mentioned":true}]}]}`
+	if a, err := other.AddActivities(t.Context(), []byte(comment)); err != nil || a.Status != http.StatusOK {
+		t.Fatal(a, err)
+	}
 	onEveryScreen(t, func(e eye) {
 		comeIn(d, e)
 		lists(d, e)
@@ -153,6 +158,8 @@ func lists(d *daemon.Daemon, e eye) {
 	e.sees("Everything in this folder is hidden", "hidden")
 	e.from(d, "Open")
 	e.sees("Großmutter", "held")
+	e.w.Click(".more a[title=Comments]")
+	e.sees("dark and stormy", "comments")
 	e.from(d, "Long")
 	e.sees("Protokoll", "long")
 	e.w.Run(`document.querySelectorAll('.name a')[1].focus()`, nil)

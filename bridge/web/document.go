@@ -1,0 +1,103 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"davwopi/bridge/access"
+	"davwopi/idmap"
+	"davwopi/oauth"
+)
+
+// A Comment is one that somebody made in a document, as its editor told of it.
+type Comment struct {
+	Name    string // who wrote it
+	Text    string
+	At      time.Time
+	Changed bool     // it had other words before
+	Reply   bool     // to another one
+	For     []string // who is mentioned
+}
+
+// Bounds of the comments on one page.
+const (
+	maxComments  = 200
+	maxMentioned = 10
+)
+
+// documentBody is what a document's page shows.
+type documentBody struct {
+	row
+	Kept     bool // comments are kept here at all
+	Comments []Comment
+	Cut      bool // there are more
+	Back     step
+}
+
+// serveDocument is GET /document/{id}: what is known of a file, and the comments on it.
+func (s *site) serveDocument(w http.ResponseWriter, r *http.Request, session oauth.Session) {
+	at, err := s.locate(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))
+	if err != nil {
+		s.fail(w, r, session.Principal, err)
+		return
+	}
+	if at.Entry.Kind == idmap.Container {
+		http.Redirect(w, r, s.path("folder", string(at.Entry.ID)), http.StatusSeeOther)
+		return
+	}
+	s.outages.over(at.Upstream.Name)
+	body, err := s.document(r.Context(), session, at)
+	if err != nil {
+		s.fail(w, r, session.Principal, err)
+		return
+	}
+	s.show(w, r, http.StatusOK, "document", body.Name, session.Principal, policy{}, body)
+}
+
+func (s *site) document(ctx context.Context, session oauth.Session, at place) (documentBody, error) {
+	s.ownEditor(ctx)
+	seen := memberOf(at.Seen)
+	body := documentBody{row: s.row(at.Entry, &seen, at.Rights)}
+	var err error
+	if body.Back, err = s.backFrom(ctx, opening{Place: at, Who: session.Principal}); err != nil {
+		return body, err
+	}
+	if body.Holder, body.Since, _, err = s.holder(ctx, at.Entry.ID); err != nil || s.Comments == nil {
+		return body, err
+	}
+	body.Kept = true
+	body.Comments, body.Cut, err = s.Comments(ctx, at.Entry.ID, maxComments)
+	for i := range body.Comments {
+		c := &body.Comments[i]
+		c.For = c.For[:min(len(c.For), maxMentioned)]
+	}
+	return body, err
+}
+
+// commented notes which rows have comments, and returns whether any of them has.
+func (s *site) commented(ctx context.Context, rows []row) (some bool, err error) {
+	if s.Commented == nil {
+		return false, nil
+	}
+	found, err := s.Commented(ctx, fileIDs(rows))
+	for i := range rows {
+		if found[rows[i].id] {
+			rows[i].Comments, some = s.path("document", string(rows[i].id)), true
+		}
+	}
+	return some, err
+}
+
+// commentsOn is the way to the comments on o's file, the zero step if there are none or
+// nobody is signed in.
+func (s *site) commentsOn(ctx context.Context, o opening) (step, error) {
+	rows := []row{{id: o.Place.Entry.ID}}
+	if o.Session == "" || min(o.Rights, o.Place.Rights) < access.View {
+		return step{}, nil
+	}
+	_, err := s.commented(ctx, rows)
+	return step{"Show the comments", rows[0].Comments}, err
+}
