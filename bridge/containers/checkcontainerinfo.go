@@ -36,12 +36,14 @@ func (c *Containers) describe(q *endpoint.Request, t locks.Target) wopi.Containe
 	mayWrite, mayChange := q.Rights >= access.Edit, c.mayChange(q, t.File)
 	return wopi.ContainerInfo{
 		Name:                         c.NameOf(q, t.File),
-		HostUrl:                      c.URLs.Folder(t.File.ID),
+		HostUrl:                      c.URLs.Through(q.Grant.Share).Folder(t.File.ID),
+		SharingUrl:                   c.SharingURL(q),
 		SupportedShareUrlTypes:       c.ShareTypes(q),
 		UserCanCreateChildContainer:  mayWrite && endpoint.Permits(t.Seen, endpoint.MayCreateContainer),
 		UserCanCreateChildFile:       mayWrite && endpoint.Permits(t.Seen, endpoint.MayCreateFile),
 		UserCanDelete:                mayChange && endpoint.Permits(t.Seen, endpoint.MayDelete),
 		UserCanRename:                mayChange && endpoint.Permits(t.Seen, endpoint.MayRename),
+		IsAnonymousUser:              q.Grant.Guest(),
 		LicenseCheckForEditIsEnabled: c.Offers.BusinessUsers,
 	}
 }

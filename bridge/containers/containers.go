@@ -42,12 +42,12 @@ func (c *Containers) operations() endpoint.Table {
 		wopi.OpCheckContainerInfo:   {Run: c.checkContainerInfo},
 		wopi.OpCreateChildContainer: {Run: c.createChildContainer, Edit: true, Denied: refused},
 		wopi.OpCreateChildFile:      {Run: c.createChildFile, Edit: true, Denied: refused},
-		wopi.OpDeleteContainer:      {Run: c.deleteContainer, Edit: true, Denied: refused},
-		wopi.OpRenameContainer:      {Run: c.renameContainer, Edit: true, Denied: refused},
+		wopi.OpDeleteContainer:      {Run: c.deleteContainer, Edit: true, Denied: refused, Account: true},
+		wopi.OpRenameContainer:      {Run: c.renameContainer, Edit: true, Denied: refused, Account: true},
 		wopi.OpEnumerateAncestors:   {Run: c.enumerateAncestors},
 		wopi.OpEnumerateChildren:    {Run: c.enumerateChildren},
 		wopi.OpGetEcosystem:         {Run: c.getEcosystem},
-		wopi.OpGetShareUrl:          {Run: c.ShareURL},
+		wopi.OpGetShareUrl:          {Run: c.ShareURL, Account: true},
 	}
 }
 
@@ -60,8 +60,8 @@ func refused(reason string, err error) error {
 // root, not the top of what the grant can see, and nothing in it that the rules keep
 // from this person.
 func (c *Containers) mayChange(q *endpoint.Request, at idmap.Entry) bool {
-	return q.Rights >= access.Edit && !at.Path.IsRoot() && q.Grant.Scope != at.ID &&
-		c.Rules.AllowsBelow(q.Grant.Principal, q.Grant.Upstream, string(at.Path)) >= access.Edit
+	return q.Rights >= access.Edit && !at.Path.IsRoot() && !q.Grant.Guest() && q.Grant.Scope != at.ID &&
+		c.Rules.AllowsGrantBelow(q.Grant, string(at.Path)) >= access.Edit
 }
 
 // making runs do while nobody renames or deletes the container of t through the bridge.

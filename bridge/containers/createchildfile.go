@@ -30,8 +30,8 @@ func (c *Containers) createChildFile(ctx context.Context, q *endpoint.Request) (
 	return wopi.Response{JSON: wopi.PutRelativeFileInfo{
 		Name:             c.NameOf(q, made),
 		Url:              c.Source(q, made),
-		HostViewUrl:      c.URLs.HostView(made.ID),
-		HostEditUrl:      c.URLs.HostEdit(made.ID),
+		HostViewUrl:      c.URLs.Through(q.Grant.Share).HostView(made.ID),
+		HostEditUrl:      c.URLs.Through(q.Grant.Share).HostEdit(made.ID),
 		LastModifiedTime: made.Revision.LastModified,
 	}}, nil
 }

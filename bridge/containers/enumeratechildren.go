@@ -130,7 +130,7 @@ func (p *pourer) flush(ctx context.Context) error {
 // write writes files, and keeps containers for the end.
 func (p *pourer) write(entries []idmap.Entry) error {
 	for _, e := range entries {
-		if endpoint.IsReserved(e.Name) || p.Rules.Allows(p.q.Grant.Principal, p.q.Grant.Upstream, string(e.Path)) < access.View {
+		if endpoint.IsReserved(e.Name) || p.Rules.AllowsGrant(p.q.Grant, string(e.Path)) < access.View {
 			continue
 		}
 		if e.Kind == idmap.Container {

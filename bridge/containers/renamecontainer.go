@@ -47,7 +47,7 @@ func (c *Containers) rename(ctx context.Context, q *endpoint.Request, t locks.Ta
 	if err != nil {
 		return idmap.Entry{}, err
 	}
-	if c.Rules.AllowsBelow(q.Grant.Principal, q.Grant.Upstream, string(to)) < access.Edit {
+	if c.Rules.AllowsGrantBelow(q.Grant, string(to)) < access.Edit {
 		return idmap.Entry{}, dav.ErrDenied
 	}
 	return c.Locks.MoveContainer(ctx, t, q.Actor, to)

@@ -52,6 +52,9 @@ func (e *Ecosystem) idIn(address string) (idmap.FileID, error) {
 			continue
 		}
 		rest = strings.TrimPrefix(rest, "wopi/")
+		if inside, ok := strings.CutPrefix(rest, "shared/"); ok {
+			_, rest, _ = strings.Cut(inside, "/") // below a link
+		}
 		if page, last := path.Split(rest); slices.Contains(pages, strings.TrimSuffix(page, "/")) {
 			if id, err := idmap.ParseFileID(last); err == nil {
 				return id, nil

@@ -64,7 +64,7 @@ func (e *Endpoint) allEntrances(g access.Grant, list []*access.Upstream) []entra
 
 func (e *Endpoint) scopeEntrance(g access.Grant, path dav.Path) ([]entrance, error) {
 	up, err := e.Upstreams.Get(g.Upstream)
-	if err != nil || e.Rules.Allows(g.Principal, up.Name, string(path)) < access.View {
+	if err != nil || e.Rules.AllowsGrant(g, string(path)) < access.View {
 		return nil, err
 	}
 	return []entrance{{up, path}}, nil
@@ -175,7 +175,7 @@ func (e *Endpoint) Ancestors(ctx context.Context, q *Request) (wopi.Ancestors, e
 		return answer, err
 	}
 	for _, a := range above {
-		if e.inScope(ctx, q.Grant, a) == nil && e.Rules.Allows(q.Grant.Principal, q.Grant.Upstream, string(a.Path)) >= access.View {
+		if e.inScope(ctx, q.Grant, a) == nil && e.Rules.AllowsGrant(q.Grant, string(a.Path)) >= access.View {
 			answer.AncestorsWithRootFirst = append(answer.AncestorsWithRootFirst, e.Pointer(q, a))
 		}
 	}

@@ -53,4 +53,8 @@
 //
 // 2026-11-28: links have one hook ([Endpoint.Share]); without it they are promised
 // nowhere, and GetShareUrl is 501.
+//
+// 2026-11-28: guests who came by a link are refused what wants an account (rename,
+// delete, share further, PutUserInfo) where edit rights are asked about, and answers
+// name the pages below their link, which are the only ones that they can open.
 package endpoint

@@ -61,6 +61,10 @@ type Entry struct {
 	Edit   bool
 	Denied int
 
+	// Account is true if it wants a person with an account: guests are refused with
+	// 501 (they never rename, delete or share further).
+	Account bool
+
 	// Sleeper is true if a save-only grant may still do it (DESIGN 8).
 	Sleeper bool
 

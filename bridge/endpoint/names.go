@@ -47,7 +47,7 @@ func RepairName(name string) string {
 // not there are answered alike.
 func (e *Endpoint) MayName(q *Request, folder dav.Path, name string) bool {
 	p, err := folder.Join(name)
-	return err == nil && e.Rules.Allows(q.Grant.Principal, q.Grant.Upstream, string(p)) >= access.Edit
+	return err == nil && e.Rules.AllowsGrant(q.Grant, string(p)) >= access.Edit
 }
 
 // Allowed leaves out of next the names that the rules keep from this person.

@@ -77,7 +77,7 @@ func (e *Endpoint) overwrite(ctx context.Context, q *Request, target locks.Targe
 	if target.File.Kind != idmap.File {
 		return idmap.Entry{}, &wopi.Error{Status: http.StatusConflict, Reason: "a folder of that name exists"}
 	}
-	if e.Rules.Allows(q.Grant.Principal, q.Grant.Upstream, string(target.File.Path)) < access.Edit {
+	if e.Rules.AllowsGrant(q.Grant, string(target.File.Path)) < access.Edit {
 		return idmap.Entry{}, &wopi.Error{Status: http.StatusNotImplemented, Reason: "this person may not overwrite that file"}
 	}
 	return e.Saves.Overwrite(ctx, target, q.Actor, n.Body, n.Length)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
@@ -81,7 +82,7 @@ func (e *Endpoint) allow(ctx context.Context, q *Request, known idmap.Entry) err
 	if err := e.inScope(ctx, q.Grant, known); err != nil {
 		return err
 	}
-	rights := min(q.Grant.Rights, e.Rules.Allows(q.Grant.Principal, q.Grant.Upstream, string(known.Path)))
+	rights := min(q.Grant.Rights, e.Rules.AllowsGrant(q.Grant, string(known.Path)))
 	if rights < access.View {
 		return fmt.Errorf("endpoint: rules hide the file: %w", idmap.ErrNotFound)
 	}
@@ -89,8 +90,11 @@ func (e *Endpoint) allow(ctx context.Context, q *Request, known idmap.Entry) err
 	return q.demand()
 }
 
-// demand refuses what wants the right to edit, where it is not there.
+// demand refuses what wants an account, or the right to edit, where it is not there.
 func (q *Request) demand() error {
+	if q.entry.Account && q.Grant.Guest() {
+		return &wopi.Error{Status: http.StatusNotImplemented, Reason: "guests may not do this", Err: errors.New("endpoint: a guest")}
+	}
 	if q.entry.Edit && q.Rights < access.Edit {
 		return &wopi.Error{Status: q.entry.Denied, Reason: "this person may only read", Err: errors.New("endpoint: needs edit right")}
 	}

@@ -18,7 +18,7 @@ const (
 // are not offered.
 func (e *Endpoint) ShareTypes(q *Request) []string {
 	switch {
-	case e.Share == nil || q.top:
+	case e.Share == nil || q.top || q.Grant.Guest():
 		return nil
 	case q.Rights >= access.Edit:
 		return []string{shareReadOnly, shareReadWrite}
@@ -43,6 +43,15 @@ func (e *Endpoint) ShareURL(ctx context.Context, q *Request) (wopi.Response, err
 		}
 	}
 	return wopi.Response{}, &wopi.Error{Status: http.StatusNotImplemented, Reason: "no such X-WOPI-UrlType here"}
+}
+
+// SharingURL is the page on which q's person shares its file or container; "" where
+// they cannot.
+func (e *Endpoint) SharingURL(q *Request) string {
+	if e.ShareTypes(q) == nil {
+		return ""
+	}
+	return e.URLs.Sharing(q.File)
 }
 
 // NotOffered refuses an operation that is switched off, to a person who may see what

@@ -39,7 +39,7 @@ func (e *Endpoint) may(ctx context.Context, q *Request, at idmap.Entry) error {
 	if err := e.inScope(ctx, q.Grant, at); err != nil {
 		return fmt.Errorf("endpoint: the file was moved: %w: %w", dav.ErrDenied, err)
 	}
-	if e.Rules.Allows(q.Grant.Principal, q.Grant.Upstream, string(at.Path)) < access.Edit {
+	if e.Rules.AllowsGrant(q.Grant, string(at.Path)) < access.Edit {
 		return fmt.Errorf("endpoint: the file was moved to where this person may not write: %w", dav.ErrDenied)
 	}
 	return nil

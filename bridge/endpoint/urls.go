@@ -42,6 +42,27 @@ func (u URLs) HostView(id idmap.FileID) string { return u.page("view", id) }
 // Folder is the page that lists a container.
 func (u URLs) Folder(id idmap.FileID) string { return u.page("folder", id) }
 
+// Sharing is the page on which links to a file or container are made.
+func (u URLs) Sharing(id idmap.FileID) string { return u.page("share", id) }
+
+// Link is what people hand on: the address of a link with that secret.
+func (u URLs) Link(secret string) string { return u.Public.JoinPath("s", secret).String() }
+
+// Through is u for people who came by the link with that ID: their pages lie below
+// it. "" is u itself.
+func (u URLs) Through(share string) URLs {
+	if share != "" {
+		u.Public = u.Public.JoinPath("shared", share)
+	}
+	return u
+}
+
+// Home is where a person begins.
+func (u URLs) Home() string { return u.Public.JoinPath("/").String() }
+
+// Closed is where a document is left that has no folder to go back to.
+func (u URLs) Closed() string { return u.Public.JoinPath("closed").String() }
+
 // Download is the address at which a signed-in person gets the bytes.
 func (u URLs) Download(id idmap.FileID) string { return u.page("download", id) }
 

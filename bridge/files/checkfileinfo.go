@@ -54,7 +54,7 @@ func (f *Files) describe(q *endpoint.Request, t locks.Target) wopi.CheckFileInfo
 		ReadOnly:                !canWrite,
 		UserCanWrite:            canWrite,
 		UserCanNotWriteRelative: !canMore || !f.Offers.WriteRelative || f.mayCreate(q, t) != nil,
-		UserCanRename:           canMore && endpoint.Permits(t.Seen, endpoint.MayRename),
+		UserCanRename:           canMore && !q.Grant.Guest() && endpoint.Permits(t.Seen, endpoint.MayRename),
 
 		LicenseCheckForEditIsEnabled: f.Offers.BusinessUsers,
 	}
@@ -63,9 +63,9 @@ func (f *Files) describe(q *endpoint.Request, t locks.Target) wopi.CheckFileInfo
 		SupportsLocks:              true,
 		SupportsGetLock:            true,
 		SupportsExtendedLockLength: true,
-		SupportsRename:             true,
-		SupportsDeleteFile:         true,
-		SupportsUserInfo:           true,
+		SupportsRename:             !q.Grant.Guest(),
+		SupportsDeleteFile:         !q.Grant.Guest(),
+		SupportsUserInfo:           !q.Grant.Guest(),
 		SupportsAddActivities:      f.Activities != nil,
 		SupportsContainers:         f.Offers.Containers,
 		SupportsEcosystem:          f.Offers.Containers,
@@ -73,6 +73,7 @@ func (f *Files) describe(q *endpoint.Request, t locks.Target) wopi.CheckFileInfo
 		SupportedShareUrlTypes:     f.ShareTypes(q),
 	}
 	info.UserFriendlyName = principal.Name
+	info.IsAnonymousUser = q.Grant.Guest()
 	info.FileExtension = ext
 	info.FileNameMaxLength = maxStem
 	info.LastModifiedTime = revision.LastModified
@@ -94,7 +95,7 @@ func ownerID(g access.Grant, s idmap.SpaceID) string {
 
 // addresses adds the URLs and the flags of the host page that answers them.
 func (f *Files) addresses(ctx context.Context, q *endpoint.Request, t locks.Target, info *wopi.CheckFileInfo) error {
-	u := f.URLs
+	u := f.URLs.Through(q.Grant.Share)
 	info.HostViewUrl = u.HostView(t.File.ID)
 	if info.UserCanWrite {
 		info.HostEditUrl = u.HostEdit(t.File.ID)
@@ -110,9 +111,13 @@ func (f *Files) addresses(ctx context.Context, q *endpoint.Request, t locks.Targ
 		}
 		info.FileUrl = endpoint.WithToken(u.FileURL(t.File.ID), token)
 	}
-	info.CloseUrl = u.Public.JoinPath("/").String()
+	info.FileSharingUrl = f.SharingURL(q)
+	info.CloseUrl = u.Home()
+	if q.Grant.Share != "" {
+		info.CloseUrl = u.Closed() // home may be this very file
+	}
 	info.BreadcrumbBrandName = f.Brand
-	info.BreadcrumbBrandUrl = u.Public.JoinPath("/").String()
+	info.BreadcrumbBrandUrl = u.Home()
 	info.BreadcrumbDocName, _ = wopi.SplitExt(t.File.Name)
 	folder, visible, err := f.folderOf(ctx, q, t)
 	if err != nil || !visible {
@@ -136,6 +141,6 @@ func (f *Files) folderOf(ctx context.Context, q *endpoint.Request, t locks.Targe
 	if err != nil {
 		return folder, false, err
 	}
-	allowed := f.Rules.Allows(q.Grant.Principal, q.Grant.Upstream, string(folder.Path)) >= access.View
+	allowed := f.Rules.AllowsGrant(q.Grant, string(folder.Path)) >= access.View
 	return folder, allowed, nil
 }

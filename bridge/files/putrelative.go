@@ -42,8 +42,8 @@ func (f *Files) putRelativeFile(ctx context.Context, q *endpoint.Request) (wopi.
 	return wopi.Response{JSON: wopi.PutRelativeFileInfo{
 		Name:             f.NameOf(q, made),
 		Url:              f.Source(q, made),
-		HostViewUrl:      f.URLs.HostView(made.ID),
-		HostEditUrl:      f.URLs.HostEdit(made.ID),
+		HostViewUrl:      f.URLs.Through(q.Grant.Share).HostView(made.ID),
+		HostEditUrl:      f.URLs.Through(q.Grant.Share).HostEdit(made.ID),
 		LastModifiedTime: made.Revision.LastModified,
 	}}, nil
 }
@@ -52,7 +52,7 @@ func (f *Files) putRelativeFile(ctx context.Context, q *endpoint.Request) (wopi.
 // grant for a single file cannot see what would be made beside it.
 func (f *Files) mayCreate(q *endpoint.Request, t locks.Target) error {
 	folder := t.File.Path.Parent()
-	if f.Rules.Allows(q.Grant.Principal, q.Grant.Upstream, string(folder)) < access.Edit || q.Grant.Scope == q.File {
+	if f.Rules.AllowsGrant(q.Grant, string(folder)) < access.Edit || q.Grant.Scope == q.File {
 		return &wopi.Error{Status: http.StatusNotImplemented, Reason: "this person may not create files here"}
 	}
 	return nil

@@ -71,7 +71,7 @@ func (f *Files) moveToFree(ctx context.Context, q *endpoint.Request, t locks.Tar
 		if err != nil {
 			return idmap.Entry{}, err
 		}
-		if f.Rules.Allows(q.Grant.Principal, q.Grant.Upstream, string(to)) < access.Edit {
+		if f.Rules.AllowsGrant(q.Grant, string(to)) < access.Edit {
 			return idmap.Entry{}, fmt.Errorf("files: rules: %w", dav.ErrDenied)
 		}
 		moved, err := f.Locks.Move(ctx, t, q.Actor, q.Headers.Lock, to)
