@@ -1,10 +1,8 @@
 package saves
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
@@ -66,20 +64,9 @@ func (d *delivery) deliverWaiting(ctx context.Context) error {
 	if older {
 		return errOrder
 	}
-	sp, err := hashFile(d.s.path(d.r))
-	if err != nil {
-		return fmt.Errorf("saves: reading entry %s: %w", d.r.id, err)
-	}
-	if !bytes.Equal(sp.sha256, d.r.sha256) {
-		return errSpoiled
-	}
-	if d.t.File, err = d.s.IDs.Known(ctx, d.r.space, d.file); err != nil {
+	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	if err := d.s.advance(ctx, d.r, func(n *row) { n.serial = d.lease.Serial }, nil); err != nil {
-		return err
-	}
-	d.actor.Office = wopi.Office(d.r.office)
 	if err := d.lend(ctx); err != nil {
 		return err
 	}
@@ -92,7 +79,7 @@ func (d *delivery) deliverWaiting(ctx context.Context) error {
 	return d.ended(ctx, err)
 }
 
-// ended is what follows from an attempt to deliver a waiting save.
+// ended is what follows from an attempt to deliver what was acknowledged.
 func (d *delivery) ended(ctx context.Context, err error) error {
 	var conflict *ConflictError
 	var foreign *foreignError
@@ -103,12 +90,8 @@ func (d *delivery) ended(ctx context.Context, err error) error {
 	if !errors.As(err, &conflict) {
 		return err
 	}
-	st, serr := d.s.Locks.State(ctx, d.file)
-	if ed := st.Editing; serr == nil && ed != nil && ed.ID == d.r.editing && d.office() == wopi.OnlyOffice {
-		serr = d.s.Locks.SetConflict(ctx, d.lease, ed.ID, ed.Reported, d.r.copy)
-	}
-	if serr != nil {
-		d.s.OnError("saves: recording a conflict", serr)
+	if d.office() == wopi.OnlyOffice {
+		d.divert(ctx)
 	}
 	return nil
 }
@@ -198,10 +181,7 @@ func (s *Saves) waitingAfter(ctx context.Context, r *row) ([]*row, error) {
 func (d *delivery) settleWaiting(ctx context.Context) error {
 	if d.r.beside == 1 {
 		// A copy beside the file was begun, and it is not known whether it is there.
-		if err := d.settleBeside(ctx); err != nil || d.r.state != stateWaiting {
-			return err
-		}
-		if err := d.s.advance(ctx, d.r, func(n *row) { n.beside, n.target = 0, "" }, nil); err != nil {
+		if err := d.settleBegun(ctx, stateWaiting); err != nil || d.r.state != stateWaiting {
 			return err
 		}
 	}

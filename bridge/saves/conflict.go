@@ -29,12 +29,13 @@ func (d *delivery) conflict(ctx context.Context, word string) error {
 	e, err := d.copyBeside(ctx, word)
 	switch {
 	case err == nil:
-	case transient(err), c.Diverted, d.r.state == stateWaiting, errors.Is(err, locks.ErrStale), errors.Is(err, errCrash):
+	case transient(err), c.Diverted, d.r.acknowledged(), errors.Is(err, locks.ErrStale), errors.Is(err, errCrash):
 		// ONLYOFFICE is told 200 only for bytes that were seen on the upstream.
 		return err
 	default:
 		return d.keepConflict(ctx, err)
 	}
+	d.dropAsides(ctx)
 	c.Copy = e.Name
 	if c.Diverted {
 		c.Revision = e.Revision
@@ -144,6 +145,9 @@ func (d *delivery) copied(ctx context.Context, e idmap.Entry, res dav.Resource) 
 			if err := d.s.unpin(ctx, tx, d.r.id, d.r.file); err != nil {
 				return err
 			}
+		}
+		if err := d.replacesAsides(ctx, tx); err != nil {
+			return err
 		}
 		if err := wrote(ctx, tx, d.r.changed, hand{user: d.r.user}, e.ID, e.Revision, d.r.sha256); err != nil || d.r.editing == 0 {
 			return err

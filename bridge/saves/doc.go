@@ -37,7 +37,8 @@
 //     its entry is verified or dropped and the target is there.
 //   - What waits was acknowledged, and only this directory has it: it leaves the state
 //     `waiting` when it was seen on the upstream, when a copy beside the file has it,
-//     when a newer save that rests on it is acknowledged, or when a person drops it.
+//     when a newer save that rests on it is acknowledged, or when a person drops it. What
+//     is `aside` is as safe, but no contents of the file: only a copy beside it ends it.
 //   - A file in STATE/saves is removed before its row, so that a crash between the two
 //     never leaves a spool that nobody knows.
 //
@@ -66,8 +67,9 @@
 //   - 2026-11-28: A waiting save has its revision at once, with the evidence of what lies
 //     beneath it on the upstream: looking there makes no further revision, an outside
 //     change does, and delivery needs no other proof than the number.
-//   - 2026-11-28: Only what rests on the newest known contents may wait. What rests on
-//     older ones would be a conflict, of which an absent upstream cannot keep a copy.
+//   - 2026-11-28: What does not rest on the newest known contents would be a conflict, of
+//     which an absent upstream cannot keep a copy: it waits in a state of its own, with
+//     strings of its own, and readers go on seeing the file.
 //   - 2026-11-28: While one save of a file waits, the next is asked one PROPFIND before
 //     it waits too: who saves on in an outage is not kept for the patience each time.
 //   - 2026-11-20: The previous save's spool becomes the pre-image of the next instead

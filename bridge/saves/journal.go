@@ -22,6 +22,9 @@ const (
 	// stateWaiting: acknowledged, though the upstream has not got it: only this
 	// directory has. Delivered by itself, however long it takes.
 	stateWaiting = "waiting"
+	// stateAside: acknowledged like what waits, but no contents of the file: it becomes
+	// a copy beside it.
+	stateAside = "aside"
 	// stateVerified: seen on the upstream; looked for once more before the spool goes.
 	stateVerified = "verified"
 	// stateConflict: not written to the file. If the row names a copy the bytes are in

@@ -143,7 +143,7 @@ func (s *outageStory) die(t *testing.T, n int) {
 		s.acked = dying // nobody was told, but it is a newer one of the same editor
 	}
 	for _, e := range s.g.inJournal(dying) {
-		if e.State == stateWaiting {
+		if e.State == stateWaiting || e.State == stateAside {
 			s.acked = dying
 		}
 	}
@@ -169,7 +169,7 @@ func (s *outageStory) put(t *testing.T, n int) {
 	case err == nil:
 		s.acked = body
 		for _, e := range s.g.inJournal(body) {
-			if e.State == stateWaiting {
+			if e.State == stateWaiting || e.State == stateAside {
 				s.waited++
 				return
 			}

@@ -213,11 +213,12 @@ func (d *delivery) begin(ctx context.Context) error {
 	if err := d.claim(ctx); err != nil {
 		return err
 	}
-	w, err := d.s.waitingRow(ctx, d.file, d.r.id)
+	waits, err := d.s.exists(ctx, `SELECT 1 FROM saves_entry WHERE file = ? AND state IN (?, ?) AND id <> ? LIMIT 1`,
+		string(d.file), stateWaiting, stateAside, d.r.id)
 	if err != nil {
 		return err
 	}
-	if w != nil {
+	if waits {
 		// An outage has gone before: who saves on is not kept waiting again, and no temp
 		// is promised that would have to be cleared away.
 		if err := d.s.reachable(ctx, d.r, d.view); err != nil {

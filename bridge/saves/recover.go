@@ -112,8 +112,8 @@ func (s *Saves) forgetLost(ctx context.Context) error {
 
 // settleAll settles what no request works on any more, with what waits or without.
 func (s *Saves) settleAll(ctx context.Context, waiting bool) error {
-	all, err := s.entries(ctx, `(state IN (?, ?) OR state = ? AND reason <> ? OR state IN (?, ?) AND (sent > 0 OR temp <> '') OR state IN (?, ?) AND copy = '' AND (sent > 0 OR temp <> ''))`,
-		stateSpooled, stateDelivering, stateWaiting, needsSignIn, stateUnacknowledged, stateRefused, stateConflict, statePreimage)
+	all, err := s.entries(ctx, `(state IN (?, ?) OR state IN (?, ?) AND reason <> ? OR state IN (?, ?) AND (sent > 0 OR temp <> '') OR state IN (?, ?) AND copy = '' AND (sent > 0 OR temp <> ''))`,
+		stateSpooled, stateDelivering, stateWaiting, stateAside, needsSignIn, stateUnacknowledged, stateRefused, stateConflict, statePreimage)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (s *Saves) settleAll(ctx context.Context, waiting bool) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if r.state == stateWaiting && !waiting || !s.live.due(r.id) || !s.live.take(r.id) {
+		if r.acknowledged() && !waiting || !s.live.due(r.id) || !s.live.take(r.id) {
 			continue
 		}
 		err := s.settle(ctx, r)

@@ -143,7 +143,7 @@ func (s *Saves) expire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.entries(ctx, `made < ? AND state NOT IN (?, ?, ?)`, sqldb.Millis(now.Add(-retention)), stateSpooled, stateDelivering, stateWaiting)
+	all, err := s.entries(ctx, `made < ? AND state NOT IN (?, ?, ?, ?)`, sqldb.Millis(now.Add(-retention)), stateSpooled, stateDelivering, stateWaiting, stateAside)
 	if err != nil {
 		return err
 	}

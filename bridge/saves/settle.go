@@ -29,12 +29,12 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 	defer stop()
 	view, err := s.view(ctx, r)
 	switch {
-	case err == nil && r.state == stateWaiting:
+	case err == nil && r.acknowledged():
 		err = s.reachable(ctx, r, view)
 	case err != nil && r.state == stateSpooled:
 		return s.park(ctx, r, "no credential to deliver it with")
 	}
-	if err != nil && r.state == stateWaiting {
+	if err != nil && r.acknowledged() {
 		return &waitsError{s.stall(ctx, r, err)}
 	}
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 		},
 		inPlace: view.Client().Profile().InPlace,
 	}
-	if r.file == "" || r.beside == 1 && r.state != stateWaiting {
+	if r.file == "" || r.beside == 1 && !r.acknowledged() {
 		if r.beside == 1 {
 			d.inflight = r.state
 		}
@@ -67,12 +67,16 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 		return err
 	}
 	d.lease = lease
-	if r.state == stateWaiting {
-		if err = d.settleWaiting(ctx); err != nil {
-			err = &waitsError{s.stall(ctx, r, err)}
-		}
-	} else {
+	switch r.state {
+	case stateWaiting:
+		err = d.settleWaiting(ctx)
+	case stateAside:
+		err = d.settleAside(ctx)
+	default:
 		err = d.settleFile(ctx)
+	}
+	if err != nil && r.acknowledged() {
+		err = &waitsError{s.stall(ctx, r, err)}
 	}
 	switch {
 	case err == nil:
@@ -90,7 +94,7 @@ func (s *Saves) park(ctx context.Context, r *row, reason string) error {
 			n.state = stateUnacknowledged
 		}
 		n.sent, n.temp = sentNothing, ""
-		if n.reason == "" && n.state != stateWaiting {
+		if n.reason == "" && !n.acknowledged() {
 			n.reason = reason
 		}
 	}, nil)

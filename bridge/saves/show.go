@@ -101,8 +101,8 @@ func (s *Saves) Lend(ctx context.Context, w *Waiting, t locks.Target) error {
 		return fmt.Errorf("saves: sealing a credential: %w", err)
 	}
 	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {
-		_, err := tx.Exec(ctx, `UPDATE saves_entry SET pinned = ?, space = ?, upstream = ?, reason = '' WHERE id = ? AND state = ? AND reason = ?`,
-			pinned, int64(t.File.Space), t.Upstream, w.r.id, stateWaiting, needsSignIn)
+		_, err := tx.Exec(ctx, `UPDATE saves_entry SET pinned = ?, space = ?, upstream = ?, reason = '' WHERE id = ? AND state IN (?, ?) AND reason = ?`,
+			pinned, int64(t.File.Space), t.Upstream, w.r.id, stateWaiting, stateAside, needsSignIn)
 		return err
 	})
 	if err != nil {

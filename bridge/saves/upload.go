@@ -34,8 +34,8 @@ func (d *delivery) upload(ctx context.Context) (dav.Resource, error) {
 
 // sending is the state of the entry while bytes are on the wire.
 func (d *delivery) sending() string {
-	if d.r.state == stateWaiting {
-		return stateWaiting // somebody was told that these bytes are safe
+	if d.r.acknowledged() {
+		return d.r.state // somebody was told that these bytes are safe
 	}
 	if d.inflight != "" {
 		return d.inflight

@@ -82,8 +82,8 @@ func (s *Saves) mayQueue(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	old, err := s.exists(ctx, `SELECT 1 FROM saves_entry WHERE store = ? AND state = ? AND made < ? LIMIT 1`,
-		s.store, stateWaiting, sqldb.Millis(now.Add(-s.MaxAge)))
+	old, err := s.exists(ctx, `SELECT 1 FROM saves_entry WHERE store = ? AND state IN (?, ?) AND made < ? LIMIT 1`,
+		s.store, stateWaiting, stateAside, sqldb.Millis(now.Add(-s.MaxAge)))
 	return !old, err
 }
 
@@ -105,14 +105,22 @@ func (d *delivery) queueOr(ctx context.Context, cause error) (idmap.Revision, er
 // queue is queueOr without an end: false if the entry does not wait.
 func (d *delivery) queue(ctx context.Context, cause error) (idmap.Revision, bool, error) {
 	none := idmap.Revision{}
-	if !outage(cause) || d.p.NoWait || d.r.kind != kindPut || d.permit.Editing == nil || d.pending != nil || d.holder != "" || !d.s.WhenDown.queueing(d.office()) {
+	if !outage(cause) || d.p.NoWait || d.r.kind != kindPut || d.permit.Editing == nil || !d.s.WhenDown.queueing(d.office()) {
 		return none, false, nil
+	}
+	if d.pending != nil && !d.pending.Diverted {
+		return none, false, nil // the conflict is certain, and its person is asked
 	}
 	if ok, err := d.s.mayQueue(ctx); err != nil || !ok {
 		return none, false, err
 	}
-	if ok, err := d.rests(ctx); err != nil || !ok {
+	if ok, err := d.deliverable(); err != nil || !ok {
 		return none, false, err
+	}
+	if aside, err := d.isAside(ctx); err != nil {
+		return none, false, err
+	} else if aside {
+		return d.queueAside(ctx, cause)
 	}
 	if err := d.mine(ctx); err != nil {
 		return none, false, err
@@ -138,15 +146,18 @@ func (d *delivery) queue(ctx context.Context, cause error) (idmap.Revision, bool
 	return rev, true, nil
 }
 
-// rests reports whether the bytes rest on what is known to lie on the upstream, or
-// on what waits already, and whether there is a credential to deliver them with.
-func (d *delivery) rests(ctx context.Context) (bool, error) {
-	if len(d.r.pinned) == 0 {
-		up, err := d.s.Locks.Upstreams.Get(d.r.upstream)
-		if err != nil || up.Service == nil {
-			return false, err
-		}
+// deliverable reports whether there is a credential to deliver the bytes with later.
+func (d *delivery) deliverable() (bool, error) {
+	if len(d.r.pinned) > 0 {
+		return true, nil
 	}
+	up, err := d.s.Locks.Upstreams.Get(d.r.upstream)
+	return err == nil && up.Service != nil, err
+}
+
+// rests reports whether the bytes rest on what is known to lie on the upstream, or
+// on what waits already.
+func (d *delivery) rests(ctx context.Context) (bool, error) {
 	known, err := d.s.IDs.Known(ctx, d.t.File.Space, d.file)
 	if errors.Is(err, idmap.ErrNotFound) {
 		return false, nil

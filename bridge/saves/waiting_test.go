@@ -278,24 +278,6 @@ func TestWaitingThatHadArrived(t *testing.T) {
 	})
 }
 
-// TestStaleSavesDoNotWait: what does not rest on the newest known contents is no save
-// that could be delivered later. The bytes are kept, and nobody is told that all is well.
-func TestStaleSavesDoNotWait(t *testing.T) {
-	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
-	g.patient(Auto, nil)
-	g.server.Write(t, "a.txt", "old")
-	o := g.open("a.txt", wopi.OnlyOffice)
-	g.server.Write(t, "a.txt", "somebody else's version")
-	g.target("a.txt") // and somebody has seen it
-	g.down()
-	_, err := o.put("the save")
-	keptEntry(t, err)
-	g.wantState("the save", stateUnacknowledged)
-	g.up()
-	g.saves.sweep(t.Context())
-	g.wantOn("a.txt", "somebody else's version")
-}
-
 // TestNextEditingRestsOnTheWaitingSave: another session began on the waiting revision,
 // which got another number when it arrived. It still is that session's base.
 func TestNextEditingRestsOnTheWaitingSave(t *testing.T) {

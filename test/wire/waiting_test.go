@@ -164,7 +164,7 @@ func (h *house) arrived(name, want string) {
 
 func anyWaits(all []saves.Entry) bool {
 	for _, e := range all {
-		if e.State == "waiting" {
+		if e.State == "waiting" || e.State == "aside" {
 			return true
 		}
 	}
