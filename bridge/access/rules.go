@@ -12,7 +12,7 @@ import (
 // A Rule is one entry of access: in the configuration. It gives the people of Who at most Rights to the subtree
 // of Path.
 type Rule struct {
-	Who      []string // principal keys, subjects (the sign-in name), display names, or "group:NAME"; "*" all
+	Who      []string // principal keys, subjects (the sign-in name), logins, display names, or "group:NAME"; "*" all
 	Path     string   // subtree, "" or "/" all
 	Upstream string   // "" all
 	Rights   Rights   // View: read only; Edit: all; 0: nothing
@@ -141,7 +141,7 @@ func isSurely(p oauth.Principal, who string) bool {
 		return false
 	}
 	group, ok := strings.CutPrefix(who, "group:")
-	return who == p.Subject || who == p.Key() || ok && slices.Contains(p.Groups, group)
+	return who == p.Subject || who == p.Key() || who == p.Login && who != "" || ok && slices.Contains(p.Groups, group)
 }
 
 // isPerhaps reports whether who may mean p: by display name, or by a sign-in name that the upstream may take for
@@ -150,7 +150,7 @@ func isPerhaps(p oauth.Principal, who string) bool {
 	same := func(name string) bool {
 		return name != "" && strings.EqualFold(strings.TrimSpace(name), strings.TrimSpace(who))
 	}
-	return same(p.Name) || same(p.Subject) || same(p.Key())
+	return same(p.Name) || same(p.Subject) || same(p.Key()) || same(p.Login) || same(p.SignIn)
 }
 
 // segments splits a path; false if it is not clean. "" is the root, as in configurations.

@@ -144,3 +144,22 @@ func TestRightsBelowAreTheLeastOfAll(t *testing.T) {
 		}
 	}
 }
+
+// TestLogins: a login, which the operator trusts to be one person's, gives; what a person only types at sign-in, or the
+// login in another spelling, takes away at most.
+func TestLogins(t *testing.T) {
+	p := oauth.Principal{Issuer: "https://id.example.test", Subject: "2482", Name: "Mira", Login: "mira", SignIn: "mira@example.test"}
+	for who, want := range map[string]Rights{"mira": Edit, "2482": Edit, "MIRA": View, "mira@example.test": View, "Mira": View} {
+		rules := Rules{{Who: []string{"*"}, Rights: View}, {Who: []string{who}, Rights: Edit}}
+		if got := rules.Allows(p, "main", "/x"); got != want {
+			t.Errorf("%s gives %v, want %v", who, got, want)
+		}
+		rules = Rules{{Who: []string{who}, Rights: 0}}
+		if got := rules.Allows(p, "main", "/x"); got != 0 {
+			t.Errorf("a ban of %s leaves %v", who, got)
+		}
+	}
+	if got := (Rules{{Who: []string{"*"}, Rights: View}, {Who: []string{""}, Rights: Edit}}).Allows(oauth.Principal{Issuer: "i", Subject: "s"}, "main", "/x"); got != 0 {
+		t.Errorf("no login and no name: %v", got)
+	}
+}

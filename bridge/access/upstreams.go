@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -16,7 +17,8 @@ type Upstream struct {
 	Name        string // row key, "main" for the single one
 	DisplayName string
 	Client      *davbackend.Client
-	Service     *davbackend.Credential // mode service: everybody comes as this account; nil: mode user, the principal's own, sealed
+	Service     *davbackend.Credential // mode service: everybody comes as this account; nil: the principal's own, sealed
+	Bearer      bool                   // mode bearer: the principal's own is a token of the sign-in provider, not a password
 	PerUser     bool                   // roots: per_user: one space per principal
 }
 
@@ -24,6 +26,7 @@ type Upstream struct {
 type Upstreams struct {
 	List        []*Upstream
 	Credentials *oauth.Credentials
+	People      *oauth.ProviderTokens // of mode bearer; nil where no upstream has it
 	IDs         *idmap.Map
 	Sealer      *oauth.Sealer
 }
@@ -37,6 +40,7 @@ type pinned struct {
 	Kind    string `json:"k,omitempty"`
 	User    string `json:"u,omitempty"`
 	Secret  string `json:"s,omitempty"`
+	Person  string `json:"p,omitempty"` // mode bearer: whose tokens, by principal key
 }
 
 // Get returns the upstream of that name, or [ErrUpstream].
@@ -59,11 +63,33 @@ func (u *Upstreams) View(ctx context.Context, name string, p oauth.Principal) (*
 	if up.Service != nil {
 		return up.Client.As(*up.Service), nil
 	}
+	if up.Bearer {
+		return u.bearer(ctx, up, p.Key())
+	}
 	own, err := u.own(ctx, name, p)
 	if err != nil {
 		return nil, err
 	}
 	return up.Client.As(davbackend.Credential(own)), nil
+}
+
+// bearer returns the upstream as the token of the person with that key sees it. The token is renewed when it ends, and
+// when the upstream refuses it. A provider that cannot be asked is as an upstream that cannot be reached.
+func (u *Upstreams) bearer(ctx context.Context, up *Upstream, person string) (*davbackend.View, error) {
+	if u.People == nil {
+		return nil, fmt.Errorf("%w: there is no sign-in provider any more", ErrNeedsSignIn)
+	}
+	token, err := u.People.Get(ctx, person, "")
+	switch {
+	case errors.Is(err, oauth.ErrNoCredential) || errors.Is(err, oauth.ErrUnsealed):
+		return nil, fmt.Errorf("%w: %w", ErrNeedsSignIn, err)
+	case errors.Is(err, oauth.ErrProvider):
+		return nil, fmt.Errorf("access: token for the upstream: %w: %w", dav.ErrUnavailable, err)
+	case err != nil:
+		return nil, wrap("token", err)
+	}
+	renew := func(ctx context.Context, refused string) (string, error) { return u.People.Get(ctx, person, refused) }
+	return up.Client.As(davbackend.Credential{Kind: oauth.KindBearer, Secret: token}).Renewing(renew), nil
 }
 
 // own returns the credential that is kept for p. A row that does not open, as after a change of the secret
@@ -117,7 +143,14 @@ func (u *Upstreams) Pin(ctx context.Context, name string, p oauth.Principal) (se
 		return nil, err
 	}
 	blob := pinned{Service: up.Service != nil}
-	if !blob.Service {
+	switch {
+	case blob.Service:
+	case up.Bearer:
+		if _, err := u.bearer(ctx, up, p.Key()); errors.Is(err, ErrNeedsSignIn) {
+			return nil, err
+		}
+		blob.Person = p.Key() // tokens end long before a save has waited; what renews them stays
+	default:
 		own, err := u.own(ctx, name, p)
 		if err != nil {
 			return nil, err
@@ -158,6 +191,8 @@ func (u *Upstreams) Pinned(ctx context.Context, name string, sealed []byte) (*da
 		return nil, fmt.Errorf("access: pinned credential: %w", oauth.ErrUnsealed) // the cause would quote it
 	}
 	switch {
+	case blob.Person != "":
+		return u.bearer(ctx, up, blob.Person)
 	case !blob.Service:
 		return up.Client.As(davbackend.Credential{Kind: blob.Kind, User: blob.User, Secret: blob.Secret}), nil
 	case up.Service == nil:
