@@ -50,8 +50,8 @@
 //     keys until an unknown one comes. Ours asks every 20 seconds at most and forgets after 15 minutes.
 //   - 2026-11-28: A signed token with at_hash is taken for an ID token, nonce or not: Office asks without a nonce, so
 //     that its ID tokens have none. Dex puts at_hash into access tokens too; there, method introspect.
-//   - 2026-11-28: A sign-in under way is a row, its nonce and PKCE verifier sealed in it, and bound to a cookie of its
-//     own: one use, on every replica, and two tabs do not disturb each other.
+//   - 2026-11-28: A sign-in under way lies sealed in a cookie of its own, and becomes a row when it is used: one use,
+//     on every replica; two tabs do not disturb each other; and strangers who begin sign-ins write nothing.
 //   - 2026-11-28: One replica renews a person's token, by a lease: providers take a second refresh with the same token for
 //     theft and revoke everything.
 package oauth

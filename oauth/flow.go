@@ -3,7 +3,7 @@ package oauth
 import (
 	"context"
 	"crypto/subtle"
-	"database/sql"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,11 +67,12 @@ type Tokens struct {
 // Format prints the name of the type, whatever the verb.
 func (t Tokens) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "oauth.Tokens{hidden}") }
 
-// begun is what lies sealed in the row of a flow.
+// begun is what the cookie of a flow holds, sealed.
 type begun struct {
 	Nonce    string `json:"n"`
 	Verifier string `json:"v"`
 	Next     string `json:"x"`
+	Expires  int64  `json:"e"` // ms since epoch
 }
 
 // Open brings the table up to date. It must be called before first use.
@@ -80,8 +81,6 @@ func (o *OIDC) Open(ctx context.Context, db *sqldb.DB, s *Sealer) error {
 	err := db.Migrate(ctx, "oauth_flows", []string{
 		`CREATE TABLE oauth_flow (
 			state {{blob}} PRIMARY KEY,
-			browser {{blob}} NOT NULL,
-			sealed {{blob}} NOT NULL,
 			expires BIGINT NOT NULL)`,
 	})
 	if err != nil {
@@ -90,32 +89,25 @@ func (o *OIDC) Open(ctx context.Context, db *sqldb.DB, s *Sealer) error {
 	return nil
 }
 
-// Begin prepares a sign-in. next is kept for the end; languages, "" none, goes to the provider as ui_locales. The
-// error wraps [ErrProvider] if the provider cannot be asked who it is.
+// Begin prepares a sign-in. next is kept for the end; languages, "" none, goes to the provider as ui_locales. Nothing
+// is written: the browser keeps what has to be kept. The error wraps [ErrProvider] if the provider cannot be
+// asked who it is.
 func (o *OIDC) Begin(ctx context.Context, next, languages string) (Flow, error) {
 	said, err := o.Provider.metadata(ctx)
 	if err != nil {
 		return Flow{}, err
 	}
-	state, secret := NewOpaque(""), NewOpaque("")
-	b := begun{Nonce: NewOpaque(""), Verifier: oauth2.GenerateVerifier(), Next: next}
+	now, err := o.db.Now(ctx)
+	if err != nil {
+		return Flow{}, fmt.Errorf("oauth: begin sign-in: %w", err)
+	}
+	state := NewOpaque("")
+	b := begun{Nonce: NewOpaque(""), Verifier: oauth2.GenerateVerifier(), Next: next, Expires: sqldb.Millis(now.Add(flowLifetime))}
 	plain, err := json.Marshal(b)
 	if err != nil {
 		return Flow{}, fmt.Errorf("oauth: begin sign-in: %w", err)
 	}
 	sealed, err := o.sealer.Seal(flowAAD(state), plain)
-	if err != nil {
-		return Flow{}, fmt.Errorf("oauth: begin sign-in: %w", err)
-	}
-	now, err := o.db.Now(ctx)
-	if err != nil {
-		return Flow{}, fmt.Errorf("oauth: begin sign-in: %w", err)
-	}
-	err = o.db.Write(ctx, func(tx sqldb.Queryer) error {
-		_, err := tx.Exec(ctx, `INSERT INTO oauth_flow (state, browser, sealed, expires) VALUES (?, ?, ?, ?)`,
-			Hash(state), Hash(secret), sealed, sqldb.Millis(now.Add(flowLifetime)))
-		return err
-	})
 	if err != nil {
 		return Flow{}, fmt.Errorf("oauth: begin sign-in: %w", err)
 	}
@@ -125,7 +117,8 @@ func (o *OIDC) Begin(ctx context.Context, next, languages string) (Flow, error) 
 	}
 	config := said.config(o.ClientID, o.ClientSecret, o.Redirect, o.scopes())
 	return Flow{
-		URL: config.AuthCodeURL(state, options...), Cookie: flowCookie(state), Secret: secret, MaxAge: flowLifetime,
+		URL: config.AuthCodeURL(state, options...), Cookie: flowCookie(state),
+		Secret: base64.RawURLEncoding.EncodeToString(sealed), MaxAge: flowLifetime,
 	}, nil
 }
 
@@ -174,40 +167,34 @@ func (o *OIDC) Finish(ctx context.Context, query url.Values, cookie func(name st
 	return arrival, err
 }
 
-// take consumes the row of a flow: of two at once one gets it.
-func (o *OIDC) take(ctx context.Context, state, secret string) (begun, error) {
+// take opens the cookie of a flow and notes that the flow is used: of two at once one gets it.
+func (o *OIDC) take(ctx context.Context, state, cookie string) (begun, error) {
+	var b begun
+	sealed, err := base64.RawURLEncoding.DecodeString(cookie)
+	if err != nil {
+		return begun{}, ErrFlow
+	}
+	plain, err := o.sealer.Open(flowAAD(state), sealed)
+	if err != nil || json.Unmarshal(plain, &b) != nil {
+		return begun{}, ErrFlow
+	}
 	now, err := o.db.Now(ctx)
 	if err != nil {
 		return begun{}, fmt.Errorf("oauth: finish sign-in: %w", err)
 	}
-	var browser, sealed []byte
-	err = o.db.Write(ctx, func(tx sqldb.Queryer) error {
-		row := tx.QueryRow(ctx, `SELECT browser, sealed FROM oauth_flow WHERE state = ? AND expires > ?`, Hash(state), sqldb.Millis(now))
-		if err := row.Scan(&browser, &sealed); err != nil {
-			return err
-		}
-		// Another browser must not be able to use it up.
-		if len(secret) != OpaqueLen || subtle.ConstantTimeCompare(Hash(secret), browser) != 1 {
-			return sql.ErrNoRows
-		}
-		n, err := tx.Exec(ctx, `DELETE FROM oauth_flow WHERE state = ?`, Hash(state))
-		if err == nil && n != 1 {
-			return sql.ErrNoRows
-		}
-		return err
-	})
-	if errors.Is(err, sql.ErrNoRows) {
+	if sqldb.Millis(now) >= b.Expires {
 		return begun{}, ErrFlow
 	}
+	var first bool
+	err = o.db.Write(ctx, func(tx sqldb.Queryer) error {
+		n, err := tx.Exec(ctx, `INSERT INTO oauth_flow (state, expires) VALUES (?, ?) ON CONFLICT (state) DO NOTHING`, Hash(state), b.Expires)
+		first = n == 1
+		return err
+	})
 	if err != nil {
 		return begun{}, fmt.Errorf("oauth: finish sign-in: %w", err)
 	}
-	plain, err := o.sealer.Open(flowAAD(state), sealed)
-	if err != nil {
-		return begun{}, ErrFlow // the secret key was changed meanwhile
-	}
-	var b begun
-	if err := json.Unmarshal(plain, &b); err != nil {
+	if !first {
 		return begun{}, ErrFlow
 	}
 	return b, nil
@@ -307,7 +294,7 @@ func (o *OIDC) complete(ctx context.Context, said *metadata, access string, clai
 	}
 }
 
-// Clean removes the rows of sign-ins that were not finished.
+// Clean forgets the sign-ins that would be too old anyway.
 func (o *OIDC) Clean(ctx context.Context) error {
 	now, err := o.db.Now(ctx)
 	if err != nil {
