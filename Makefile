@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test test-race check conform bench fuzz browser image deps-debian
+.PHONY: help run test test-race check conform bench fuzz model browser image deps-debian
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ bench: ## figures of the rooms
 
 fuzz: ## half a minute for each fuzz target
 	sh test/scripts/fuzz.sh 30s
+
+model: ## a quarter of a million steps of people, programs and others around the file IDs, on every preset
+	DAVWOPI_IDMAP_STEPS=240000 $(GO) test -count=1 -v -timeout 60m -run TestStories ./idmap
 
 browser: ## the loop of a user in Chromium; screenshots in ./screenshots
 	mkdir -p screenshots

@@ -113,6 +113,8 @@ func TestCases(t *testing.T) {
 			places{[2]string{a, b}, [2]string{"", b}, [2]string{"", b}}},
 		{"renamed, a stranger at the old name", func(w *shop) { w.mv(a, "f/c.txt"); w.server.Write(w, a, "a stranger") },
 			places{[2]string{"", b}, [2]string{"f/c.txt", b}, [2]string{"f/c.txt", b}}},
+		{"moved to another folder, a stranger at the old name", func(w *shop) { w.mv(a, "g/c.txt"); w.server.Write(w, a, "a stranger") },
+			places{[2]string{"", b}, [2]string{"g/c.txt", b}, [2]string{"g/c.txt", b}}},
 		{"renamed to .bak, and written anew", func(w *shop) { w.mv(a, "f/a.txt.bak"); w.server.Write(w, a, "the next") },
 			places{[2]string{a, b}, [2]string{"f/a.txt.bak", b}, [2]string{"f/a.txt.bak", b}}},
 		{"copied", func(w *shop) { w.must(w.view.Copy(w.Context(), "/"+a, "/g/c.txt", false, davbackend.Condition{})) }, everywhere(a, b)},

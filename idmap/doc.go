@@ -60,8 +60,10 @@
 //     not looked for by its fingerprint any more: the next file that looks like it
 //     would be taken for it. Without an ETag (nginx) the contents must be known.
 //   - 2026-11-28: Other contents at an unchanged place are an edit, unless the old
-//     ones are seen beside it under a name that is no backup's. A temporary file
-//     that was moved over a document is the document's next contents.
+//     ones are seen anywhere within reach under a name that is no backup's: then the
+//     ID waits, since a wrong one is worse. An edit made elsewhere costs up to 30
+//     requests for that, once. A temporary file that was moved over a document is the
+//     document's next contents.
 //   - 2026-11-28: A folder without an ID of its own is known by its files: half of
 //     them are there as they were, and none is another.
 //   - 2026-11-28: The background walk ([Walk]) follows people: it looks into folders that

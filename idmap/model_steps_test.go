@@ -29,7 +29,6 @@ var happens = []struct {
 		}
 		x := st.born("")
 		x.text = st.fresh(x.n)
-		x.like = x.text
 		st.write(p, x.text)
 		st.files[p] = x
 		return true
@@ -48,7 +47,6 @@ var happens = []struct {
 		if ok {
 			x := st.files[p]
 			x.text = st.fresh(x.n)
-			x.like = x.text
 			st.write(p, x.text)
 		}
 		return ok
@@ -84,7 +82,6 @@ var happens = []struct {
 			return false
 		}
 		x := st.born(strings.Repeat("t", len(st.files[p].text)))
-		x.like = st.files[p].like
 		st.must(os.WriteFile(st.disk(to), []byte(x.text), 0o666))
 		st.must(sameTime(st.disk(p), st.disk(to)))
 		st.files[to] = x
@@ -101,7 +98,7 @@ var happens = []struct {
 				st.list(t.Parent(), t)
 			}
 			st.carry(t, p)
-			x.text, x.like = text, text
+			x.text = text
 		}
 		return ok
 	}},
@@ -139,7 +136,6 @@ var happens = []struct {
 			e, _ := st.look(p, true)
 			x := st.files[p]
 			x.text = st.fresh(x.n)
-			x.like = x.text
 			st.put(p, x.text)
 			res, err := st.view.Stat(context.Background(), p)
 			st.must(err)
@@ -179,7 +175,7 @@ func (st *story) rename(over bool) bool {
 	}
 	if st.carry(from, to) {
 		x, y := st.files[from], st.files[to]
-		x.alive, y.text, y.like = false, x.text, x.like
+		x.alive, y.text = false, x.text
 		delete(st.files, from)
 		return true
 	}
@@ -200,7 +196,6 @@ func (st *story) copy(withTime bool) bool {
 		st.must(st.view.Copy(context.Background(), from, to, false, davbackend.Condition{}))
 	}
 	st.files[to] = st.born(st.files[from].text)
-	st.files[to].like = st.files[from].like
 	return true
 }
 

@@ -7,12 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -29,16 +30,6 @@ type soul struct {
 	n     int
 	text  string
 	alive bool
-	like  string // the contents of the one whose size and time it has; text, but for a twin
-}
-
-// A belief is what the map was last seen to say of an ID.
-type belief struct {
-	soul   *soul
-	text   string // its contents when it was seen
-	like   string
-	number int64 // the revision
-	hashed bool  // and the map knows them
 }
 
 // A story is the model: what everybody did, and what the map may say of it. People work
@@ -115,7 +106,7 @@ func (st *story) fresh(n int) string {
 
 func (st *story) born(text string) *soul {
 	*st.last++
-	return &soul{n: *st.last, text: text, like: text, alive: true}
+	return &soul{n: *st.last, text: text, alive: true}
 }
 
 func (st *story) write(p dav.Path, text string) {
@@ -170,56 +161,6 @@ func (st *story) carry(from, to dav.Path) (kept bool) {
 		return st.strict && st.files[to] != nil
 	}
 	st.must(os.Rename(st.disk(from), st.disk(to)))
-	return false
-}
-
-// saw checks what the map said of a path.
-func (st *story) saw(e idmap.Entry, before dav.Path) {
-	if e.Kind != idmap.File {
-		return
-	}
-	x := st.files[e.Path]
-	if x == nil {
-		st.fail("%s at %q, where no file is", e.ID, e.Path)
-	}
-	b, ok := st.told[e.ID]
-	if ok && b.soul != x && !st.excused(e, b, x, before) {
-		st.fail("%s at %q is file %d, and was file %d (%+v)", e.ID, e.Path, x.n, b.soul.n, b)
-	}
-	st.told[e.ID] = belief{x, x.text, x.like, e.Revision.Number, e.Revision.SHA256 != nil}
-}
-
-// excused reports whether nobody can tell from outside that x is not the file that b
-// tells of: it looks as that one did, which itself looks like that no more; or, where
-// only the place speaks (DESIGN 5), it is there, and the file that was is not beside it, or
-// cannot be told from another.
-func (st *story) excused(e idmap.Entry, b belief, x *soul, before dav.Path) bool {
-	changed := !b.soul.alive || b.soul.text != b.text
-	looks := x.text == b.text || !b.hashed && x.like == b.like
-	if looks && (changed || st.taken(b.soul, e.ID)) || before == e.Path && e.Revision.Number == b.number {
-		st.tally["looks the same"]++
-		return true
-	}
-	if st.ids || before != e.Path {
-		return false
-	}
-	for p, y := range st.files {
-		if y == b.soul && !changed && p.Parent() == e.Path.Parent() && !st.taken(y, e.ID) {
-			return false
-		}
-	}
-	st.tally["only the place speaks"]++
-	return true
-}
-
-// taken reports whether x is where, for all that can be seen, another file still is.
-func (st *story) taken(x *soul, but idmap.FileID) bool {
-	for p, y := range st.files {
-		if y == x {
-			e, err := st.m.KnownAt(context.Background(), st.s, p)
-			return err == nil && e.ID != but && e.Missing.IsZero()
-		}
-	}
 	return false
 }
 
@@ -310,28 +251,84 @@ func (st *story) all() {
 	}
 }
 
+// storySteps are the steps of one story: what happened, not what could not.
 const storySteps = 40
 
 // TestStories: whatever people, programs and others do, on every preset, an ID names the
 // file that it named, or none. What cannot be told from outside is counted.
 // DAVWOPI_IDMAP_STEPS sets the number of steps in all.
 func TestStories(t *testing.T) {
-	steps := 2000
+	steps := 20_000
+	if testing.Short() || raced {
+		steps = 1_000
+	}
 	if n, err := strconv.Atoi(os.Getenv("DAVWOPI_IDMAP_STEPS")); err == nil {
 		steps = n
 	}
-	checks := flag.Lookup("rapid.checks")
-	before := checks.Value.String()
-	if err := checks.Value.Set(strconv.Itoa(max(1, steps/storySteps/(len(upstream.Presets())+1)))); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { checks.Value.Set(before) })
-	for _, preset := range append([]upstream.Preset{{Name: "strict", Set: func(*upstream.Quirks) {}}}, upstream.Presets()...) {
-		t.Run(preset.Name, func(t *testing.T) { stories(t, preset) })
+	inMemory(t)
+	presets := append([]upstream.Preset{{Name: "strict", Set: func(*upstream.Quirks) {}}}, upstream.Presets()...)
+	each := (steps + len(presets) - 1) / len(presets)
+	seeded(t, (each+storySteps-1)/storySteps)
+	var mu sync.Mutex
+	sum := map[string]int{}
+	t.Cleanup(func() {
+		t.Logf("%d steps, %d times an ID was told, %d times found at another place; the same from outside as another history: %d by looks (%.2f %%), %d by place (%.2f %%)",
+			sum["steps"], sum["told"], sum["found elsewhere"], sum["looks the same"], share(sum, "looks the same"), sum["only the place speaks"], share(sum, "only the place speaks"))
+		if sum["steps"] < steps && !t.Failed() {
+			t.Errorf("only %d steps of %d", sum["steps"], steps)
+		}
+	})
+	for i, preset := range presets {
+		t.Run(preset.Name, func(t *testing.T) {
+			t.Parallel()
+			tally := stories(t, preset, i)
+			mu.Lock()
+			defer mu.Unlock()
+			for what, n := range tally {
+				sum[what] += n
+			}
+		})
 	}
 }
 
-func stories(t *testing.T, preset upstream.Preset) {
+func share(sum map[string]int, what string) float64 {
+	return 100 * float64(sum[what]) / float64(max(1, sum["told"]))
+}
+
+// inMemory keeps what the test stores where nothing waits for a disk, if there is such a
+// place: nobody pulls the plug here.
+func inMemory(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "stories-")
+	if err != nil {
+		return
+	}
+	t.Setenv("TMPDIR", dir)
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// seeded sets the number of stories, and says by which seed they can be had again.
+func seeded(t *testing.T, checks int) {
+	set := func(name, value string) {
+		f := flag.Lookup(name)
+		before := f.Value.String()
+		if err := f.Value.Set(value); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Value.Set(before) })
+	}
+	set("rapid.checks", strconv.Itoa(checks))
+	if seed := flag.Lookup("rapid.seed").Value.String(); seed == "0" {
+		set("rapid.seed", strconv.FormatUint(rand.Uint64()|1, 10))
+	}
+	t.Logf("-rapid.seed=%s", flag.Lookup("rapid.seed").Value)
+}
+
+// stories plays them on one preset; another salt makes others of one seed.
+func stories(t *testing.T, preset upstream.Preset, salt int) map[string]int {
 	server := upstream.Strict(t)
 	server.Quirks.Set(preset.Set)
 	m, err := idmap.New(t.Context(), sqldbtest.New(t))
@@ -347,29 +344,36 @@ func stories(t *testing.T, preset upstream.Preset) {
 		}
 		st := &story{
 			T: rt, m: m, s: s, server: server, view: view, files: map[dav.Path]*soul{}, dirs: map[dav.Path]bool{"/": true},
-			told: map[idmap.FileID]belief{}, last: &last, tally: tally,
+			told: map[idmap.FileID]belief{}, last: &last, tally: tally, strict: preset.Name == "strict",
+			ids: preset.Name == "strict" || strings.Contains(preset.Name, "cloud"),
+		}
+		for range salt {
+			rapid.Uint64().Draw(rt, "salt")
 		}
 		st.clear()
-		_, err = os.Stat(server.Dir)
-		st.must(err)
 		res, err := view.Stat(context.Background(), "/")
 		st.must(err)
-		st.strict = preset.Name == "strict"
-		st.ids = preset.Name == "strict" || strings.Contains(preset.Name, "cloud")
 		_, err = m.At(context.Background(), s, res)
 		st.must(err)
-		for range storySteps {
+		done := 0
+		for range 5 * storySteps { // what is drawn may not be possible
 			h := rapid.SampledFrom(happens).Draw(rt, "step")
-			st.log = append(st.log, h.name)
-			if h.do(st) {
+			happened := h.do(st)
+			st.log = append(st.log, h.name+":"+st.String())
+			if happened {
 				tally["steps"]++
 				tally[h.name]++
+				done++
 			}
-			st.log[len(st.log)-1] += ": " + st.String()
+			if done == storySteps {
+				break
+			}
 		}
 		st.all()
+		server.Forget()
 	})
 	t.Log(tally)
+	return tally
 }
 
 // String is the tree, for who has to find out what went wrong.
@@ -377,16 +381,6 @@ func (st *story) String() string {
 	var b strings.Builder
 	for _, p := range sorted(st.files) {
 		fmt.Fprintf(&b, " %s=%d", p, st.files[p].n)
-	}
-	var on []string
-	_ = filepath.WalkDir(st.server.Dir, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), ".") {
-			on = append(on, p)
-		}
-		return nil
-	})
-	if len(on) != len(st.files) {
-		fmt.Fprintf(&b, " (on disk %d files)", len(on))
 	}
 	return b.String()
 }

@@ -34,6 +34,10 @@ func (r *resource) byPrintOnly() bool {
 	return r.kind == File && r.native == "" && r.rid == ""
 }
 
+// void reports whether the file is not looked for by its fingerprint any more: nobody
+// could say what became of it.
+func (r *resource) void() bool { return r.byPrintOnly() && r.mtime == 0 }
+
 // alike compares fingerprints. Every server that was measured keeps size, time and ETag
 // when a file is moved.
 func (r *resource) alike(res dav.Resource) likeness {

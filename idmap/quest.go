@@ -41,7 +41,15 @@ type spot struct {
 
 // home reports whether the owner is where it was.
 func (sp *spot) home() bool {
-	return sp.owner != nil && sp.shown.there && sp.owner.kind == kindOf(sp.shown.res) && (sp.owner.kind == Container || !sp.owner.changed(sp.shown.res))
+	switch {
+	case sp.owner == nil || !sp.shown.there || sp.owner.kind != kindOf(sp.shown.res):
+		return false
+	case sp.owner.kind == Container:
+		return true
+	case sp.owner.void() && (sp.owner.etag == "" || sp.shown.res.ETag == ""):
+		return false // an equal size says nothing
+	}
+	return !sp.owner.changed(sp.shown.res)
 }
 
 // holdsFile reports whether some file is at the spot.

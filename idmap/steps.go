@@ -48,7 +48,7 @@ func (q *quest) steps(ctx context.Context) ([]step, error) {
 		if !stays || !sp.owner.byPrintOnly() {
 			continue
 		}
-		unclear := sp.is == nil && (sp.vague || len(sp.claims) > 0)
+		unclear := sp.is == nil && (sp.vague || len(sp.claims) > 0) || sp.owner.void()
 		if !unclear {
 			var err error
 			if unclear, err = q.elsewhere(ctx, sp); err != nil {
@@ -88,8 +88,9 @@ func (q *quest) rescue(ctx context.Context, sp *spot) (dav.Path, error) {
 }
 
 // elsewhere reports whether what the owner of a spot was known by is seen at a place
-// that nobody is known to own, so that what is at the spot may be another file: in the
-// same folder, or at a spot of this quest. What was put aside does not count.
+// that nobody is known to own, so that what is at the spot may be another file: at a
+// spot of this quest, or anywhere within reach, the nearest folders first. What was put
+// aside does not count.
 func (q *quest) elsewhere(ctx context.Context, sp *spot) (bool, error) {
 	is := func(res dav.Resource) bool {
 		return res.Path != sp.path && sp.owner.alike(res) != unlike && !passing(res.Path.Base())
@@ -99,15 +100,13 @@ func (q *quest) elsewhere(ctx context.Context, sp *spot) (bool, error) {
 			return true, nil
 		}
 	}
-	sh, err := q.l.list(ctx, sp.path.Parent())
-	if errors.Is(err, errEnough) || errors.Is(err, dav.ErrDenied) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	some, err := q.m.matchesIn(ctx, q.space, sp.owner, sp.path.Parent(), sh, sp.path)
-	return slices.ContainsFunc(some, is), err
+	found := false
+	err := q.m.roam(ctx, q.space, q.l, sp.path.Parent(), func(dir dav.Path, sh *shelf) (bool, error) {
+		some, err := q.m.matchesIn(ctx, q.space, sp.owner, dir, sh, sp.path)
+		found = slices.ContainsFunc(some, is)
+		return found, err
+	})
+	return found, err
 }
 
 // apply carries the steps out, unless somebody was faster.

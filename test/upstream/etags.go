@@ -47,7 +47,7 @@ func (x *exchange) strong(res seen) dav.ETag {
 			tag = dav.ETag(fmt.Sprintf(`"%x%x"`, i.ModTime().UnixNano(), i.Size()))
 		}
 	case x.q.FileETags:
-		tag = digest(res.ResourceID, fmt.Sprint(res.Modified.Unix(), res.Size))
+		tag = digest(x.s.nativeID(res.ResourceID), fmt.Sprint(res.Modified.Unix(), res.Size))
 	}
 	if x.q.MoveNewETag {
 		tag = digest(string(res.Path), string(tag))

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 
@@ -83,7 +84,7 @@ func (x *exchange) moved() {
 		if q.MoveLosesProps {
 			s.dropProps(x.to, x.stays)
 		}
-		if q.MoveTakesID {
+		if q.MoveTakesID || q.FileETags { // the inode is the source's
 			s.giveID(over.ResourceID, s.nativeID(x.before().ResourceID))
 		}
 	}
@@ -103,7 +104,13 @@ func (x *exchange) copied() {
 	if x.q.CopyLosesProps {
 		x.s.below(x.to, func(p dav.Path) { x.s.dropProps(p, nil) })
 	}
-	if x.q.CopyKeepsETag && !x.before().Collection {
+	switch {
+	case !x.q.CopyKeepsETag || x.before().Collection:
+	case x.q.TimeETags: // which the copy keeps wherever it goes: it is a hard link (lighttpd)
+		if i, err := os.Stat(x.s.disk(x.path)); err == nil {
+			_ = os.Chtimes(x.s.disk(x.to), i.ModTime(), i.ModTime()) // if not, the copy shows that
+		}
+	default:
 		x.s.setCopied(x.s.look(x.to).ETag, x.strong(x.before()))
 	}
 }

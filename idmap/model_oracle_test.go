@@ -1,0 +1,80 @@
+package idmap_test
+
+import (
+	"context"
+	"fmt"
+
+	"davwopi/davbackend/dav"
+	"davwopi/idmap"
+)
+
+// A belief is what the map was last seen to say of an ID.
+type belief struct {
+	soul   *soul
+	text   string // its contents when it was seen
+	print  string // and what the server showed of it
+	hashed bool   // the map knows the contents, too
+}
+
+// shows is what the server says of a file.
+func (st *story) shows(p dav.Path) string {
+	res, err := st.view.Stat(context.Background(), p)
+	st.must(err)
+	return fmt.Sprintf("%s%s %s %d %d", res.NativeID, res.ResourceID, res.ETag.Strong(), res.Size, res.Modified.UnixMilli())
+}
+
+// saw checks what the map said of a path.
+func (st *story) saw(e idmap.Entry, before dav.Path) {
+	if e.Kind != idmap.File {
+		return
+	}
+	x := st.files[e.Path]
+	if x == nil {
+		st.fail("%s at %q, where no file is", e.ID, e.Path)
+	}
+	shown := st.shows(e.Path)
+	b, ok := st.told[e.ID]
+	if ok && b.soul != x && !st.excused(e, b, x, shown, before) {
+		st.fail("%s at %q is file %d, and was file %d at %q; shown %s, before %s (read: %v)", e.ID, e.Path, x.n, b.soul.n, before, shown, b.print, b.hashed)
+	}
+	st.tally["told"]++
+	st.log = append(st.log, fmt.Sprintf("    %s is %d at %s", e.ID[:4], x.n, e.Path))
+	st.told[e.ID] = belief{x, x.text, shown, e.Revision.SHA256 != nil}
+}
+
+// excused reports whether nobody can tell from outside that x is not the file that b
+// tells of, and counts by what. That one is no more what it was, and
+//
+//   - x looks as it did, also inside if the map has seen that; or
+//   - x is where it was, and where the server has no IDs other contents at a place are
+//     an edit (DESIGN 5), and where it has, what is put in the place of a file that is
+//     nowhere any more is its next contents.
+//
+// A file that is still what it was, wherever it is, is excused only if x, at the very
+// place where it was, shows the same ID, ETag, size and time: nobody reads a file again
+// of which nothing has changed. So two files that look alike may have changed places.
+func (st *story) excused(e idmap.Entry, b belief, x *soul, shown string, before dav.Path) bool {
+	gone := !b.soul.alive || !st.ids && b.soul.text != b.text
+	looks := shown == b.print && (before == e.Path || gone && (!b.hashed || x.text == b.text) || st.swapped(e.ID, b))
+	switch {
+	case looks:
+		st.tally["looks the same"]++
+	case gone && before == e.Path:
+		st.tally["only the place speaks"]++
+	default:
+		return false
+	}
+	return true
+}
+
+// swapped reports whether the file of b is where the map has told of another one that
+// looked like it.
+func (st *story) swapped(id idmap.FileID, b belief) bool {
+	for p, y := range st.files {
+		if y == b.soul {
+			e, err := st.m.KnownAt(context.Background(), st.s, p)
+			return err == nil && e.ID != id && st.told[e.ID].print == b.print && st.shows(p) == b.print
+		}
+	}
+	return false
+}
