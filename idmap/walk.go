@@ -148,13 +148,12 @@ func (w *Walk) round() *round {
 }
 
 func (r *round) walk(ctx context.Context) error {
-	root, err := r.Map.Root(ctx, r.Space)
+	top, _, err := r.Map.ownerAt(ctx, r.Space, dav.Root)
 	if err != nil {
 		return err
 	}
-	top, err := resourceBy(ctx, r.Map.DB.Read(), `r.id = ?`, root.ID)
-	if err != nil {
-		return err
+	if top == nil {
+		return r.finish(ctx) // nothing has an ID
 	}
 	if r.row.phase == walkKnown {
 		if err := r.known(ctx, dav.Root, top.num); err != nil {

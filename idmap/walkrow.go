@@ -12,10 +12,11 @@ import (
 )
 
 // walkMigrations are the steps of the room "idmap walk". They are apart from the
-// others' because all of it may be thrown away: the next round begins anew then.
+// others', and refer to nothing, because all of it may be thrown away: the next round
+// begins anew then.
 var walkMigrations = []string{`
 	CREATE TABLE idmap_walk (
-		space BIGINT NOT NULL PRIMARY KEY REFERENCES idmap_space (num),
+		space BIGINT NOT NULL PRIMARY KEY,
 		holder TEXT {{bytes}} NOT NULL,
 		until BIGINT NOT NULL,
 		began BIGINT NOT NULL, -- the round that is under way, or the last one
@@ -26,8 +27,8 @@ var walkMigrations = []string{`
 		search_position TEXT {{bytes}} NOT NULL
 	);
 	CREATE TABLE idmap_folder (
-		folder BIGINT NOT NULL REFERENCES idmap_resource (num),
-		space BIGINT NOT NULL REFERENCES idmap_space (num),
+		folder BIGINT NOT NULL,
+		space BIGINT NOT NULL,
 		tag TEXT {{bytes}} NOT NULL, -- before it was listed
 		settled BIGINT NOT NULL, -- the tag was the same at two listings far enough apart
 		walked BIGINT NOT NULL,

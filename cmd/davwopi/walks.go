@@ -66,7 +66,7 @@ func (h *house) keepWalks(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, w := range h.walkers {
 		running.Go(func() {
-			tick := time.NewTicker(min(walkTick, h.config.Walk.Every))
+			tick := time.NewTicker(min(walkTick, max(h.config.Walk.Every/10, time.Millisecond)))
 			defer tick.Stop()
 			for {
 				select {
