@@ -123,6 +123,16 @@ func IsUnique(err error) bool {
 	return false
 }
 
+// IsFull reports whether err says that the database has no room for more.
+func IsFull(err error) bool {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return pe.Code == "53100" // disk_full
+	}
+	var se *sqlite.Error
+	return errors.As(err, &se) && se.Code()&0xff == sqlite3.SQLITE_FULL
+}
+
 // A writer is one write transaction. Like the transaction it is used by one
 // goroutine at a time.
 type writer struct {
