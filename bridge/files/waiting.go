@@ -55,7 +55,7 @@ func (f *Files) openWaiting(ctx context.Context, q *endpoint.Request, t *locks.T
 	if err != nil || waiting == nil {
 		return nil, err
 	}
-	body, err := f.Saves.OpenWaiting(waiting)
+	body, err := f.Saves.OpenWaiting(ctx, waiting)
 	if errors.Is(err, saves.ErrNoEntry) {
 		return nil, nil // it has just arrived
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"time"
 
 	"davwopi/bridge/locks"
@@ -33,15 +32,17 @@ func (r *row) public() Entry {
 	}
 }
 
-// List returns what this directory holds, oldest first.
+// List returns what can be read from here, oldest first.
 func (s *Saves) List(ctx context.Context) ([]Entry, error) {
-	all, err := s.entries(ctx, `1 = 1`)
+	all, err := s.anywhere(ctx, `1 = 1`)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]Entry, 0, len(all))
 	for _, r := range all {
-		list = append(list, r.public())
+		if s.readable(r) {
+			list = append(list, r.public())
+		}
 	}
 	return list, nil
 }
@@ -54,7 +55,7 @@ func (s *Saves) Open(ctx context.Context, id string) (io.ReadCloser, Entry, erro
 	if err != nil {
 		return nil, Entry{}, err
 	}
-	sp, err := hashFile(s.path(r))
+	sp, err := s.hashBytes(ctx, r)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, Entry{}, ErrNoEntry
 	}
@@ -64,7 +65,7 @@ func (s *Saves) Open(ctx context.Context, id string) (io.ReadCloser, Entry, erro
 	if !bytes.Equal(sp.sha256, r.sha256) {
 		return nil, Entry{}, fmt.Errorf("saves: the bytes of entry %s are not those that were saved", id)
 	}
-	f, err := os.Open(s.path(r))
+	f, err := s.reader(ctx, r, 0)
 	if err != nil {
 		return nil, Entry{}, fmt.Errorf("saves: reading entry %s: %w", id, err)
 	}
@@ -75,6 +76,9 @@ func (s *Saves) Open(ctx context.Context, id string) (io.ReadCloser, Entry, erro
 // a request works on it or its outcome is not settled yet; [ErrNoEntry].
 func (s *Saves) Drop(ctx context.Context, id string) error {
 	r, err := s.entry(ctx, id)
+	if err == nil {
+		err = s.takeFrom(ctx, r)
+	}
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func (d *delivery) settleBegun(ctx context.Context, state string) error {
 
 // prepare checks the bytes, and takes the entry over under the lease.
 func (d *delivery) prepare(ctx context.Context) error {
-	sp, err := hashFile(d.s.path(d.r))
+	sp, err := d.s.hashBytes(ctx, d.r)
 	if err != nil {
 		return fmt.Errorf("saves: reading entry %s: %w", d.r.id, err)
 	}

@@ -3,8 +3,6 @@ package saves
 import (
 	"context"
 	"errors"
-	"io"
-	"os"
 
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
@@ -89,7 +87,7 @@ func (d *delivery) gather(ctx context.Context, target dav.Path) error {
 			return err
 		}
 		from := int64(c.done) * c.size
-		err := d.view.PutChunk(ctx, c.Upload, c.done+1, d.piece(from, min(c.size, d.r.size-from)))
+		err := d.view.PutChunk(ctx, c.Upload, c.done+1, d.s.upTo(ctx, d.r, from, min(c.size, d.r.size-from)))
 		if cerr := d.s.step("chunk sent"); cerr != nil {
 			return cerr
 		}
@@ -99,24 +97,6 @@ func (d *delivery) gather(ctx context.Context, target dav.Path) error {
 		c.done++
 	}
 	return nil
-}
-
-// piece is size bytes of the spool.
-func (d *delivery) piece(from, size int64) davbackend.Body {
-	path := d.s.path(d.r)
-	return davbackend.Body{
-		Size: size,
-		Open: func() (io.ReadCloser, error) {
-			f, err := os.Open(path)
-			if err != nil {
-				return nil, err
-			}
-			return struct {
-				io.Reader
-				io.Closer
-			}{io.NewSectionReader(f, from, size), f}, nil
-		},
-	}
 }
 
 // assemble lets the upstream put the chunks together.

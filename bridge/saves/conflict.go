@@ -116,7 +116,7 @@ func (d *delivery) besides() *delivery {
 	}
 	return &delivery{
 		s: d.s, r: d.r, t: d.t, until: d.until, view: d.view, own: d.copyOwn, inflight: stateConflict,
-		inPlace: d.view.Client().Profile().InPlace, tempSeen: d.tempSeen,
+		inPlace: d.s.inPlace(d.view), tempSeen: d.tempSeen,
 	}
 }
 

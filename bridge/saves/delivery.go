@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"time"
 
 	"davwopi/bridge/locks"
@@ -59,12 +57,8 @@ type delivery struct {
 }
 
 // body is the spool as the upstream client wants it.
-func (d *delivery) body() davbackend.Body {
-	path := d.s.path(d.r)
-	return davbackend.Body{
-		Open: func() (io.ReadCloser, error) { return os.Open(path) },
-		Size: d.r.size,
-	}
+func (d *delivery) body(ctx context.Context) davbackend.Body {
+	return d.s.upTo(ctx, d.r, 0, d.r.size)
 }
 
 // condition is what must hold for a write: our lock, and the contents that the
@@ -197,9 +191,9 @@ func (d *delivery) brokeOff(ctx context.Context, res dav.Resource) (bool, error)
 		return false, err
 	}
 	defer c.Close()
-	f, err := os.Open(d.s.path(d.r))
-	if errors.Is(err, fs.ErrNotExist) && d.r.store != d.s.store {
-		return false, nil // another bridge's; nothing can be proven
+	f, err := d.s.reader(ctx, d.r, 0)
+	if errors.Is(err, ErrElsewhere) {
+		return false, nil // nothing can be proven
 	}
 	if err != nil {
 		return false, err

@@ -4,7 +4,8 @@
 //
 // # It owns
 //
-// The files in STATE/saves and the rows that describe them; the choice between
+// The files in STATE/saves, or the pieces in the database or the files on a shared
+// volume that stand for them, and the rows that describe them; the choice between
 // writing in place, writing beside and moving, and sending in chunks; conflict copies, pre-images and
 // what a crash left of any of them. It also makes new files (PutRelativeFile,
 // upload), because a new file is lost as easily as a save.
@@ -39,6 +40,13 @@
 //     `waiting` when it was seen on the upstream, when a copy beside the file has it,
 //     when a newer save that rests on it is acknowledged, or when a person drops it. What
 //     is `aside` is as safe, but no contents of the file: only a copy beside it ends it.
+//   - Bytes in the database mean nothing before the row, which counts them; they go in
+//     the row's transaction. What never got a row goes after an hour.
+//   - An entry is worked on by the bridge that its row names (store) and by no other,
+//     until that has been silent for 20 s; then whoever can read the bytes takes it over.
+//     On a person's word it is taken over at once, unless a request may be at work on it.
+//   - Bytes that are acknowledged and cannot be read from here are an error, and never a
+//     reason to show older ones.
 //   - A file in STATE/saves is removed before its row, so that a crash between the two
 //     never leaves a spool that nobody knows.
 //
@@ -48,8 +56,7 @@
 //     it. A row first would cost one more commit per save, to gain only what
 //     recovery can read from the name.
 //   - 2026-11-20: The rows are the intents of this room. A put, create or conflict
-//     copy is described by its entry alone, and the spool it needs lies in one
-//     directory: another replica could not finish it.
+//     copy is described by its entry alone, whichever bridge finishes it.
 //   - 2026-11-20: Always written, never skipped. DESIGN 7.8 allows to skip a save of
 //     equal bytes where ETags see edits within a second; the gain is one PUT, the
 //     price a branch on which a save is not on the wire.
@@ -72,6 +79,10 @@
 //     strings of its own, and readers go on seeing the file.
 //   - 2026-11-28: While one save of a file waits, the next is asked one PROPFIND before
 //     it waits too: who saves on in an outage is not kept for the patience each time.
+//   - 2026-11-28: Bytes in the database are rows of 1 MiB, not large objects: those are not
+//     in the dump of a schema, and other engines that speak PostgreSQL's protocol lack them.
+//   - 2026-11-28: Bridges say every 5 s that they are alive, instead of a lease on each entry:
+//     one row, however many saves wait. Who was asleep loses the entry by compare-and-swap.
 //   - 2026-11-20: The previous save's spool becomes the pre-image of the next instead
 //     of a GET: the bytes are here already, and their hash is known.
 package saves

@@ -4,8 +4,16 @@ import (
 	"context"
 	"errors"
 
+	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 )
+
+// inPlace reports whether a PUT onto the file is the first choice. Where several bridges
+// share the work it never is: what one of them that was cut off has on the wire could
+// land after another has taken over, which a temp without its MOVE cannot.
+func (s *Saves) inPlace(v *davbackend.View) bool {
+	return v.Client().Profile().InPlace && !s.Replicas
+}
 
 // putInPlace is the strategy for upstreams whose PUT replaces a file atomically,
 // and the last resort where a MOVE onto a locked file is refused: one PUT with our
@@ -20,7 +28,7 @@ func (d *delivery) putInPlace(ctx context.Context) (dav.Resource, error) {
 	if err := d.s.step("put journaled"); err != nil {
 		return dav.Resource{}, err
 	}
-	err = d.view.Put(ctx, d.entry.Path, d.body(), d.condition())
+	err = d.view.Put(ctx, d.entry.Path, d.body(ctx), d.condition())
 	if cerr := d.s.step("put sent"); cerr != nil {
 		return dav.Resource{}, cerr
 	}

@@ -116,23 +116,40 @@ var migrations = []string{
 	ALTER TABLE saves_copy ADD COLUMN user_id TEXT NOT NULL DEFAULT '';
 	ALTER TABLE saves_copy ADD COLUMN name TEXT {{bytes}} NOT NULL DEFAULT '';
 	CREATE INDEX saves_copy_user ON saves_copy (user_id, made)`,
+	`-- Where the bytes are, and whose the entry is (store): see store.go.
+	ALTER TABLE saves_entry ADD COLUMN place TEXT {{bytes}} NOT NULL DEFAULT '';
+	UPDATE saves_entry SET place = store;
+	CREATE TABLE saves_piece (
+		entry TEXT {{bytes}} NOT NULL,
+		at BIGINT NOT NULL,
+		size BIGINT NOT NULL,
+		made BIGINT NOT NULL,
+		bytes {{blob}} NOT NULL,
+		PRIMARY KEY (entry, at)
+	);
+	CREATE TABLE saves_bridge (
+		store TEXT {{bytes}} PRIMARY KEY,
+		seen BIGINT NOT NULL
+	)`,
 }
 
 // A row is an entry of the journal. The fields above the line never change.
 type row struct {
-	num             int64 // grows with every entry
-	id, store, kind string
-	file            idmap.FileID // "" for a file that is not made yet
-	space           idmap.SpaceID
-	upstream, name  string // name of the file, for people
-	size            int64
-	sha256          []byte
-	writer, member  string
-	user            string // UserID of whose save it is, "" nobody's own
-	office          int64
-	pinned          []byte
-	made            time.Time
+	num            int64 // grows with every entry
+	id, kind       string
+	place          string       // of the bytes
+	file           idmap.FileID // "" for a file that is not made yet
+	space          idmap.SpaceID
+	upstream, name string // name of the file, for people
+	size           int64
+	sha256         []byte
+	writer, member string
+	user           string // UserID of whose save it is, "" nobody's own
+	office         int64
+	pinned         []byte
+	made           time.Time
 	// ------
+	store    string // of the bridge that works on it
 	state    string
 	editing  int64        // 0 none
 	base     int64        // revision that the bytes rest on; 0 none
@@ -150,7 +167,7 @@ type row struct {
 	changed  time.Time
 }
 
-const columns = `id, store, kind, file, space, upstream, name, size, sha256, writer, user_id, member, office, pinned, made,
+const columns = `id, store, place, kind, file, space, upstream, name, size, sha256, writer, user_id, member, office, pinned, made,
 	state, editing, base, revision, serial, target, before_etag, temp, temp_etag, sent, beside, copy, etag, reason, changed`
 
 type scanner interface{ Scan(...any) error }
@@ -158,7 +175,7 @@ type scanner interface{ Scan(...any) error }
 func scan(from scanner) (*row, error) {
 	var r row
 	var made, changed int64
-	err := from.Scan(&r.num, &r.id, &r.store, &r.kind, &r.file, &r.space, &r.upstream, &r.name, &r.size, &r.sha256,
+	err := from.Scan(&r.num, &r.id, &r.store, &r.place, &r.kind, &r.file, &r.space, &r.upstream, &r.name, &r.size, &r.sha256,
 		&r.writer, &r.user, &r.member, &r.office, &r.pinned, &made, &r.state, &r.editing, &r.base, &r.revision, &r.serial,
 		&r.target, &r.before, &r.temp, &r.tempETag, &r.sent, &r.beside, &r.copy, &r.etag, &r.reason, &changed)
 	r.made, r.changed = sqldb.FromMillis(made), sqldb.FromMillis(changed)
@@ -173,9 +190,12 @@ func (s *Saves) insert(ctx context.Context, r *row) error {
 	}
 	r.made, r.changed, r.store = now, now, s.store
 	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {
+		if err := s.whole(ctx, tx, r); err != nil {
+			return err
+		}
 		return tx.QueryRow(ctx, `INSERT INTO saves_entry (`+columns+`)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING num`,
-			r.id, r.store, r.kind, string(r.file), int64(r.space), r.upstream, r.name, r.size, r.sha256,
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING num`,
+			r.id, r.store, r.place, r.kind, string(r.file), int64(r.space), r.upstream, r.name, r.size, r.sha256,
 			r.writer, r.user, r.member, r.office, r.pinned, sqldb.Millis(r.made), r.state, r.editing, r.base, r.revision, r.serial,
 			string(r.target), string(r.before), string(r.temp), string(r.tempETag), r.sent, r.beside, string(r.copy), string(r.etag),
 			r.reason, sqldb.Millis(r.changed)).Scan(&r.num)
@@ -204,10 +224,10 @@ func (s *Saves) advance(ctx context.Context, r *row, set func(*row), also func(s
 	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {
 		n, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, editing = ?, base = ?, revision = ?, serial = ?,
 			target = ?, before_etag = ?, temp = ?, temp_etag = ?, sent = ?, beside = ?, copy = ?, etag = ?, reason = ?, changed = ?
-			WHERE id = ? AND (state = ? AND serial = ? OR CAST(? AS BIGINT) = 1)`,
+			WHERE id = ? AND (store = ? AND state = ? AND serial = ? OR CAST(? AS BIGINT) = 1)`,
 			next.state, next.editing, next.base, next.revision, next.serial,
 			string(next.target), string(next.before), string(next.temp), string(next.tempETag), next.sent, next.beside,
-			string(next.copy), string(next.etag), next.reason, sqldb.Millis(now), r.id, r.state, r.serial, unfenced)
+			string(next.copy), string(next.etag), next.reason, sqldb.Millis(now), r.id, r.store, r.state, r.serial, unfenced)
 		if err != nil {
 			return err
 		}
@@ -231,10 +251,10 @@ func (s *Saves) advance(ctx context.Context, r *row, set func(*row), also func(s
 
 var errTaken = errors.New("saves: row changed")
 
-// entry reads one row of this directory; [ErrNoEntry].
+// entry reads one row whose bytes can be read from here; [ErrNoEntry].
 func (s *Saves) entry(ctx context.Context, id string) (*row, error) {
-	r, err := scan(s.DB.Read().QueryRow(ctx, `SELECT num, `+columns+` FROM saves_entry WHERE id = ? AND store = ?`, id, s.store))
-	if errors.Is(err, sql.ErrNoRows) {
+	r, err := scan(s.DB.Read().QueryRow(ctx, `SELECT num, `+columns+` FROM saves_entry WHERE id = ?`, id))
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !s.readable(r) {
 		return nil, ErrNoEntry
 	}
 	if err != nil {
@@ -243,12 +263,12 @@ func (s *Saves) entry(ctx context.Context, id string) (*row, error) {
 	return r, nil
 }
 
-// entries reads the rows of this directory for which where holds, oldest first.
+// entries reads the rows of this bridge for which where holds, oldest first.
 func (s *Saves) entries(ctx context.Context, where string, args ...any) ([]*row, error) {
 	return s.anywhere(ctx, `store = ? AND `+where, append([]any{s.store}, args...)...)
 }
 
-// anywhere is entries for all directories: the spools of others cannot be read.
+// anywhere is entries for all bridges: those of others may be read only.
 func (s *Saves) anywhere(ctx context.Context, where string, args ...any) ([]*row, error) {
 	rows, err := s.DB.Read().Query(ctx, `SELECT num, `+columns+` FROM saves_entry WHERE `+where+` ORDER BY num`, args...)
 	if err != nil {
@@ -272,10 +292,15 @@ func (s *Saves) anywhere(ctx context.Context, where string, args ...any) ([]*row
 // forget removes an entry: the file first, so that a crash leaves a row without a
 // file, which is cleared away, and not a file without a row, which is kept.
 func (s *Saves) forget(ctx context.Context, r *row) error {
-	if err := s.disk.remove(s.path(r)); err != nil {
+	if err := s.dropFile(r); err != nil {
 		return fmt.Errorf("saves: dropping %s: %w", r.id, err)
 	}
 	err := s.DB.Write(ctx, func(tx sqldb.Queryer) error {
+		if r.place == inDatabase {
+			if _, err := tx.Exec(ctx, `DELETE FROM saves_piece WHERE entry = ?`, r.id); err != nil {
+				return err
+			}
+		}
 		_, err := tx.Exec(ctx, `DELETE FROM saves_entry WHERE id = ?`, r.id)
 		if err != nil || r.state != stateWaiting {
 			return err

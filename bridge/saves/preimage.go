@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 
 	"davwopi/davbackend"
@@ -71,7 +69,7 @@ func (d *delivery) previousSpool(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, r := range all {
-		if _, err := os.Stat(d.s.path(r)); err != nil || !d.s.live.take(r.id) {
+		if ok, err := d.s.hasBytes(ctx, r); err != nil || !ok || !d.s.live.take(r.id) {
 			continue
 		}
 		if r.state == stateVerified {
@@ -184,8 +182,7 @@ func (d *delivery) restoreOnce(ctx context.Context) error {
 	if err := d.mine(ctx); err != nil {
 		return err
 	}
-	path := d.s.path(d.putBack)
-	body := davbackend.Body{Open: func() (io.ReadCloser, error) { return os.Open(path) }, Size: d.putBack.size}
+	body := d.s.upTo(ctx, d.putBack, 0, d.putBack.size)
 	if err := d.view.Put(ctx, d.r.target, body, davbackend.Condition{Token: d.token}); err != nil {
 		return err
 	}

@@ -234,7 +234,7 @@ func (d *delivery) claim(ctx context.Context) error {
 		d.view = d.permit.View
 	}
 	d.token = d.permit.Token
-	d.inPlace = d.view.Client().Profile().InPlace
+	d.inPlace = d.s.inPlace(d.view)
 	var err error
 	d.base = d.r.base
 	if d.permit.Editing != nil {

@@ -41,7 +41,7 @@ func (s *Saves) receive(ctx context.Context, from sender, body io.Reader, length
 	r := &row{
 		id: newID(), kind: from.kind, file: from.file, space: from.space, upstream: from.upstream, name: from.name,
 		writer: from.writer, user: from.user, member: from.member, office: from.office, editing: from.editing, base: from.base,
-		state: stateSpooled,
+		state: stateSpooled, place: s.place(),
 	}
 	if from.kind == kindPreimage {
 		r.state = statePreimage
@@ -55,12 +55,14 @@ func (s *Saves) receive(ctx context.Context, from sender, body io.Reader, length
 }
 
 func (s *Saves) take(ctx context.Context, r *row, from sender, body io.Reader, length int64) error {
-	sp, err := s.spool(spoolName(r.id, r.file), body, length, from.max)
+	sp, err := s.keepBytes(ctx, r, body, length, from.max)
 	if err != nil {
 		return err
 	}
-	if err := s.step("spooled"); err != nil {
-		return err
+	if r.place != inDatabase { // where an entry is nothing before it has a row
+		if err := s.step("spooled"); err != nil {
+			return err
+		}
 	}
 	r.size, r.sha256 = sp.size, sp.sha256
 	// The editor may have hung up right after its last byte: the body is whole.
@@ -72,6 +74,9 @@ func (s *Saves) take(ctx context.Context, r *row, from sender, body io.Reader, l
 		}
 	}
 	if err := s.insert(ctx, r); err != nil {
+		if r.place == inDatabase {
+			return err // what is in no row is nowhere
+		}
 		return &KeptError{Entry: r.id, Err: err} // recovery finds a spool without a row
 	}
 	return s.step("journaled")

@@ -26,18 +26,12 @@ import (
 //
 // It fails only if the directory or the database does.
 func (s *Saves) Recover(ctx context.Context) error {
-	names, err := os.ReadDir(s.Dir)
-	if err != nil {
-		return fmt.Errorf("saves: recovering: %w", err)
+	places := []string{s.store}
+	if s.Volume != "" {
+		places = append(places, onVolume+s.store)
 	}
-	for _, n := range names {
-		name := n.Name()
-		if strings.HasSuffix(name, partSuffix) {
-			err = s.disk.remove(filepath.Join(s.Dir, name))
-		} else if id, file, ok := parseSpoolName(name); ok {
-			err = s.adopt(ctx, name, id, file)
-		}
-		if err != nil {
+	for _, place := range places {
+		if err := s.recoverIn(ctx, place); err != nil {
 			return fmt.Errorf("saves: recovering: %w", err)
 		}
 	}
@@ -47,25 +41,47 @@ func (s *Saves) Recover(ctx context.Context) error {
 	return s.settleAll(ctx, false)
 }
 
-// adopt gives a spool without a row its row. The bytes were whole and durable, but
-// no one was answered; if they are what the file has, they are needless.
-func (s *Saves) adopt(ctx context.Context, name, id string, file idmap.FileID) error {
-	if _, err := s.entry(ctx, id); !errors.Is(err, ErrNoEntry) {
-		return err
-	}
-	sp, err := hashFile(filepath.Join(s.Dir, name))
+// recoverIn is what Recover does about the files of one place.
+func (s *Saves) recoverIn(ctx context.Context, place string) error {
+	dir := s.dirOf(place)
+	names, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
+	for _, n := range names {
+		name := n.Name()
+		if strings.HasSuffix(name, partSuffix) {
+			err = s.disk.remove(filepath.Join(dir, name))
+		} else if id, file, ok := parseSpoolName(name); ok {
+			err = s.adopt(ctx, place, id, file)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adopt gives a spool without a row its row. The bytes were whole and durable, but
+// no one was answered; if they are what the file has, they are needless.
+func (s *Saves) adopt(ctx context.Context, place, id string, file idmap.FileID) error {
+	if _, err := s.entry(ctx, id); !errors.Is(err, ErrNoEntry) {
+		return err
+	}
 	r := &row{
-		id: id, kind: kindStray, state: stateUnacknowledged, file: file, size: sp.size, sha256: sp.sha256,
+		id: id, place: place, kind: kindStray, state: stateUnacknowledged, file: file,
 		reason: "davwopi stopped before this save was journaled",
 	}
+	sp, err := s.hashBytes(ctx, r)
+	if err != nil {
+		return err
+	}
+	r.size, r.sha256 = sp.size, sp.sha256
 	if e, ok, err := s.whose(ctx, file); err != nil {
 		return err
 	} else if ok {
 		if bytes.Equal(e.Revision.SHA256, sp.sha256) {
-			return s.disk.remove(filepath.Join(s.Dir, name))
+			return s.dropFile(r)
 		}
 		r.name, r.space = e.Name, e.Space
 	}
@@ -95,10 +111,14 @@ func (s *Saves) forgetLost(ctx context.Context) error {
 		return err
 	}
 	for _, r := range all {
-		if _, err := os.Stat(s.path(r)); !errors.Is(err, fs.ErrNotExist) || !s.live.take(r.id) {
+		ok, err := s.hasBytes(ctx, r)
+		if err != nil {
+			return err
+		}
+		if ok || !s.live.take(r.id) {
 			continue
 		}
-		err := s.forget(ctx, r)
+		err = s.forget(ctx, r)
 		s.live.leave(r.id)
 		if err != nil {
 			return err

@@ -39,14 +39,16 @@ type rig struct {
 	server *upstream.Server
 	cloud  *upstream.Cloud // behind server, if it is one
 	chunk  int64           // bytes
-	client *davbackend.Client
-	ids    *idmap.Map
-	locks  *locks.Locks
-	saves  *Saves
-	space  idmap.SpaceID
-	view   *davbackend.View
-	wire   *wire
-	pins   map[string]func(context.Context) ([]byte, error) // by user; nil: one account for all
+
+	inDatabase bool // of every journal that is made from now on
+	client     *davbackend.Client
+	ids        *idmap.Map
+	locks      *locks.Locks
+	saves      *Saves
+	space      idmap.SpaceID
+	view       *davbackend.View
+	wire       *wire
+	pins       map[string]func(context.Context) ([]byte, error) // by user; nil: one account for all
 
 	mu    sync.Mutex
 	now   time.Time // guarded by mu
@@ -100,7 +102,7 @@ func (g *rig) journal(dir string, change func(*Saves)) *Saves {
 	g.t.Helper()
 	var waited atomic.Int64 // patience is spent on pauses only, however slow the machine
 	s := Saves{
-		Dir: dir, DB: g.db, IDs: g.ids, Locks: g.locks, Patience: 5 * time.Second, OnError: g.onError,
+		Dir: dir, InDatabase: g.inDatabase, DB: g.db, IDs: g.ids, Locks: g.locks, Patience: 5 * time.Second, OnError: g.onError,
 		pause: func(ctx context.Context, d time.Duration) error {
 			waited.Add(int64(d))
 			return sleep(ctx, time.Millisecond)

@@ -19,6 +19,12 @@ const writtenFor = 30 * 24 * time.Hour
 // before its spool is let go of, and drops what is kept for too long, until ctx
 // ends. It returns nil then.
 func (s *Saves) Run(ctx context.Context) error {
+	beating := make(chan struct{})
+	go func() {
+		defer close(beating)
+		s.beat(ctx)
+	}()
+	defer func() { <-beating }()
 	tick := time.NewTicker(settleEvery)
 	defer tick.Stop()
 	for {
@@ -37,9 +43,11 @@ func (s *Saves) sweep(ctx context.Context) {
 		what string
 		do   func(context.Context) error
 	}{
+		{"saves: taking over", s.inherit},
 		{"saves: settling", func(ctx context.Context) error { return s.settleAll(ctx, true) }},
 		{"saves: looking again", s.lookAgain},
 		{"saves: dropping old entries", s.expire},
+		{"saves: clearing away", s.dropOrphans},
 	} {
 		if ctx.Err() != nil {
 			return

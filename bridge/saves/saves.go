@@ -35,6 +35,14 @@ const (
 type Saves struct {
 	// Dir is STATE/saves. It is made if it is absent, and belongs to this process.
 	Dir string
+	// InDatabase keeps the bytes of new entries in DB instead of files, so that every
+	// bridge on it can read them.
+	InDatabase bool
+	// Volume is a directory that all bridges share and keep the bytes of new entries in,
+	// each in one of its own; "": Dir. It must keep its files, see [New].
+	Volume string
+	// Replicas allows other bridges on DB; see [ErrNotAlone].
+	Replicas bool
 	// DB holds the rows.
 	DB *sqldb.DB
 	// IDs, Locks: who is asked about places and rights. Locks.Upstreams opens the
@@ -55,7 +63,8 @@ type Saves struct {
 	OnError func(what string, err error)
 
 	disk     disk
-	store    string // names Dir in rows: only its owner can deliver them
+	store    string    // names Dir, and in rows whose they are: only that bridge delivers them
+	orphans  time.Time // when dropOrphans last looked; of Run
 	live     *live
 	sights   *sights
 	ownSpool bool // a test says so: no other bridge is on this database
@@ -140,8 +149,16 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 	if s.store, err = storeName(s.Dir); err != nil {
 		return nil, fmt.Errorf("saves: %w", err)
 	}
+	if s.Volume != "" {
+		if err := s.checkVolume(s.spools()); err != nil {
+			return nil, fmt.Errorf("saves: the volume is not fit for a journal: %w", err)
+		}
+	}
 	if err := s.DB.Migrate(ctx, "saves", migrations); err != nil {
 		return nil, fmt.Errorf("saves: %w", err)
+	}
+	if err := s.announce(ctx, !s.Replicas); err != nil {
+		return nil, err
 	}
 	return &s, nil
 }

@@ -46,7 +46,7 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 			File: idmap.Entry{ID: r.file, Space: r.space, Name: r.name}, Upstream: r.upstream, View: view,
 			Pin: func(context.Context) ([]byte, error) { return r.pinned, nil },
 		},
-		inPlace: view.Client().Profile().InPlace,
+		inPlace: s.inPlace(view),
 	}
 	if r.file == "" || r.beside == 1 && !r.acknowledged() {
 		if r.beside == 1 {
@@ -63,7 +63,7 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 	}
 	defer lease.Release()
 	again, err := s.entry(ctx, r.id)
-	if err != nil || again.state != r.state || again.serial != r.serial {
+	if err != nil || again.store != s.store || again.state != r.state || again.serial != r.serial {
 		return err
 	}
 	d.lease = lease

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -32,8 +32,11 @@ type Waiting struct {
 // Waiting is the save of file that waits, nil if none does.
 func (s *Saves) Waiting(ctx context.Context, file idmap.FileID) (*Waiting, error) {
 	r, err := s.waitingRow(ctx, file, "")
-	if err != nil || r == nil || r.store != s.store {
+	if err != nil || r == nil {
 		return nil, err
+	}
+	if !s.readable(r) {
+		return nil, fmt.Errorf("%w: entry %s", ErrElsewhere, r.id) // never older bytes
 	}
 	rev, err := s.IDs.RevisionAt(ctx, file, r.revision)
 	if errors.Is(err, idmap.ErrNotFound) {
@@ -48,9 +51,9 @@ func (s *Saves) Waiting(ctx context.Context, file idmap.FileID) (*Waiting, error
 
 // OpenWaiting opens the bytes of w, which the caller closes; [ErrNoEntry] if they have
 // been delivered meanwhile.
-func (s *Saves) OpenWaiting(w *Waiting) (io.ReadCloser, error) {
-	f, err := os.Open(s.path(w.r))
-	if errors.Is(err, os.ErrNotExist) {
+func (s *Saves) OpenWaiting(ctx context.Context, w *Waiting) (io.ReadCloser, error) {
+	f, err := s.reader(ctx, w.r, 0)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNoEntry
 	}
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -50,8 +49,6 @@ func parseSpoolName(name string) (id string, file idmap.FileID, ok bool) {
 	return id, idmap.FileID(rest), id != ""
 }
 
-func (s *Saves) path(r *row) string { return filepath.Join(s.Dir, spoolName(r.id, r.file)) }
-
 // spool makes body durable under name. Its steps, in this order, each before the
 // next:
 //
@@ -65,7 +62,8 @@ func (s *Saves) path(r *row) string { return filepath.Join(s.Dir, spoolName(r.id
 // The journal's row (journal.go) comes after step 6. In case of an error nothing
 // is left.
 func (s *Saves) spool(name string, body io.Reader, length, max int64) (spooled, error) {
-	part := filepath.Join(s.Dir, strings.TrimSuffix(name, spoolSuffix)+partSuffix)
+	dir := s.spools()
+	part := filepath.Join(dir, strings.TrimSuffix(name, spoolSuffix)+partSuffix)
 	f, err := s.disk.create(part)
 	if err != nil {
 		return spooled{}, noRoom(fmt.Errorf("saves: spooling: %w", err))
@@ -76,15 +74,15 @@ func (s *Saves) spool(name string, body io.Reader, length, max int64) (spooled, 
 	}
 	err = errors.Join(err, f.close())
 	if err == nil {
-		err = s.disk.rename(part, filepath.Join(s.Dir, name))
+		err = s.disk.rename(part, filepath.Join(dir, name))
 	}
 	if err == nil && !s.disk.noDirSync {
-		err = s.disk.syncDir(s.Dir)
+		err = s.disk.syncDir(dir)
 	}
 	if err != nil {
 		// Neither can be left for recovery to find: nothing was promised.
 		_ = s.disk.remove(part)
-		_ = s.disk.remove(filepath.Join(s.Dir, name))
+		_ = s.disk.remove(filepath.Join(dir, name))
 		return spooled{}, noRoom(fmt.Errorf("saves: spooling: %w", err))
 	}
 	return sp, nil
@@ -126,19 +124,3 @@ func (s *source) Read(p []byte) (int, error) {
 
 // onlyWriter hides ReadFrom, which would go round our buffer.
 type onlyWriter struct{ io.Writer }
-
-// hashFile reads a spool again: what lies on a disk is checked before it is used
-// after a restart.
-func hashFile(path string) (spooled, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return spooled{}, err
-	}
-	defer f.Close()
-	hash := sha256.New()
-	n, err := io.CopyBuffer(onlyWriter{hash}, f, make([]byte, chunk))
-	if err != nil {
-		return spooled{}, err
-	}
-	return spooled{size: n, sha256: hash.Sum(nil)}, nil
-}

@@ -143,7 +143,7 @@ func (d *delivery) putTemp(ctx context.Context, folder dav.Path) error {
 	if err := d.s.step("temp journaled"); err != nil {
 		return err
 	}
-	if err := d.view.Put(ctx, temp, d.body(), zeroCondition); err != nil {
+	if err := d.view.Put(ctx, temp, d.body(ctx), zeroCondition); err != nil {
 		return err
 	}
 	if err := d.s.step("temp sent"); err != nil {

@@ -65,10 +65,13 @@ func (p Policy) queueing(office wopi.Office) bool {
 // never where that may be forgotten, is nearly full, is not read by every bridge, or
 // where saves have waited for too long already.
 func (s *Saves) mayQueue(ctx context.Context) (bool, error) {
-	if s.DB.Shared() && !s.ownSpool {
+	if s.DB.Shared() && s.place() == s.store && !s.ownSpool {
 		return false, nil
 	}
-	room, err := s.disk.room(s.Dir)
+	if s.DB.Shared() && s.InDatabase {
+		return s.freshEnough(ctx) // the room is the database's affair, which refuses what it cannot keep
+	}
+	room, err := s.disk.room(s.spools())
 	if errors.Is(err, errors.ErrUnsupported) {
 		return false, nil
 	}
@@ -78,6 +81,11 @@ func (s *Saves) mayQueue(ctx context.Context) (bool, error) {
 	if room.fleeting || room.free < leastFree || room.free < room.total/leastPart {
 		return false, nil
 	}
+	return s.freshEnough(ctx)
+}
+
+// freshEnough reports whether nothing has waited for longer than [Saves.MaxAge].
+func (s *Saves) freshEnough(ctx context.Context) (bool, error) {
 	now, err := s.DB.Now(ctx)
 	if err != nil {
 		return false, err
