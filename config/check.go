@@ -16,6 +16,7 @@ var upstreamName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // other keys.
 func (r *reader) check(c *Config) {
 	r.checkAddresses(c)
+	r.checkState(c)
 	r.checkUpstreams(c)
 	r.checkEditors(c)
 	r.checkSignIn(c)
@@ -51,6 +52,40 @@ func (r *reader) checkAddresses(c *Config) {
 	if c.TLS.CertFile == "" && !IsLoopback(host) && !c.InsecureHTTP {
 		r.fault("listen", "%s is not a loopback address and there is no tls: put a reverse proxy with https in front and listen on 127.0.0.1, set tls, or set insecure_http: true", c.Listen)
 	}
+}
+
+// checkState says nothing of what a URL holds: there may be a password in it.
+func (r *reader) checkState(c *Config) {
+	s := &c.State
+	if s.Dir == "" {
+		r.fault("state.dir", "is required")
+	}
+	if u := s.URL.Reveal(); u != "" && !IsPostgres(u) {
+		r.fault("state.url", "wants an address that begins with postgres://")
+	}
+	if s.URL.Reveal() != "" && s.URLFile != "" {
+		r.fault("state.url", "cannot be used together with url_file")
+	}
+	if c.Replicas && !s.Shared() {
+		r.fault("replicas", "needs state.url: SQLite, the database in the state directory, is for one bridge only")
+	}
+	if c.Saves.Store == "" {
+		c.Saves.Store = "files"
+		if s.Shared() && c.Saves.Dir == "" {
+			c.Saves.Store = "database"
+		}
+	}
+	if c.Saves.Dir != "" && c.Saves.Store == "database" {
+		r.fault("saves.dir", "is for store: files")
+	}
+	if c.Saves.Dir != "" && !s.Shared() {
+		r.fault("saves.dir", "is for several bridges and needs state.url; a single one keeps its saves in the state directory")
+	}
+}
+
+// IsPostgres tells whether text is an address of a PostgreSQL database.
+func IsPostgres(text string) bool {
+	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
 }
 
 // Listening fills in the addresses that were not configured, once it is known on

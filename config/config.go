@@ -42,10 +42,13 @@ type Config struct {
 	// X-Forwarded-For and X-Forwarded-Proto are believed. Default none.
 	TrustedProxies []Network `yaml:"trusted_proxies"`
 
-	// State is the directory of everything that must survive a restart: the
-	// database of IDs, locks and tokens, the save journal, the secret key. It is
-	// created with mode 0700. Back it up. Default davwopi-data.
-	State string `yaml:"state"`
+	// State is where everything lies that must survive a restart. "state: DIR" is
+	// the same as "state: {dir: DIR}", and DAVWOPI_STATE as DAVWOPI_STATE_DIR.
+	State State `yaml:"state"`
+
+	// Replicas allows several bridges on one state, which state.url names; each has a
+	// directory of its own. Without it a second one refuses to start. Default false.
+	Replicas bool `yaml:"replicas"`
 
 	// SecretKeyFile holds the one true secret: 32 bytes as hex or base64, mode
 	// 0600. It is created when absent. Default: secret.key in the state
@@ -107,6 +110,24 @@ type Config struct {
 	// Log says what is logged, to standard error.
 	Log Log `yaml:"log"`
 }
+
+// State is a directory, and the address of a database where several bridges share
+// what they know.
+type State struct {
+	// Dir is a directory of this bridge alone: the SQLite database of IDs, locks and
+	// tokens, the save journal, the secret key, the socket of the commands. It is
+	// created with mode 0700. Back it up. Default davwopi-data.
+	Dir string `yaml:"dir"`
+	// URL is a PostgreSQL database instead of the SQLite one: postgres://USER@HOST/NAME,
+	// or with host=/run/postgresql in the query for a unix socket. The password may
+	// stand in it, in the file that PGPASSFILE names or in PGPASSWORD. It is never shown.
+	URL Secret `yaml:"url"`
+	// URLFile holds the URL on its first line.
+	URLFile string `yaml:"url_file"`
+}
+
+// Shared tells whether the state is in a database that several bridges can share.
+func (s State) Shared() bool { return s.URL.Reveal() != "" || s.URLFile != "" }
 
 // TLS names the certificate and key, PEM files. Both or neither.
 type TLS struct {
@@ -255,8 +276,16 @@ type Saves struct {
 	// it is saved, and it waits in the state directory until the upstream is back; the
 	// others are told an error, and keep their own unsaved mark. queue: every save
 	// waits. refuse: none does. Nothing waits on a tmpfs or a container's own file
-	// system, on a disk that is nearly full, or with a shared database. Default auto.
+	// system, on a disk that is nearly full, or with state.url and files that the other
+	// bridges cannot read (store). Default auto.
 	WhenUpstreamIsDown string `yaml:"when_upstream_is_down" values:"auto,queue,refuse"`
+	// Store is where the bytes of saves are kept until they are on the upstream. files:
+	// below the state directory, or in dir. database: in the state database. Default
+	// database with state.url, else files.
+	Store string `yaml:"store" values:"files,database"`
+	// Dir is a folder on a volume that all bridges share, for store: files. It must pass
+	// a check of what a journal needs (fsync, rename). Default saves in the state directory.
+	Dir string `yaml:"dir"`
 	// MaxAge is how long the oldest save may have waited when another begins to. What
 	// waits already goes on. Default 24h.
 	MaxAge time.Duration `yaml:"max_age"`
@@ -319,7 +348,7 @@ func Default() *Config {
 	return &Config{
 		Listen:      "127.0.0.1:8880",
 		IDRetention: 90 * 24 * time.Hour,
-		State:       "davwopi-data",
+		State:       State{Dir: "davwopi-data"},
 		Dir:         "documents",
 		SignIn:      SignIn{Idle: 24 * time.Hour, Lifetime: 720 * time.Hour, LinkLifetime: 24 * time.Hour},
 		WOPI:        WOPI{WriteRelative: true, Containers: true},

@@ -25,7 +25,7 @@ func TestBareMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Listen != "127.0.0.1:8880" || c.State != "davwopi-data" || c.Dir != "documents" {
+	if c.Listen != "127.0.0.1:8880" || c.State.Dir != "davwopi-data" || c.Dir != "documents" {
 		t.Errorf("addresses: %q %q %q", c.Listen, c.State, c.Dir)
 	}
 	if !c.Embedded() || c.SignIn.Kind != "link" || c.Upstreams[0].Name != "main" || *c.Locks.AnnounceLocks {
@@ -113,7 +113,7 @@ func TestPrecedence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Listen != "127.0.0.1:3" || c.Dir != "b" || c.State != "s" {
+	if c.Listen != "127.0.0.1:3" || c.Dir != "b" || c.State.Dir != "s" {
 		t.Errorf("flag, environment, file: %s %s %s", c.Listen, c.Dir, c.State)
 	}
 }
@@ -125,7 +125,7 @@ func TestEveryScalarHasItsVariable(t *testing.T) {
 		value := map[reflect.Type]string{typeURL: "https://x.example", typeSize: "7M", typeDuration: "7s", typeSecret: "seven"}[kind]
 		if value == "" {
 			value = "true"
-			if kind.Kind() == reflect.String {
+			if kind.Kind() == reflect.String || kind == typeState {
 				value = "seven"
 			}
 			if kind.Kind() == reflect.Int {
@@ -150,7 +150,7 @@ func TestEveryScalarHasItsVariable(t *testing.T) {
 		}
 		unchanged := fmt.Sprintf("%+v", *c) == before
 		if kind == typeSecret {
-			unchanged = c.Upstream.Password.Reveal() != "seven"
+			unchanged = c.Upstream.Password.Reveal()+c.State.URL.Reveal() != "seven"
 		}
 		if unchanged && path != "wopi.write_relative" && path != "wopi.containers" && path != "locks.respect_lock_files" && path != "walk.enabled" {
 			t.Errorf("%s=%s changed nothing", Variable(path), value)
@@ -175,6 +175,46 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		if strings.Contains(fmt.Sprintf(verb, c.Upstreams[0].Password), "geheim") {
 			t.Errorf("%s prints the password", verb)
 		}
+	}
+}
+
+// TestState: a directory as ever, or a directory and a database.
+func TestState(t *testing.T) {
+	for text, want := range map[string]string{
+		"state: a":                              "a  files",
+		"state: {dir: a}":                       "a  files",
+		"state:":                                "davwopi-data  files",
+		"state: {url: postgres://u:geheim@h/d}": "davwopi-data postgres://u:geheim@h/d database",
+		"state: {dir: a, url: 'postgres:///d?host=/run/postgresql'}\nreplicas: true": "a postgres:///d?host=/run/postgresql database",
+		"state: {url: postgresql://h/d}\nsaves: {store: files}":                      "davwopi-data postgresql://h/d files",
+		"state: {url: postgresql://h/d}\nsaves: {dir: /mnt/saves}":                   "davwopi-data postgresql://h/d files",
+		"state: a\nsaves: {store: database}":                                         "a  database",
+		"state: {url: mysql://u:geheim@h/d}":                                         "state.url: wants an address that begins with postgres://",
+		"state: {url: postgres://u:geheim@h/d, url_file: f}":                         "state.url: cannot be used together",
+		"replicas: true": "replicas: needs state.url: SQLite",
+		"state: {url: postgres://h/d}\nsaves: {store: database, dir: /mnt/saves}": "saves.dir: is for store: files",
+		"saves: {dir: /mnt/saves}": "saves.dir: is for several bridges",
+		"state: {dir: ''}":         "state.dir: is required",
+		"state: [a]":               "state: wants keys and values",
+		"state: {path: a}":         "state.path: unknown key (line 1); allowed here: dir, url, url_file",
+	} {
+		c, err := Load(write(t, text), nil, nil)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = c.State.Dir + " " + c.State.URL.Reveal() + " " + c.Saves.Store
+		}
+		if got != want && (err == nil || !strings.Contains(got, want) || strings.Contains(got, "geheim")) {
+			t.Errorf("%s\nis %s\nwant %s", text, got, want)
+		}
+		if err == nil && strings.Contains(fmt.Sprintf("%v %+v %#v", c, c, c.State), "geheim") {
+			t.Errorf("%s: a password is printed", text)
+		}
+	}
+	c, err := Load(write(t, "state: {url: postgres://h/d}"), []string{"DAVWOPI_STATE=b"}, Overrides{"state": "c"})
+	if err != nil || c.State.Dir != "c" || c.State.URL.Reveal() == "" {
+		t.Errorf("-state DIR beside state.url: %+v %v", c, err)
 	}
 }
 

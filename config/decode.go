@@ -19,6 +19,7 @@ var (
 	typeSize     = reflect.TypeFor[Size]()
 	typeDuration = reflect.TypeFor[time.Duration]()
 	typeEditor   = reflect.TypeFor[Editor]()
+	typeState    = reflect.TypeFor[State]()
 )
 
 func isScalar(t reflect.Type) bool {
@@ -56,6 +57,9 @@ func scalarKeys() map[string]reflect.Type {
 			case isScalar(f.Type), f.Type.Kind() == reflect.Slice && elemIsText(f.Type):
 				keys[path] = f.Type
 			case f.Type.Kind() == reflect.Struct:
+				if short(f.Type) != "" {
+					keys[path] = f.Type
+				}
 				walk(path+".", f.Type)
 			}
 		}
@@ -67,14 +71,25 @@ func scalarKeys() map[string]reflect.Type {
 // elemIsText tells lists that can be written as one text, comma by comma.
 func elemIsText(t reflect.Type) bool { return isScalar(t.Elem()) || t.Elem() == typeEditor }
 
+// short is the field that a struct's value means where it is one text; "" for most.
+func short(t reflect.Type) string {
+	switch t {
+	case typeEditor:
+		return "URL"
+	case typeState:
+		return "Dir"
+	}
+	return ""
+}
+
 // node decodes n into v, noting every fault.
 func (r *reader) node(path string, n *yaml.Node, v reflect.Value, values string) {
 	if n.Kind == yaml.AliasNode {
 		r.fault(path, "aliases are not supported (line %d)", n.Line)
 		return
 	}
-	if v.Type() == typeEditor && n.Kind == yaml.ScalarNode {
-		r.scalar(path, n.Value, v.FieldByName("URL"), "")
+	if field := short(v.Type()); field != "" && n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
+		r.scalar(path, n.Value, v.FieldByName(field), "")
 		return
 	}
 	switch {
@@ -166,11 +181,7 @@ func (r *reader) scalar(path, text string, v reflect.Value, values string) {
 				continue
 			}
 			item := reflect.New(v.Type().Elem()).Elem()
-			if item.Type() == typeEditor {
-				r.scalar(path, part, item.FieldByName("URL"), "")
-			} else {
-				r.scalar(path, part, item, values)
-			}
+			r.scalar(path, part, item, values)
 			list = reflect.Append(list, item)
 		}
 		v.Set(list)
@@ -179,6 +190,9 @@ func (r *reader) scalar(path, text string, v reflect.Value, values string) {
 	if v.Kind() == reflect.Pointer {
 		v.Set(reflect.New(v.Type().Elem()))
 		v = v.Elem()
+	}
+	if field := short(v.Type()); field != "" {
+		v = v.FieldByName(field)
 	}
 	if values != "" && !oneOf(text, values) {
 		r.fault(path, "%q is not one of %s", text, strings.ReplaceAll(values, ",", ", "))

@@ -174,7 +174,9 @@ func checkFiles(c *config.Config) error {
 		_, err := newUpstream(&c.Upstreams[i])
 		note(fmt.Sprintf("upstreams[%d]", i), err)
 	}
-	_, err := apiKeys(c)
+	_, err := databaseOf(c)
+	note("state.url_file", err)
+	_, err = apiKeys(c)
 	note("api_keys", err)
 	if c.TLS.CertFile != "" {
 		_, err := newCertificate(c.TLS.CertFile, c.TLS.KeyFile)

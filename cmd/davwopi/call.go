@@ -84,7 +84,7 @@ func (k *call) ask(ctx context.Context, name string, arguments, out any) error {
 }
 
 // socketOf is the admin socket of a state directory.
-func socketOf(c *config.Config) string { return filepath.Join(c.State, "admin.sock") }
+func socketOf(c *config.Config) string { return filepath.Join(c.State.Dir, "admin.sock") }
 
 // printJSON shows a value to a script.
 func (k *call) printJSON(v any) error {

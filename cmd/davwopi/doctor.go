@@ -29,7 +29,7 @@ const measuring = 4 * time.Minute
 // newDoctor is a doctor that knows what the configuration says.
 func newDoctor(c *config.Config) *doctor.Doctor {
 	d := &doctor.Doctor{
-		Public: c.PublicURL.URL, WOPI: c.WOPIURL.URL, Listen: reached(c), State: c.State, Version: buildVersion(),
+		Public: c.PublicURL.URL, WOPI: c.WOPIURL.URL, Listen: reached(c), State: c.State.Dir, Version: buildVersion(),
 		Habits: doctor.Habits{Announce: *c.Locks.AnnounceLocks, Respect: c.Locks.RespectLockFiles},
 	}
 	if c.Embedded() {

@@ -28,7 +28,8 @@ func checkFolders(c *config.Config) error {
 		return err
 	}
 	secrets := []struct{ key, path string }{
-		{"state", c.State}, {"secret_key_file", c.SecretKeyFile}, {"tls.key_file", c.TLS.KeyFile},
+		{"state", c.State.Dir}, {"secret_key_file", c.SecretKeyFile}, {"tls.key_file", c.TLS.KeyFile},
+		{"state.url_file", c.State.URLFile}, {"saves.dir", c.Saves.Dir},
 	}
 	for _, k := range c.APIKeys {
 		secrets = append(secrets, struct{ key, path string }{"api_keys.key_file", k.KeyFile})
@@ -38,7 +39,7 @@ func checkFolders(c *config.Config) error {
 			return err
 		}
 	}
-	journal := filepath.Join(c.State, "saves")
+	journal := filepath.Join(c.State.Dir, "saves")
 	inside, err := liesIn(c.Dir, journal)
 	if inside {
 		faults = append(faults, config.Fault{Path: "dir", Message: c.Dir + " lies in the save journal (" + journal + ")"})

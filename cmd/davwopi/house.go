@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -102,38 +101,6 @@ func (h *house) close() error {
 	return errors.Join(faults...)
 }
 
-func (h *house) openState(ctx context.Context, key string) (err error) {
-	if err := os.MkdirAll(h.config.State, 0o700); err != nil {
-		return err
-	}
-	if h.db, err = sqldb.Open(ctx, filepath.Join(h.config.State, "state.db")); err != nil {
-		return err
-	}
-	h.closers = append(h.closers, h.db.Close)
-	secret, err := h.secretKey(key)
-	if err != nil {
-		return err
-	}
-	if h.sealer, err = oauth.NewSealer(secret); err != nil {
-		return err
-	}
-	h.ids, err = idmap.New(ctx, h.db)
-	return err
-}
-
-// secretKey is the one from the environment, or that in the file, which is made
-// when it is absent.
-func (h *house) secretKey(fromEnvironment string) ([]byte, error) {
-	if fromEnvironment != "" {
-		return oauth.ParseKey(fromEnvironment)
-	}
-	file := h.config.SecretKeyFile
-	if file == "" {
-		file = filepath.Join(h.config.State, "secret.key")
-	}
-	return oauth.LoadKey(file)
-}
-
 func (h *house) openUpstreams(ctx context.Context) error {
 	credentials, err := oauth.NewCredentials(ctx, h.db, h.sealer)
 	if err != nil {
@@ -223,7 +190,8 @@ func (h *house) openSafety(ctx context.Context, j *bridge.Journalist) (err error
 		}
 	}
 	h.saves, err = saves.New(ctx, saves.Saves{
-		Dir: filepath.Join(c.State, "saves"), DB: h.db, IDs: h.ids, Locks: h.locks,
+		Dir: filepath.Join(c.State.Dir, "saves"), DB: h.db, IDs: h.ids, Locks: h.locks,
+		InDatabase: c.Saves.Store == "database", Volume: c.Saves.Dir, Replicas: c.Replicas,
 		MaxBytes: int64(c.Saves.MaxFileSize), Patience: c.Saves.Patience,
 		WhenDown: saves.Policy(c.Saves.WhenUpstreamIsDown), MaxAge: c.Saves.MaxAge,
 		OnError: j.Loop,
