@@ -32,7 +32,7 @@ func (e *Endpoint) Make(ctx context.Context, q *Request, n NewFile) (idmap.Entry
 	var err error
 	if h := q.Headers; h.SuggestedTarget != nil {
 		names := Numbered(RepairName(wopi.SuggestedName(*h.SuggestedTarget, n.Source)))
-		made, err = e.Saves.Create(ctx, e.in(n), e.Allowed(q, n.Folder, names), n.Body, n.Length)
+		made, err = e.Saves.Create(ctx, e.in(q, n), e.Allowed(q, n.Folder, names), n.Body, n.Length)
 	} else {
 		made, err = e.makeExactly(ctx, q, n, *h.RelativeTarget)
 	}
@@ -60,7 +60,7 @@ func (e *Endpoint) makeExactly(ctx context.Context, q *Request, n NewFile, name 
 		}
 	}
 	once := func(attempt int) (string, bool) { return name, attempt == 0 }
-	made, err := e.Saves.Create(ctx, e.in(n), once, n.Body, n.Length)
+	made, err := e.Saves.Create(ctx, e.in(q, n), once, n.Body, n.Length)
 	if !errors.Is(err, dav.ErrExists) {
 		return made, err
 	}

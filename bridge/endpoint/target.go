@@ -109,14 +109,16 @@ func (e *Endpoint) wasMoved(ctx context.Context, q *Request, before idmap.Entry)
 	return waited || now.Path != before.Path, err
 }
 
-// in is the folder of n as a place in which something can be made.
-func (e *Endpoint) in(n NewFile) saves.Place {
+// in is the folder of n as a place in which q's person makes something.
+func (e *Endpoint) in(q *Request, n NewFile) saves.Place {
 	return saves.Place{
 		Space:    n.Target.File.Space,
 		Upstream: n.Target.Upstream,
 		View:     n.Target.View,
 		Folder:   n.Folder,
 		Pin:      n.Target.Pin,
+		Writer:   q.Grant.Principal.Name,
+		User:     q.Actor.UserID,
 	}
 }
 

@@ -9,26 +9,28 @@ import (
 	"io/fs"
 	"time"
 
-	"davwopi/bridge/locks"
-	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
 
 // An Entry is a line of the journal, for `davwopi saves list` and for pages.
 type Entry struct {
-	ID     string
-	State  string // spooled, delivering, waiting, verified, conflict, unacknowledged, refused, preimage
-	Name   string // of the file when it was saved
-	Reason string // why it is still here, "" none
-	File   idmap.FileID
-	Size   int64 // bytes
-	Writer string
-	At     time.Time
+	ID       string
+	State    string // spooled, delivering, waiting, aside, verified, conflict, unacknowledged, refused, preimage
+	Name     string // of the file when it was saved
+	Reason   string // why it is still here, "" none
+	File     idmap.FileID
+	Upstream string
+	Size     int64 // bytes
+	Writer   string
+	User     string // UserID of the person whose own it is, "" nobody's
+	At       time.Time
+	SignIn   bool // its credential was refused: anybody with write right can lend theirs
 }
 
 func (r *row) public() Entry {
 	return Entry{
-		ID: r.id, State: r.state, Name: nameOf(r), Reason: r.reason, File: r.file, Size: r.size, Writer: r.writer, At: r.made,
+		ID: r.id, State: r.state, Name: nameOf(r), Reason: r.reason, File: r.file, Upstream: r.upstream, Size: r.size,
+		Writer: r.writer, User: r.user, At: r.made, SignIn: r.acknowledged() && r.reason == needsSignIn,
 	}
 }
 
@@ -109,27 +111,4 @@ func (s *Saves) Drop(ctx context.Context, id string) error {
 		}
 	}
 	return s.forget(ctx, r)
-}
-
-// Undo writes a pre-image back over its file: an [Saves.Overwrite] with the bytes
-// of entry id, which itself keeps a pre-image. Errors are Overwrite's, and
-// [ErrNoEntry] if id is no pre-image of t.File.
-func (s *Saves) Undo(ctx context.Context, t locks.Target, a locks.Actor, id string) (idmap.Entry, error) {
-	r, err := s.entry(ctx, id)
-	if err != nil {
-		return idmap.Entry{}, err
-	}
-	if r.state != statePreimage || r.file != t.File.ID {
-		return idmap.Entry{}, ErrNoEntry
-	}
-	body, _, err := s.Open(ctx, id)
-	if err != nil {
-		return idmap.Entry{}, err
-	}
-	defer body.Close()
-	e, err := s.Overwrite(ctx, t, a, body, r.size)
-	if errors.Is(err, dav.ErrIncomplete) {
-		return idmap.Entry{}, fmt.Errorf("saves: entry %s: %w", id, err)
-	}
-	return e, err
 }

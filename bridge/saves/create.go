@@ -33,7 +33,7 @@ func (s *Saves) Create(ctx context.Context, p Place, names func(attempt int) (st
 		return idmap.Entry{}, err
 	}
 	r, err := s.receive(ctx, sender{
-		kind: kindCreate, space: p.Space, upstream: p.Upstream, name: first, pin: p.Pin, max: s.MaxBytes,
+		kind: kindCreate, space: p.Space, upstream: p.Upstream, name: first, writer: p.Writer, user: p.User, pin: p.Pin, max: s.MaxBytes,
 	}, body, length)
 	if err != nil {
 		return idmap.Entry{}, err

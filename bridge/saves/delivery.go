@@ -50,6 +50,7 @@ type delivery struct {
 	fetched    bool           // by a GET that took its time
 	gathered   *chunks        // on the upstream, not yet put together; nil none
 	abandoned  bool           // chunks were left on the upstream, which may be at work on them
+	undoable   bool           // a pre-image is kept, or nothing is written
 	putBack    *row           // pre-image to restore if the upload in place fails
 	holder     string         // who has the file instead; "" nobody
 	superseded bool           // by the holder of a WOPI lock

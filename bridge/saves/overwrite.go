@@ -20,6 +20,11 @@ import (
 // dav.ErrChanged if it is not the revision of t.File any more; dav.ErrTooLarge,
 // dav.ErrIncomplete, ErrNoRoom: nothing was kept; *KeptError as in [Saves.Put].
 func (s *Saves) Overwrite(ctx context.Context, t locks.Target, a locks.Actor, body io.Reader, length int64) (idmap.Entry, error) {
+	return s.overwriteWith(ctx, t, a, body, length, false)
+}
+
+// overwriteWith is Overwrite; undoable: only if the old contents are kept.
+func (s *Saves) overwriteWith(ctx context.Context, t locks.Target, a locks.Actor, body io.Reader, length int64, undoable bool) (idmap.Entry, error) {
 	if err := s.unlocked(ctx, t.File.ID); err != nil {
 		return idmap.Entry{}, err
 	}
@@ -32,7 +37,7 @@ func (s *Saves) Overwrite(ctx context.Context, t locks.Target, a locks.Actor, bo
 	}
 	defer s.live.leave(r.id)
 	ctx = context.WithoutCancel(ctx)
-	e, err := s.overwrite(ctx, t, a, r)
+	e, err := s.overwrite(ctx, t, a, r, undoable)
 	if err == nil || errors.Is(err, errCrash) {
 		return e, err
 	}
@@ -70,7 +75,7 @@ func (s *Saves) unlocked(ctx context.Context, f idmap.FileID) error {
 	return nil
 }
 
-func (s *Saves) overwrite(ctx context.Context, t locks.Target, a locks.Actor, r *row) (idmap.Entry, error) {
+func (s *Saves) overwrite(ctx context.Context, t locks.Target, a locks.Actor, r *row, undoable bool) (idmap.Entry, error) {
 	until := s.clock().Add(s.Patience)
 	lease, err := s.Locks.Lease(ctx, t.File.ID, "Overwrite", s.Patience)
 	if err != nil {
@@ -82,7 +87,7 @@ func (s *Saves) overwrite(ctx context.Context, t locks.Target, a locks.Actor, r 
 	}
 	d := &delivery{
 		s: s, r: r, t: t, actor: a, lease: lease, until: until, file: t.File.ID, view: t.View,
-		own: make(map[int64]bool), permit: locks.Permit{View: t.View},
+		own: make(map[int64]bool), permit: locks.Permit{View: t.View}, undoable: undoable,
 	}
 	err = d.begin(ctx)
 	if err == nil {

@@ -38,7 +38,7 @@ func (d *delivery) keepPreimage(ctx context.Context) error {
 		return d.s.trim(ctx, r.id)
 	case errors.Is(err, errAgain), lost(err), errors.Is(err, errCrash):
 		return err
-	case d.r.size == 0:
+	case d.r.size == 0 || d.undoable:
 		return fmt.Errorf("%w: %w", errNoPreimage, err)
 	}
 	return nil // no room, too large, or not readable: the save matters more
@@ -61,7 +61,7 @@ func (d *delivery) lookPreimage(ctx context.Context) error {
 // previousSpool turns the entry whose bytes are there now into their pre-image.
 func (d *delivery) previousSpool(ctx context.Context) (bool, error) {
 	sum := d.entry.Revision.SHA256
-	if len(sum) == 0 {
+	if len(sum) == 0 || d.s.preBytes == 0 {
 		return false, nil
 	}
 	all, err := d.s.entries(ctx, `file = ? AND sha256 = ? AND state IN (?, ?) AND copy = ''`, string(d.file), sum, stateVerified, statePreimage)
@@ -72,9 +72,9 @@ func (d *delivery) previousSpool(ctx context.Context) (bool, error) {
 		if ok, err := d.s.hasBytes(ctx, r); err != nil || !ok || !d.s.live.take(r.id) {
 			continue
 		}
-		if r.state == stateVerified {
-			err = d.s.advance(ctx, r, func(n *row) { n.state, n.reason = statePreimage, "" }, nil)
-		}
+		// One that is a pre-image already is replaced once more: the newest is the one to
+		// go back to.
+		err = d.s.advance(ctx, r, func(n *row) { n.state, n.reason = statePreimage, "" }, nil)
 		d.s.live.leave(r.id)
 		if err == nil {
 			d.pre = r

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
 )
 
 // Recover looks at what an earlier process left in the directory. It is called
@@ -38,6 +39,9 @@ func (s *Saves) Recover(ctx context.Context) error {
 	if err := s.forgetLost(ctx); err != nil {
 		return err
 	}
+	if err := s.trustAgain(ctx); err != nil {
+		return err
+	}
 	return s.settleAll(ctx, false)
 }
 
@@ -57,6 +61,25 @@ func (s *Saves) recoverIn(ctx context.Context, place string) error {
 		}
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// trustAgain lets what waits for a refused account that all share be tried again: its
+// password may be another one since the last start.
+func (s *Saves) trustAgain(ctx context.Context) error {
+	for _, up := range s.Locks.Upstreams.List {
+		if up.Service == nil {
+			continue
+		}
+		err := s.DB.Write(ctx, func(tx sqldb.Queryer) error {
+			_, err := tx.Exec(ctx, `UPDATE saves_entry SET reason = '' WHERE store = ? AND upstream = ? AND state IN (?, ?) AND reason = ?`,
+				s.store, up.Name, stateWaiting, stateAside, needsSignIn)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("saves: journal: %w", err)
 		}
 	}
 	return nil

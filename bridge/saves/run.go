@@ -151,7 +151,9 @@ func (s *Saves) expire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.entries(ctx, `made < ? AND state NOT IN (?, ?, ?, ?)`, sqldb.Millis(now.Add(-retention)), stateSpooled, stateDelivering, stateWaiting, stateAside)
+	all, err := s.entries(ctx, `(state = ? AND changed < ? OR made < ? AND state NOT IN (?, ?, ?, ?, ?))`,
+		statePreimage, sqldb.Millis(now.Add(-s.UndoAge)),
+		sqldb.Millis(now.Add(-retention)), statePreimage, stateSpooled, stateDelivering, stateWaiting, stateAside)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ const (
 	defaultMax      = 4 << 30 // bytes of one body
 	defaultPatience = 20 * time.Second
 	retention       = 7 * 24 * time.Hour // of entries that nobody asks for
-	preimageTotal   = 1 << 30            // bytes of all pre-images, and of one
+	preimageTotal   = 1 << 30            // bytes of all pre-images, and of one, if nothing is said
 	settleEvery     = 5 * time.Second
 	lateAfter       = 3 * time.Second // between a save and the look that lets its spool go
 )
@@ -59,6 +59,11 @@ type Saves struct {
 	// MaxAge is how old the oldest waiting save may be when another begins to wait; 0:
 	// 24 h.
 	MaxAge time.Duration
+	// UndoBytes is how much of what saves have replaced is kept in all, and of one file
+	// at most; 0: 1 GiB, negative: nothing.
+	UndoBytes int64
+	// UndoAge is for how long; 0: 7 days.
+	UndoAge time.Duration
 	// OnError is told what failed where nobody waits for an answer. Nil: nobody is.
 	OnError func(what string, err error)
 
@@ -70,7 +75,7 @@ type Saves struct {
 	ownSpool bool // a test says so: no other bridge is on this database
 	pause    func(context.Context, time.Duration) error
 	clock    func() time.Time // of patience
-	preBytes int64            // preimageTotal, smaller in tests
+	preBytes int64            // of all pre-images, and of one; 0 none
 	chunk    int64            // bytes of one chunk; defaultChunk, smaller in tests
 	// noFence switches off that who was taken over writes nothing more: a test sets it
 	// to prove that it would notice.
@@ -99,6 +104,8 @@ type Place struct {
 	View     *davbackend.View
 	Folder   dav.Path
 	Pin      func(context.Context) ([]byte, error) // as locks.Target.Pin; may be nil
+	Writer   string                                // display name of who makes it, "" nobody's
+	User     string                                // UserID of the same
 }
 
 // New brings the tables up to date, makes the directory and returns a journal
@@ -137,7 +144,13 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 	if s.chunk == 0 {
 		s.chunk = defaultChunk
 	}
-	if s.preBytes == 0 {
+	if s.UndoAge <= 0 {
+		s.UndoAge = retention
+	}
+	switch {
+	case s.UndoBytes > 0:
+		s.preBytes = s.UndoBytes
+	case s.UndoBytes == 0:
 		s.preBytes = preimageTotal
 	}
 	s.sights = &sights{at: make(map[sight]time.Time)}
