@@ -40,6 +40,10 @@ type Bridge struct {
 	// TrustedProxies are believed about the peer and the scheme.
 	TrustedProxies []netip.Prefix
 
+	// Identity are the headers in which a trusted proxy says who somebody is. They are
+	// removed from all other requests, judged by the address of the connection.
+	Identity []string
+
 	// Stall ends a request of which the client sends or takes nothing for so long; 0:
 	// a minute.
 	Stall time.Duration

@@ -215,3 +215,29 @@ func TestCommands(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestOnlyATrustedProxySaysWhoSomebodyIs, judged by the address of the connection: what it forwards, and what others
+// claim to have been forwarded, makes nobody trusted.
+func TestOnlyATrustedProxySaysWhoSomebodyIs(t *testing.T) {
+	var seen string
+	b := testBridge(io.Discard)
+	b.Rooms = []Mounter{room(func(m *mux.Router) {
+		m.HandleFunc("/who", func(_ http.ResponseWriter, r *http.Request) { seen = r.Header.Get("Remote-User") })
+	})}
+	b.Identity = []string{"Remote-User", "Remote-Groups", ""}
+	for peer, want := range map[string]string{"10.0.0.9:1": "anna", "[::ffff:10.0.0.9]:1": "anna", "192.0.2.1:1": "", "127.0.0.1:1": "", "nonsense": ""} {
+		for _, forwarded := range []string{"", "10.0.0.9", "192.0.2.1"} {
+			seen = "?"
+			do(b, http.MethodGet, "/who", func(r *http.Request) {
+				r.RemoteAddr = peer
+				r.Header.Set("remote-user", "anna")
+				if forwarded != "" {
+					r.Header.Set("X-Forwarded-For", forwarded)
+				}
+			})
+			if seen != want {
+				t.Errorf("from %s, forwarded for %q: %q, want %q", peer, forwarded, seen, want)
+			}
+		}
+	}
+}

@@ -67,6 +67,10 @@ func (b *Bridge) believe(next http.Handler) http.Handler {
 			if peer := b.forwardedPeer(r.Header.Values("X-Forwarded-For")); peer != "" {
 				r.RemoteAddr = net.JoinHostPort(peer, "0")
 			}
+		} else {
+			for _, name := range b.Identity {
+				r.Header.Del(name)
+			}
 		}
 		r.Header.Del("X-Forwarded-For")
 		r.Header.Del("Forwarded")

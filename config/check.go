@@ -159,22 +159,22 @@ func (r *reader) checkUpstream(where string, u *Upstream) {
 	if u.Auth == "" {
 		u.Auth = "service"
 	}
-	if u.Auth == "user" {
+	if u.Auth != "service" {
 		if u.Roots == "" {
-			r.fault(where+".roots", "is required with auth: user: shared when all accounts see the same tree under url, per_user when each sees its own")
+			r.fault(where+".roots", "is required with auth: %s: shared when all accounts see the same tree under url, per_user when each sees its own", u.Auth)
 		}
 		if u.User != "" {
-			r.fault(where+".user", "belongs to auth: service; with auth: user each person's own is used")
+			r.fault(where+".user", "belongs to auth: service; with auth: %s each person's own is used", u.Auth)
 		}
 		if u.URL.URL == nil {
-			r.fault(where+".auth", "user needs an upstream url; the embedded server has no accounts")
+			r.fault(where+".auth", "%s needs an upstream url; the embedded server has no accounts", u.Auth)
 		}
 	}
 	if u.Roots == "" {
 		u.Roots = "shared"
 	}
 	if u.Auth == "service" && u.Roots == "per_user" {
-		r.fault(where+".roots", "per_user needs auth: user; one account has one tree")
+		r.fault(where+".roots", "per_user needs auth: user or bearer; one account has one tree")
 	}
 	if u.URL.URL != nil && u.Expose {
 		r.fault(where+".expose", "is for the embedded server; %s can be reached itself", u.URL.Host)
@@ -208,32 +208,6 @@ func (r *reader) checkEditors(c *Config) {
 		}
 		if want != "davwopi:text" && !seen[want] {
 			r.fault("prefer."+ext, "%q is not the url of an entry of editors", want)
-		}
-	}
-}
-
-func (r *reader) checkSignIn(c *Config) {
-	s := &c.SignIn
-	if s.Kind == "" {
-		s.Kind = "upstream"
-		if c.Embedded() {
-			s.Kind = "link"
-		}
-	}
-	if s.Upstream == "" {
-		s.Upstream = c.Upstreams[0].Name
-	} else if !c.hasUpstream(s.Upstream) {
-		r.fault("sign_in.upstream", "there is no upstream %q", s.Upstream)
-	}
-	if s.Kind == "upstream" && c.Embedded() {
-		r.fault("sign_in.kind", "upstream needs an upstream url; allowed here: link")
-	}
-	for i, u := range c.Upstreams {
-		if u.Auth == "user" && s.Kind != "upstream" {
-			r.fault("sign_in.kind", "must be upstream, because %s has auth: user", at("upstreams", i))
-		}
-		if u.Auth == "user" && u.Name != s.Upstream {
-			r.fault(at("upstreams", i)+".auth", "user is possible only for the upstream at which people sign in (%s)", s.Upstream)
 		}
 	}
 }

@@ -149,8 +149,9 @@ type Upstream struct {
 	URL URL `yaml:"url"`
 	// Auth says what the upstream sees. service: one account for everybody (user
 	// and password below). user: each person's own name and password, as given
-	// at sign-in. Default service.
-	Auth string `yaml:"auth" values:"service,user"`
+	// at sign-in. bearer: each person's own access token of the OpenID Connect
+	// provider, renewed as needed. Default service.
+	Auth string `yaml:"auth" values:"service,user,bearer"`
 	// User is the service account's name.
 	User string `yaml:"user"`
 	// Password is the service account's password; better use password_file.
@@ -158,7 +159,7 @@ type Upstream struct {
 	// PasswordFile holds it on its first line.
 	PasswordFile string `yaml:"password_file"`
 	// Roots says whether all accounts see the same tree under URL (shared) or
-	// each its own (per_user). Required with auth: user.
+	// each its own (per_user). Required with auth: user and bearer.
 	Roots string `yaml:"roots" values:"shared,per_user"`
 	// CAFile is a PEM file of certificate authorities that are trusted for this
 	// upstream besides the system's.
@@ -186,23 +187,6 @@ type Editor struct {
 	// Unsigned accepts unsigned requests although this editor has published
 	// proof keys before. Default false.
 	Unsigned bool `yaml:"unsigned"`
-}
-
-// SignIn is how people sign in.
-type SignIn struct {
-	// Kind is link (one-time links printed on the terminal) or upstream (user
-	// name and password, checked against the upstream). Default: upstream where
-	// an upstream URL is set, else link.
-	Kind string `yaml:"kind" values:"link,upstream"`
-	// Upstream is the name of the upstream that checks, where there are several.
-	// Default: the first.
-	Upstream string `yaml:"upstream"`
-	// Idle ends a browser session that was not used for so long. Default 24h.
-	Idle time.Duration `yaml:"idle"`
-	// Lifetime ends every browser session. Default 720h.
-	Lifetime time.Duration `yaml:"lifetime"`
-	// LinkLifetime is how long a sign-in link can be used. Default 24h.
-	LinkLifetime time.Duration `yaml:"link_lifetime"`
 }
 
 // AccessRule limits people. Of the rules that match a person and a path, those
@@ -350,7 +334,7 @@ func Default() *Config {
 		IDRetention: 90 * 24 * time.Hour,
 		State:       State{Dir: "davwopi-data"},
 		Dir:         "documents",
-		SignIn:      SignIn{Idle: 24 * time.Hour, Lifetime: 720 * time.Hour, LinkLifetime: 24 * time.Hour},
+		SignIn:      defaultSignIn(),
 		WOPI:        WOPI{WriteRelative: true, Containers: true},
 		Locks:       Locks{RespectLockFiles: true},
 		Saves:       Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second, WhenUpstreamIsDown: "auto", MaxAge: 24 * time.Hour},

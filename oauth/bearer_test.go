@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"davwopi/test/idp"
 )
 
 // A steady clock for a provider and for us.
@@ -23,14 +25,19 @@ func steady() (*clock, func() time.Time) {
 	return c, c.Now
 }
 
-func bearerOf(p *idp) *Bearer {
-	return &Bearer{Provider: p.provider(), Audiences: []string{"files"}, ClientID: "davwopi", ClientSecret: "s3cret"}
+// ourSide is what we know of a provider.
+func ourSide(p *idp.Provider) *Provider {
+	return &Provider{Issuer: p.URL, Transport: p.Client().Transport, Now: p.Now}
+}
+
+func bearerOf(p *idp.Provider) *Bearer {
+	return &Bearer{Provider: ourSide(p), Audiences: []string{"files"}, ClientID: "davwopi", ClientSecret: "s3cret"}
 }
 
 // access are the claims of an access token that is good.
-func (p *idp) access(more map[string]any) map[string]any {
+func accessClaims(p *idp.Provider, more map[string]any) map[string]any {
 	claims := map[string]any{"iss": p.URL, "aud": "files", "sub": "248289761001", "name": "Mira Holt", "scope": "openid files",
-		"client_id": "office", "iat": p.now().Unix(), "exp": p.now().Add(time.Hour).Unix()}
+		"client_id": "office", "iat": p.Now().Unix(), "exp": p.Now().Add(time.Hour).Unix()}
 	for k, v := range more {
 		if v == nil {
 			delete(claims, k)
@@ -63,7 +70,7 @@ func TestParseBearer(t *testing.T) {
 // TestBearerTokens: what is accepted and what is not, signed by the provider's own key.
 func TestBearerTokens(t *testing.T) {
 	c, now := steady()
-	p := newIDP(t, now)
+	p := idp.New(t, now)
 	later, earlier := c.Now().Add(time.Minute), c.Now().Add(-time.Minute)
 	for name, tt := range map[string]struct {
 		typ    string
@@ -110,7 +117,7 @@ func TestBearerTokens(t *testing.T) {
 		if tt.change != nil {
 			tt.change(b)
 		}
-		who, end, err := b.Check(t.Context(), p.sign(tt.typ, p.access(tt.claims)), "192.0.2.1")
+		who, end, err := b.Check(t.Context(), p.Sign(tt.typ, accessClaims(p, tt.claims)), "192.0.2.1")
 		switch {
 		case tt.want == "":
 			if err != nil || who.Issuer != p.URL || who.Subject != "248289761001" || who.Name != "Mira Holt" || !end.After(c.Now()) {
@@ -125,13 +132,13 @@ func TestBearerTokens(t *testing.T) {
 // TestForgedTokens: signatures that are none, and those made with what everybody knows.
 func TestForgedTokens(t *testing.T) {
 	_, now := steady()
-	p := newIDP(t, now)
+	p := idp.New(t, now)
 	b := bearerOf(p)
 	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := p.sign("at+jwt", p.access(nil))
+	good := p.Sign("at+jwt", accessClaims(p, nil))
 	parts := strings.Split(good, ".")
 	enc := base64.RawURLEncoding.EncodeToString
 	payload := func(sub string) string {
@@ -141,13 +148,13 @@ func TestForgedTokens(t *testing.T) {
 		"alg none":              enc([]byte(`{"alg":"none","typ":"at+jwt"}`)) + "." + payload("root") + ".",
 		"alg None":              enc([]byte(`{"alg":"None"}`)) + "." + payload("root") + ".x",
 		"other claims":          parts[0] + "." + payload("root") + "." + parts[2],
-		"a stranger's key":      signWith(jose.ES256, stranger, "k1", "at+jwt", p.access(nil)),
-		"unknown key":           signWith(jose.ES256, stranger, "k9", "at+jwt", p.access(nil)),
-		"HS256, public key":     signWith(jose.HS256, []byte(fmt.Sprint(p.public())), "k1", "at+jwt", p.access(nil)),
-		"HS256, client secret":  signWith(jose.HS256, []byte("s3crets3crets3crets3crets3crets3"), "k1", "at+jwt", p.access(nil)),
+		"a stranger's key":      idp.SignWith(jose.ES256, stranger, "k1", "at+jwt", accessClaims(p, nil)),
+		"unknown key":           idp.SignWith(jose.ES256, stranger, "k9", "at+jwt", accessClaims(p, nil)),
+		"HS256, public key":     idp.SignWith(jose.HS256, []byte(fmt.Sprint(p.Public())), "k1", "at+jwt", accessClaims(p, nil)),
+		"HS256, client secret":  idp.SignWith(jose.HS256, []byte("s3crets3crets3crets3crets3crets3"), "k1", "at+jwt", accessClaims(p, nil)),
 		"cut off":               good[:len(good)-4],
 		"one part more":         good + ".x",
-		"its own key in it":     embedded(stranger, p.access(nil)),
+		"its own key in it":     embedded(stranger, accessClaims(p, nil)),
 		"JSON":                  `{"payload":"x","signature":"y"}`,
 		"nothing between":       "..",
 		"signature of no bytes": parts[0] + "." + parts[1] + ".",
@@ -182,9 +189,9 @@ func embedded(key *ecdsa.PrivateKey, claims map[string]any) string {
 // TestTenThousandForgedTokensAreOneFetch, whatever key they name.
 func TestTenThousandForgedTokensAreOneFetch(t *testing.T) {
 	c, now := steady()
-	p := newIDP(t, now)
+	p := idp.New(t, now)
 	b := bearerOf(p)
-	good := p.sign("at+jwt", p.access(nil))
+	good := p.Sign("at+jwt", accessClaims(p, nil))
 	parts := strings.Split(good, ".")
 	var wg sync.WaitGroup
 	for worker := range 8 {
@@ -200,15 +207,15 @@ func TestTenThousandForgedTokensAreOneFetch(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := p.count("/keys"); n != 1 {
+	if n := p.Count("/keys"); n != 1 {
 		t.Errorf("%d fetches", n)
 	}
 	if n := b.refused.ItemCount(); n > maxRemembered {
 		t.Errorf("%d refusals are remembered", n)
 	}
 	// A key that is really new is found after the cooldown.
-	p.rotate(t, "k2")
-	fresh := p.sign("at+jwt", p.access(nil))
+	p.Rotate(t, "k2")
+	fresh := p.Sign("at+jwt", accessClaims(p, nil))
 	c.add(keysCooldown)
 	if _, _, err := b.Check(t.Context(), fresh, "192.0.2.1"); err != nil {
 		t.Errorf("after rotation: %v", err)
@@ -219,20 +226,20 @@ func TestTenThousandForgedTokensAreOneFetch(t *testing.T) {
 // publishes another key under the same name, too. While the provider is down, what is known counts for a day.
 func TestRetiredKeysEnd(t *testing.T) {
 	c, now := steady()
-	p := newIDP(t, now)
+	p := idp.New(t, now)
 	b := bearerOf(p)
 	check := func(n int) error {
-		_, _, err := b.Check(t.Context(), p.sign("at+jwt", p.access(map[string]any{"jti": n, "exp": now().Add(time.Hour).Unix()})), "192.0.2.1")
+		_, _, err := b.Check(t.Context(), p.Sign("at+jwt", accessClaims(p, map[string]any{"jti": n, "exp": now().Add(time.Hour).Unix()})), "192.0.2.1")
 		return err
 	}
 	old := func(n int) string {
-		return p.sign("at+jwt", p.access(map[string]any{"jti": n, "exp": now().Add(100 * time.Hour).Unix()}))
+		return p.Sign("at+jwt", accessClaims(p, map[string]any{"jti": n, "exp": now().Add(100 * time.Hour).Unix()}))
 	}
 	if err := check(1); err != nil {
 		t.Fatal(err)
 	}
 	leaked := []string{old(2), old(3), old(4)}
-	p.rotate(t, "k1")
+	p.Rotate(t, "k1")
 	if _, _, err := b.Check(t.Context(), leaked[0], "192.0.2.1"); err != nil {
 		t.Errorf("just after the rotation, which nobody can know of: %v", err)
 	}
@@ -243,7 +250,7 @@ func TestRetiredKeysEnd(t *testing.T) {
 	if err := check(5); err != nil {
 		t.Errorf("the new one: %v", err)
 	}
-	p.set(func() { p.down = true })
+	p.Set(func() { p.Down = true })
 	c.add(time.Hour)
 	if err := check(6); err != nil {
 		t.Errorf("the provider is down for an hour: %v", err)
@@ -252,7 +259,7 @@ func TestRetiredKeysEnd(t *testing.T) {
 	if err := check(7); !errors.Is(err, ErrProvider) || errors.Is(err, ErrBearer) {
 		t.Errorf("down for more than a day: %v", err)
 	}
-	p.set(func() { p.down = false })
+	p.Set(func() { p.Down = false })
 	c.add(time.Minute)
 	if err := check(8); err != nil {
 		t.Errorf("it is back: %v", err)
@@ -262,10 +269,10 @@ func TestRetiredKeysEnd(t *testing.T) {
 // TestIntrospection asks the provider, remembers for a minute, and tells its faults from the token's.
 func TestIntrospection(t *testing.T) {
 	c, now := steady()
-	p := newIDP(t, now)
+	p := idp.New(t, now)
 	b := bearerOf(p)
 	put := func(token string, said map[string]any) {
-		p.set(func() { p.tokens[token] = said })
+		p.Set(func() { p.Tokens[token] = said })
 	}
 	exp := c.Now().Add(time.Hour).Unix()
 	put("good", map[string]any{"active": true, "sub": "7", "aud": "files", "exp": exp, "username": "mira"})
@@ -283,7 +290,7 @@ func TestIntrospection(t *testing.T) {
 			t.Errorf("%s: %+v, %v", token, who, err)
 		}
 	}
-	asked := p.count("/introspect")
+	asked := p.Count("/introspect")
 	for range 50 {
 		if _, _, err := b.Check(t.Context(), "good", "192.0.2.1"); err != nil {
 			t.Fatal(err)
@@ -292,7 +299,7 @@ func TestIntrospection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := p.count("/introspect"); n != asked {
+	if n := p.Count("/introspect"); n != asked {
 		t.Errorf("asked %d times more", n-asked)
 	}
 	other := bearerOf(p)
@@ -305,11 +312,11 @@ func TestIntrospection(t *testing.T) {
 	if _, _, err := other.Check(t.Context(), "good", "192.0.2.1"); !errors.Is(err, ErrProvider) || errors.Is(err, ErrBearer) {
 		t.Errorf("our own secret is wrong: %v", err)
 	}
-	p.set(func() { p.down = true })
+	p.Set(func() { p.Down = true })
 	if _, _, err := b.Check(t.Context(), "unseen", "192.0.2.1"); !errors.Is(err, ErrProvider) {
 		t.Errorf("the provider is down: %v", err)
 	}
-	p.set(func() { p.down = false })
+	p.Set(func() { p.Down = false })
 	if _, _, err := b.Check(t.Context(), "unseen", "192.0.2.1"); !errors.Is(err, ErrBearer) {
 		t.Errorf("an outage was remembered: %v", err)
 	}
@@ -318,15 +325,15 @@ func TestIntrospection(t *testing.T) {
 // TestADisabledAccountStops within the minute for which a decision is remembered.
 func TestADisabledAccountStops(t *testing.T) {
 	_, now := steady()
-	p := newIDP(t, now)
+	p := idp.New(t, now)
 	b := bearerOf(p)
-	p.set(func() {
-		p.tokens["t"] = map[string]any{"active": true, "sub": "7", "aud": "files", "exp": now().Add(2 * time.Second).Unix()}
+	p.Set(func() {
+		p.Tokens["t"] = map[string]any{"active": true, "sub": "7", "aud": "files", "exp": now().Add(2 * time.Second).Unix()}
 	})
 	if _, _, err := b.Check(t.Context(), "t", "192.0.2.1"); err != nil {
 		t.Fatal(err)
 	}
-	p.set(func() { delete(p.tokens, "t") })
+	p.Set(func() { delete(p.Tokens, "t") })
 	b.accepted.Flush() // its minute is over
 	if _, _, err := b.Check(t.Context(), "t", "192.0.2.1"); !errors.Is(err, ErrBearer) {
 		t.Error(err)
@@ -336,11 +343,11 @@ func TestADisabledAccountStops(t *testing.T) {
 // TestUserInfoIsOptIn: without being told so, nothing falls back to it.
 func TestUserInfoIsOptIn(t *testing.T) {
 	_, now := steady()
-	p := newIDP(t, now)
-	p.set(func() { p.tokens["t"] = map[string]any{"active": false} })
+	p := idp.New(t, now)
+	p.Set(func() { p.Tokens["t"] = map[string]any{"active": false} })
 	b := bearerOf(p)
-	if _, _, err := b.Check(t.Context(), "t", "192.0.2.1"); !errors.Is(err, ErrBearer) || p.count("/userinfo") != 0 {
-		t.Errorf("%v, userinfo asked %d times", err, p.count("/userinfo"))
+	if _, _, err := b.Check(t.Context(), "t", "192.0.2.1"); !errors.Is(err, ErrBearer) || p.Count("/userinfo") != 0 {
+		t.Errorf("%v, userinfo asked %d times", err, p.Count("/userinfo"))
 	}
 	b = bearerOf(p)
 	b.Method = BearerUserInfo
@@ -355,7 +362,7 @@ func TestUserInfoIsOptIn(t *testing.T) {
 // TestAPeerThatAsksTooMuch is told to wait; others are not.
 func TestAPeerThatAsksTooMuch(t *testing.T) {
 	c, now := steady()
-	p := newIDP(t, now)
+	p := idp.New(t, now)
 	b := bearerOf(p)
 	var many *TooManyError
 	for i := range askBurst {
@@ -378,7 +385,7 @@ func TestAPeerThatAsksTooMuch(t *testing.T) {
 // TestTheProviderMisbehaves: it is slow, down, endless, or redirects; nobody waits for ever, and no secret follows.
 func TestTheProviderMisbehaves(t *testing.T) {
 	_, now := steady()
-	stolen := newIDP(t, now)
+	stolen := idp.New(t, now)
 	for name, answer := range map[string]http.HandlerFunc{
 		"endless": func(w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
@@ -394,12 +401,12 @@ func TestTheProviderMisbehaves(t *testing.T) {
 		"a list":   func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("[]")) },
 	} {
 		for _, path := range []string{"/introspect", "/keys", "/.well-known/openid-configuration"} {
-			p := newIDP(t, now)
+			p := idp.New(t, now)
 			b := bearerOf(p)
-			p.set(func() { p.answer[path] = answer })
+			p.Set(func() { p.Answer[path] = answer })
 			token := "opaque"
 			if path == "/keys" {
-				token = p.sign("at+jwt", p.access(nil))
+				token = p.Sign("at+jwt", accessClaims(p, nil))
 			}
 			if _, _, err := b.Check(t.Context(), token, "192.0.2.1"); !errors.Is(err, ErrProvider) {
 				t.Errorf("%s at %s: %v", name, path, err)
@@ -408,13 +415,13 @@ func TestTheProviderMisbehaves(t *testing.T) {
 			}
 		}
 	}
-	if stolen.count("/introspect") != 0 {
+	if stolen.Count("/introspect") != 0 {
 		t.Error("the secret went elsewhere")
 	}
-	p := newIDP(t, now)
+	p := idp.New(t, now)
 	hang := make(chan struct{})
 	defer close(hang)
-	p.set(func() { p.answer["/introspect"] = func(http.ResponseWriter, *http.Request) { <-hang } })
+	p.Set(func() { p.Answer["/introspect"] = func(http.ResponseWriter, *http.Request) { <-hang } })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, _, err := bearerOf(p).Check(ctx, "opaque", "192.0.2.1"); !errors.Is(err, context.DeadlineExceeded) {

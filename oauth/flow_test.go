@@ -12,14 +12,15 @@ import (
 
 	"davwopi/idmap/sqldb"
 	"davwopi/idmap/sqldb/sqldbtest"
+	"davwopi/test/idp"
 )
 
 const backHere = "https://files.example.test/signin/callback"
 
 // signInAt is browser sign-in at p, on db.
-func signInAt(t testing.TB, p *idp, db *sqldb.DB) *OIDC {
+func signInAt(t testing.TB, p *idp.Provider, db *sqldb.DB) *OIDC {
 	t.Helper()
-	o := &OIDC{Provider: p.provider(), ClientID: "davwopi", ClientSecret: "s3cret", Scopes: []string{"profile", "openid"}, Redirect: backHere}
+	o := &OIDC{Provider: ourSide(p), ClientID: "davwopi", ClientSecret: "s3cret", Scopes: []string{"profile", "openid"}, Redirect: backHere}
 	if err := o.Open(t.Context(), db, testSealer(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -27,13 +28,13 @@ func signInAt(t testing.TB, p *idp, db *sqldb.DB) *OIDC {
 }
 
 // begin is a sign-in that has begun, with the cookies of its browser and what comes back from the provider.
-func begin(t testing.TB, p *idp, o *OIDC) (url.Values, func(string) string) {
+func begin(t testing.TB, p *idp.Provider, o *OIDC) (url.Values, func(string) string) {
 	t.Helper()
 	flow, err := o.Begin(t.Context(), "/edit/x", "de")
 	if err != nil {
 		t.Fatal(err)
 	}
-	back := p.authorize(t, flow.URL)
+	back := p.Authorize(t, flow.URL)
 	return back, func(name string) string {
 		if name == flow.Cookie {
 			return flow.Secret
@@ -45,7 +46,7 @@ func begin(t testing.TB, p *idp, o *OIDC) (url.Values, func(string) string) {
 func TestSignInAtAProvider(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		c := setClock(db)
-		p := newIDP(t, c.Now)
+		p := idp.New(t, c.Now)
 		o := signInAt(t, p, db)
 		flow, err := o.Begin(t.Context(), "/edit/x", "de en")
 		if err != nil {
@@ -79,7 +80,7 @@ func TestSignInAtAProvider(t *testing.T) {
 func TestForgedSignIns(t *testing.T) {
 	db := sqldbtest.New(t)
 	c := setClock(db)
-	p := newIDP(t, c.Now)
+	p := idp.New(t, c.Now)
 	o := signInAt(t, p, db)
 	none := func(string) string { return "" }
 	for name, tt := range map[string]struct {
@@ -141,7 +142,7 @@ func TestForgedSignIns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := signInAt(t, p, db)
-			p.set(func() { p.bend, p.metadata = tt.bend, tt.meta })
+			p.Set(func() { p.Bend, p.Metadata = tt.bend, tt.meta })
 			back, cookie := begin(t, p, o)
 			if tt.change != nil {
 				back, cookie = tt.change(back, cookie)
@@ -160,7 +161,7 @@ func TestForgedSignIns(t *testing.T) {
 // TestAForeignBrowserUsesNothingUp: whoever learns a state cannot keep its owner from signing in.
 func TestAForeignBrowserUsesNothingUp(t *testing.T) {
 	db := sqldbtest.New(t)
-	p := newIDP(t, setClock(db).Now)
+	p := idp.New(t, setClock(db).Now)
 	o := signInAt(t, p, db)
 	back, cookie := begin(t, p, o)
 	if _, err := o.Finish(t.Context(), back, func(string) string { return NewOpaque("") }); !errors.Is(err, ErrFlow) {
@@ -174,7 +175,7 @@ func TestAForeignBrowserUsesNothingUp(t *testing.T) {
 // TestOfTwoAtOnceOneSignsIn.
 func TestOfTwoAtOnceOneSignsIn(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
-		p := newIDP(t, setClock(db).Now)
+		p := idp.New(t, setClock(db).Now)
 		o := signInAt(t, p, db)
 		back, cookie := begin(t, p, o)
 		var in atomic.Int32
@@ -199,21 +200,21 @@ func TestOfTwoAtOnceOneSignsIn(t *testing.T) {
 func TestTheProviderIsDown(t *testing.T) {
 	db := sqldbtest.New(t)
 	c := setClock(db)
-	p := newIDP(t, c.Now)
-	p.set(func() { p.down = true })
+	p := idp.New(t, c.Now)
+	p.Set(func() { p.Down = true })
 	o := signInAt(t, p, db)
 	for range 20 {
 		if _, err := o.Begin(t.Context(), "", ""); !errors.Is(err, ErrProvider) || strings.Contains(err.Error(), "secret") {
 			t.Fatal(err)
 		}
 	}
-	if n := p.count("/.well-known/openid-configuration"); n != 1 {
+	if n := p.Count("/.well-known/openid-configuration"); n != 1 {
 		t.Errorf("asked %d times within a moment", n)
 	}
-	p.set(func() { p.down = false })
+	p.Set(func() { p.Down = false })
 	c.add(firstRetry)
 	back, cookie := begin(t, p, o)
-	p.set(func() { p.down = true })
+	p.Set(func() { p.Down = true })
 	if _, err := o.Finish(t.Context(), back, cookie); !errors.Is(err, ErrProvider) || errors.Is(err, ErrSignIn) {
 		t.Errorf("down at the end: %v", err)
 	}
@@ -229,10 +230,10 @@ func TestTheProviderIsDown(t *testing.T) {
 // TestAnotherIssuer: discovery of another issuer than the configured one is refused, to the slash.
 func TestAnotherIssuer(t *testing.T) {
 	_, now := steady()
-	p := newIDP(t, now)
+	p := idp.New(t, now)
 	for _, said := range []string{"https://evil.example", p.URL + "/", ""} {
-		p.set(func() { p.metadata = func(m map[string]any) { m["issuer"] = said } })
-		if err := p.provider().Reachable(t.Context()); !errors.Is(err, ErrProvider) {
+		p.Set(func() { p.Metadata = func(m map[string]any) { m["issuer"] = said } })
+		if err := ourSide(p).Reachable(t.Context()); !errors.Is(err, ErrProvider) {
 			t.Errorf("%q: %v", said, err)
 		}
 	}
@@ -270,14 +271,14 @@ func TestClaims(t *testing.T) {
 
 func TestLogoutURL(t *testing.T) {
 	db := sqldbtest.New(t)
-	p := newIDP(t, setClock(db).Now)
+	p := idp.New(t, setClock(db).Now)
 	o := signInAt(t, p, db)
 	got, err := o.LogoutURL(t.Context(), "hint", "https://files.example.test/signin?why=bye")
 	u, parseErr := url.Parse(got)
 	if err != nil || parseErr != nil || u.Path != "/logout" || u.Query().Get("id_token_hint") != "hint" || u.Query().Get("client_id") != "davwopi" {
 		t.Errorf("%s, %v", got, err)
 	}
-	p.set(func() { p.metadata = func(m map[string]any) { delete(m, "end_session_endpoint") } })
+	p.Set(func() { p.Metadata = func(m map[string]any) { delete(m, "end_session_endpoint") } })
 	if got, err := signInAt(t, p, db).LogoutURL(t.Context(), "", "x"); got != "" || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -288,7 +289,7 @@ func TestLogoutURL(t *testing.T) {
 func TestTokensAreRenewedOnce(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		c := setClock(db)
-		p := newIDP(t, c.Now)
+		p := idp.New(t, c.Now)
 		o := signInAt(t, p, db)
 		var replicas []*ProviderTokens
 		for range 2 {
@@ -307,7 +308,7 @@ func TestTokensAreRenewedOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		in.Tokens.Expires = c.Now().Add(p.lifetime)
+		in.Tokens.Expires = c.Now().Add(p.Lifetime)
 		if err := kept.Put(t.Context(), "mira", in.Tokens); err != nil {
 			t.Fatal(err)
 		}
@@ -322,8 +323,8 @@ func TestTokensAreRenewedOnce(t *testing.T) {
 		if got := get(""); got != in.Tokens.Access {
 			t.Error("another token than that of the sign-in")
 		}
-		asked := p.count("/token")
-		c.add(p.lifetime)
+		asked := p.Count("/token")
+		c.add(p.Lifetime)
 		var wg sync.WaitGroup
 		for i := range 10 {
 			wg.Go(func() {
@@ -333,21 +334,21 @@ func TestTokensAreRenewedOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := p.count("/token") - asked; n != 1 {
+		if n := p.Count("/token") - asked; n != 1 {
 			t.Errorf("%d refreshes", n)
 		}
 		now := get("")
 		if got := get(now); got == now {
 			t.Error("the refused one again")
 		}
-		p.set(func() { p.down = true })
+		p.Set(func() { p.Down = true })
 		c.add(365 * 24 * time.Hour)
 		if _, err := kept.Get(t.Context(), "mira", ""); !errors.Is(err, ErrProvider) || errors.Is(err, ErrNoCredential) {
 			t.Errorf("down: %v", err)
 		}
-		p.set(func() { p.down = false })
+		p.Set(func() { p.Down = false })
 		get("")
-		p.set(func() { clear(p.refreshes) }) // the account was disabled
+		p.Set(func() { clear(p.Refreshes) }) // the account was disabled
 		c.add(365 * 24 * time.Hour)
 		for range 2 {
 			if _, err := kept.Get(t.Context(), "mira", ""); !errors.Is(err, ErrNoCredential) {

@@ -54,7 +54,7 @@ var livesIn = map[string]string{
 	"github.com/rs/zerolog":         "bridge cmd/davwopi",
 	"github.com/coreos/go-oidc/v3":  "oauth",
 	"golang.org/x/oauth2":           "oauth",
-	"github.com/go-jose/go-jose/v4": "oauth",
+	"github.com/go-jose/go-jose/v4": "oauth test/idp",
 	"golang.org/x/net":              "davbackend/localdav",
 	"github.com/patrickmn/go-cache": "bridge/discovery oauth davbackend",
 	"github.com/jackc/pgx/v5":       "idmap/sqldb",

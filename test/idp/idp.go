@@ -1,4 +1,7 @@
-package oauth
+// Package idp is an OpenID Connect provider that does what a test wants: a double on the wire. It checks what real
+// ones check: redirect, secret, PKCE, that a code and a refresh token are used once. Below it lie real ones, each a
+// module or package of its own.
+package idp
 
 import (
 	"crypto"
@@ -20,24 +23,24 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// An idp is an OpenID Connect provider that does what a test wants. It checks what real ones check: redirect,
-// secret, PKCE, that a code is used once.
-type idp struct {
+// A Provider is such a double. Its fields but Now are changed within [Provider.Set] only.
+type Provider struct {
 	*httptest.Server
-	now func() time.Time
+	Now func() time.Time // its clock
 
-	mu        sync.Mutex
-	keys      []signingKey
-	codes     map[string]url.Values // the authorization request
-	refreshes map[string]bool       // that are good
-	tokens    map[string]map[string]any
-	asked     map[string]int // by path
-	down      bool
-	person    map[string]any
-	bend      func(claims map[string]any) // an ID token's, before it is signed
-	metadata  func(map[string]any)
-	answer    map[string]http.HandlerFunc // instead, by path
-	lifetime  time.Duration               // of access tokens
+	mu    sync.Mutex
+	keys  []signingKey
+	codes map[string]url.Values // the authorization request
+	asked map[string]int        // by path
+
+	Down      bool                        // it answers 503 to everything
+	Person    map[string]any              // whom it signs in: the claims of userinfo
+	Lifetime  time.Duration               // of access tokens
+	Tokens    map[string]map[string]any   // access tokens, and what introspection says of each
+	Refreshes map[string]bool             // refresh tokens that are good
+	Metadata  func(map[string]any)        // changes what it says of itself; nil: nothing
+	Bend      func(claims map[string]any) // changes an ID token before it is signed; nil: nothing
+	Answer    map[string]http.HandlerFunc // answers a path instead
 }
 
 type signingKey struct {
@@ -45,19 +48,20 @@ type signingKey struct {
 	key *ecdsa.PrivateKey
 }
 
-func newIDP(t testing.TB, now func() time.Time) *idp {
+// New starts a provider whose clock is now; its one client is davwopi with the secret s3cret.
+func New(t testing.TB, now func() time.Time) *Provider {
 	t.Helper()
-	p := &idp{now: now, codes: map[string]url.Values{}, refreshes: map[string]bool{}, tokens: map[string]map[string]any{},
-		asked: map[string]int{}, answer: map[string]http.HandlerFunc{}, lifetime: 5 * time.Minute,
-		person: map[string]any{"sub": "248289761001", "name": "Mira Holt", "email": "mira@example.test", "groups": []any{"staff"}}}
-	p.rotate(t, "k1")
+	p := &Provider{Now: now, codes: map[string]url.Values{}, Refreshes: map[string]bool{}, Tokens: map[string]map[string]any{},
+		asked: map[string]int{}, Answer: map[string]http.HandlerFunc{}, Lifetime: 5 * time.Minute,
+		Person: map[string]any{"sub": "248289761001", "name": "Mira Holt", "email": "mira@example.test", "groups": []any{"staff"}}}
+	p.Rotate(t, "k1")
 	p.Server = httptest.NewServer(http.HandlerFunc(p.serve))
 	t.Cleanup(p.Close)
 	return p
 }
 
-// rotate makes id the only key.
-func (p *idp) rotate(t testing.TB, id string) {
+// Rotate makes id the only key.
+func (p *Provider) Rotate(t testing.TB, id string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -67,27 +71,30 @@ func (p *idp) rotate(t testing.TB, id string) {
 	p.keys = []signingKey{{id, key}}
 }
 
-func (p *idp) set(f func()) {
+// Set changes the double while nobody is being served.
+func (p *Provider) Set(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f()
 }
 
-func (p *idp) count(path string) int {
+// Count is how often path was asked for.
+func (p *Provider) Count(path string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.asked[path]
 }
 
-// sign makes a signed token with the present key.
-func (p *idp) sign(typ string, claims map[string]any) string {
+// Sign makes a signed token with the present key.
+func (p *Provider) Sign(typ string, claims map[string]any) string {
 	p.mu.Lock()
 	k := p.keys[0]
 	p.mu.Unlock()
-	return signWith(jose.ES256, k.key, k.id, typ, claims)
+	return SignWith(jose.ES256, k.key, k.id, typ, claims)
 }
 
-func signWith(alg jose.SignatureAlgorithm, key any, id, typ string, claims map[string]any) string {
+// SignWith makes a signed token with any key.
+func SignWith(alg jose.SignatureAlgorithm, key any, id, typ string, claims map[string]any) string {
 	options := (&jose.SignerOptions{}).WithHeader("kid", id)
 	if typ != "" {
 		options = options.WithType(jose.ContentType(typ))
@@ -111,10 +118,10 @@ func signWith(alg jose.SignatureAlgorithm, key any, id, typ string, claims map[s
 	return text
 }
 
-func (p *idp) serve(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.asked[r.URL.Path]++
-	down, instead := p.down, p.answer[r.URL.Path]
+	down, instead := p.Down, p.Answer[r.URL.Path]
 	p.mu.Unlock()
 	switch {
 	case down:
@@ -136,7 +143,7 @@ func (p *idp) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (p *idp) describe(w http.ResponseWriter) {
+func (p *Provider) describe(w http.ResponseWriter) {
 	said := map[string]any{
 		"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token",
 		"jwks_uri": p.URL + "/keys", "userinfo_endpoint": p.URL + "/userinfo", "introspection_endpoint": p.URL + "/introspect",
@@ -144,14 +151,14 @@ func (p *idp) describe(w http.ResponseWriter) {
 		"token_endpoint_auth_methods_supported": []string{"client_secret_basic"},
 	}
 	p.mu.Lock()
-	if p.metadata != nil {
-		p.metadata(said)
+	if p.Metadata != nil {
+		p.Metadata(said)
 	}
 	p.mu.Unlock()
 	reply(w, http.StatusOK, said)
 }
 
-func (p *idp) serveKeys(w http.ResponseWriter) {
+func (p *Provider) serveKeys(w http.ResponseWriter) {
 	p.mu.Lock()
 	set := jose.JSONWebKeySet{}
 	for _, k := range p.keys {
@@ -161,8 +168,8 @@ func (p *idp) serveKeys(w http.ResponseWriter) {
 	reply(w, http.StatusOK, set)
 }
 
-// authorize is what the person's browser does at the provider: the query of the redirect.
-func (p *idp) authorize(t testing.TB, address string) url.Values {
+// Authorize is what the person's browser does at the provider: the query of the redirect.
+func (p *Provider) Authorize(t testing.TB, address string) url.Values {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil || u.Path != "/authorize" {
@@ -172,12 +179,12 @@ func (p *idp) authorize(t testing.TB, address string) url.Values {
 	if q.Get("response_type") != "code" || q.Get("code_challenge_method") != "S256" || len(q.Get("nonce")) < 20 || len(q.Get("state")) < 20 {
 		t.Errorf("the request lacks what it needs: %v", q)
 	}
-	code := NewOpaque("")
-	p.set(func() { p.codes[code] = q })
+	code := rand.Text() + rand.Text()
+	p.Set(func() { p.codes[code] = q })
 	return url.Values{"code": {code}, "state": {q.Get("state")}}
 }
 
-func (p *idp) serveToken(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	id, secret, _ := r.BasicAuth()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -200,37 +207,37 @@ func (p *idp) serveToken(w http.ResponseWriter, r *http.Request) {
 		nonce = q.Get("nonce")
 	case "refresh_token":
 		old := r.PostFormValue("refresh_token")
-		if !p.refreshes[old] {
+		if !p.Refreshes[old] {
 			reply(w, http.StatusBadRequest, map[string]string{"error": "invalid_grant"})
 			return
 		}
-		delete(p.refreshes, old) // rotated: whoever shows it again is refused
+		delete(p.Refreshes, old) // rotated: whoever shows it again is refused
 	}
-	access, refresh := NewOpaque(""), NewOpaque("")
-	p.refreshes[refresh] = true
-	p.tokens[access] = map[string]any{"active": true, "sub": p.person["sub"], "exp": p.now().Add(p.lifetime).Unix(), "aud": "files"}
-	claims := map[string]any{"iss": p.URL, "aud": "davwopi", "exp": p.now().Add(time.Hour).Unix(), "iat": p.now().Unix(), "sub": p.person["sub"], "nonce": nonce}
-	if p.bend != nil {
-		p.bend(claims)
+	access, refresh := rand.Text()+rand.Text(), rand.Text()+rand.Text()
+	p.Refreshes[refresh] = true
+	p.Tokens[access] = map[string]any{"active": true, "sub": p.Person["sub"], "exp": p.Now().Add(p.Lifetime).Unix(), "aud": "files"}
+	claims := map[string]any{"iss": p.URL, "aud": "davwopi", "exp": p.Now().Add(time.Hour).Unix(), "iat": p.Now().Unix(), "sub": p.Person["sub"], "nonce": nonce}
+	if p.Bend != nil {
+		p.Bend(claims)
 	}
 	reply(w, http.StatusOK, map[string]any{
-		"access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": int(p.lifetime.Seconds()),
-		"id_token": signWith(jose.ES256, p.keys[0].key, p.keys[0].id, "JWT", claims),
+		"access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": int(p.Lifetime.Seconds()),
+		"id_token": SignWith(jose.ES256, p.keys[0].key, p.keys[0].id, "JWT", claims),
 	})
 }
 
-func (p *idp) serveUserInfo(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.tokens[token] == nil {
+	if p.Tokens[token] == nil {
 		reply(w, http.StatusForbidden, map[string]string{"error": "access_denied"}) // as Dex has it
 		return
 	}
-	reply(w, http.StatusOK, p.person)
+	reply(w, http.StatusOK, p.Person)
 }
 
-func (p *idp) serveIntrospection(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) serveIntrospection(w http.ResponseWriter, r *http.Request) {
 	id, secret, _ := r.BasicAuth()
 	if id != "davwopi" || secret != "s3cret" {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -238,7 +245,7 @@ func (p *idp) serveIntrospection(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	said := p.tokens[r.PostFormValue("token")]
+	said := p.Tokens[r.PostFormValue("token")]
 	if said == nil {
 		said = map[string]any{"active": false}
 	}
@@ -253,13 +260,8 @@ func reply(w http.ResponseWriter, status int, v any) {
 	}
 }
 
-// provider is our side of p.
-func (p *idp) provider() *Provider {
-	return &Provider{Issuer: p.URL, Transport: p.Client().Transport, Now: p.now}
-}
-
-// public is the key with which p signs, as everybody can fetch it.
-func (p *idp) public() crypto.PublicKey {
+// Public is the key with which p signs, as everybody can fetch it.
+func (p *Provider) Public() crypto.PublicKey {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.keys[0].key.Public()

@@ -1,0 +1,48 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSignInKinds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		file string
+		kind string // "": a fault
+		want string // a part of the fault
+	}{
+		"a provider":                 {"sign_in: {oidc: {issuer: 'https://id.example', client_id: x}}", "oidc", ""},
+		"a provider and an upstream": {"upstream: {url: 'https://nas.example'}\nsign_in: {oidc: {issuer: 'https://id.example/', client_id: x}}", "oidc", ""},
+		"a provider on loopback":     {"sign_in: {oidc: {issuer: 'http://127.0.0.1:5556', client_id: x}}", "oidc", ""},
+		"a proxy":                    {"trusted_proxies: [127.0.0.1]\nsign_in: {kind: proxy}", "proxy", ""},
+		"tokens for the upstream":    {"upstream: {url: 'https://nas.example', auth: bearer, roots: per_user}\nsign_in: {oidc: {issuer: 'https://id.example', client_id: x}}", "oidc", ""},
+
+		"no issuer":                {"sign_in: {kind: oidc, oidc: {client_id: x}}", "", "sign_in.oidc.issuer: is required"},
+		"no client":                {"sign_in: {oidc: {issuer: 'https://id.example'}}", "", "sign_in.oidc.client_id: is required"},
+		"readable on the network":  {"sign_in: {oidc: {issuer: 'http://id.example', client_id: x}}", "", "plain http"},
+		"two secrets":              {"sign_in: {oidc: {issuer: 'https://id.example', client_id: x, client_secret: geheim, client_secret_file: f}}", "", "cannot be used together"},
+		"a proxy of nobody":        {"sign_in: {kind: proxy}", "", "trusted_proxies: is required"},
+		"a header with underscore": {"trusted_proxies: [127.0.0.1]\nsign_in: {kind: proxy, proxy: {user_header: 'Remote_User'}}", "", "is no name of a header"},
+		"no header":                {"trusted_proxies: [127.0.0.1]\nsign_in: {kind: proxy, proxy: {user_header: ''}}", "", "is required with kind: proxy"},
+		"tokens without provider":  {"upstream: {url: 'https://nas.example', auth: bearer, roots: per_user}", "", "must be oidc"},
+		"passwords of a provider":  {"upstream: {url: 'https://nas.example', auth: user, roots: per_user}\nsign_in: {oidc: {issuer: 'https://id.example', client_id: x}}", "", "must be upstream"},
+		"tokens without roots":     {"upstream: {url: 'https://nas.example', auth: bearer}\nsign_in: {oidc: {issuer: 'https://id.example', client_id: x}}", "", "roots: is required with auth: bearer"},
+		"tokens for our folder":    {"upstream: {auth: bearer, roots: shared}\nsign_in: {oidc: {issuer: 'https://id.example', client_id: x}}", "", "bearer needs an upstream url"},
+	} {
+		c, err := Load(write(t, tt.file), nil, nil)
+		switch {
+		case tt.kind == "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+			t.Errorf("%s: %v, want something about %q", name, err, tt.want)
+		case tt.kind != "" && (err != nil || c.SignIn.Kind != tt.kind):
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "geheim") {
+			t.Error("a secret was printed")
+		}
+	}
+	c, err := Load(write(t, "sign_in: {oidc: {issuer: 'https://id.example/realms/x/', client_id: x}}"), nil, nil)
+	if err != nil || c.SignIn.OIDC.Issuer.String() != "https://id.example/realms/x/" || c.SignIn.OIDC.Name != "id.example" ||
+		strings.Join(c.SignIn.OIDC.Scopes, " ") != "profile email" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
