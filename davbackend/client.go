@@ -53,6 +53,8 @@ type Profile struct {
 	Form                LockForm // how a lock token is shown
 	MoveKeepsTargetLock bool     // MOVE onto a locked file keeps the target's lock
 	MoveCarriesLock     bool     // a lock travels with the moved file
+	Privileges          bool     // current-user-privilege-set is there and does not deny what works
+	ReadOnly            bool     // nothing can be written by anybody who comes as we do
 	Chunked             bool     // [Upload]s are known, and a PUT over a file is not atomic: save by those (Nextcloud)
 }
 

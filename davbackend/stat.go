@@ -12,9 +12,19 @@ import (
 )
 
 // statProps returns what Stat asks for, listProps what List asks for: lockdiscovery
-// is left out there, since servers look locks up one by one.
-func statProps(extra ...dav.PropName) []dav.PropName {
-	return append(listProps(), append([]dav.PropName{dav.PropLockDiscovery, dav.PropQuotaAvailable}, extra...)...)
+// and privileges are left out there, since servers look them up one by one.
+func (v *View) statProps(extra ...dav.PropName) []dav.PropName {
+	props := append(listProps(), dav.PropLockDiscovery, dav.PropQuotaAvailable)
+	if v.client.Profile().Privileges {
+		props = append(props, dav.PropPrivileges)
+	}
+	return append(props, extra...)
+}
+
+// MayWrite reports whether the upstream lets this person write the contents of what was
+// seen, as far as it says: of the resource, or of everything.
+func (v *View) MayWrite(seen dav.Resource) bool {
+	return !v.client.Profile().ReadOnly && seen.MayWrite()
 }
 
 func listProps() []dav.PropName {
@@ -26,7 +36,7 @@ func listProps() []dav.PropName {
 // extra properties into its Props. It returns [dav.ErrNotFound] if there is nothing
 // at p, [dav.ErrDenied], [dav.ErrUnauthorized], [dav.ErrUnavailable].
 func (v *View) Stat(ctx context.Context, p dav.Path, extra ...dav.PropName) (dav.Resource, error) {
-	c, a, err := v.propfind(ctx, p, p.IsRoot(), dav.Depth0, statProps(extra...))
+	c, a, err := v.propfind(ctx, p, p.IsRoot(), dav.Depth0, v.statProps(extra...))
 	if err != nil {
 		return dav.Resource{}, err
 	}

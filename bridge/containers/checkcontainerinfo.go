@@ -7,6 +7,7 @@ import (
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
+	"davwopi/davbackend/dav"
 )
 
 // checkContainerInfo is WOPI's CheckContainerInfo.
@@ -39,10 +40,10 @@ func (c *Containers) describe(q *endpoint.Request, t locks.Target) wopi.Containe
 		HostUrl:                      c.URLs.Through(q.Grant.Share).Folder(t.File.ID),
 		SharingUrl:                   c.SharingURL(q),
 		SupportedShareUrlTypes:       c.ShareTypes(q),
-		UserCanCreateChildContainer:  mayWrite && endpoint.Permits(t.Seen, endpoint.MayCreateContainer),
-		UserCanCreateChildFile:       mayWrite && endpoint.Permits(t.Seen, endpoint.MayCreateFile),
-		UserCanDelete:                mayChange && endpoint.Permits(t.Seen, endpoint.MayDelete),
-		UserCanRename:                mayChange && endpoint.Permits(t.Seen, endpoint.MayRename),
+		UserCanCreateChildContainer:  mayWrite && t.Seen.May(dav.CreateContainer),
+		UserCanCreateChildFile:       mayWrite && t.Seen.May(dav.CreateFile),
+		UserCanDelete:                mayChange && t.Seen.May(dav.Delete),
+		UserCanRename:                mayChange && t.Seen.May(dav.Rename),
 		IsAnonymousUser:              q.Grant.Guest(),
 		LicenseCheckForEditIsEnabled: c.Offers.BusinessUsers,
 	}

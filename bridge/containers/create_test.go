@@ -7,6 +7,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/test/rooms"
 	"davwopi/test/upstream"
@@ -185,6 +186,41 @@ func TestTheServersOwnPermissions(t *testing.T) {
 		}
 		if n := main.Count("PUT") + main.Count("MKCOL") + main.Count("DELETE") + main.Count("MOVE"); n != 0 && letters == "RG" {
 			t.Errorf("%s: %d changes", letters, n)
+		}
+	}
+}
+
+// So is what its privileges say, where they are known to be right.
+func TestTheServersPrivileges(t *testing.T) {
+	for name, c := range map[string]struct {
+		set  []string
+		make bool
+	}{
+		"read": {[]string{"read"}, false}, "bind": {[]string{"read", "bind"}, true}, "write-content is for files": {[]string{"read", "write-content"}, false},
+		"all": {[]string{"all"}, true}, "nothing useful": {[]string{"unlock"}, true},
+	} {
+		for _, known := range []bool{true, false} {
+			h := rooms.New(t, nil, nil)
+			main := h.Servers["main"]
+			main.Write(t, "a/x.txt", "x")
+			main.Quirks.Set(func(q *upstream.Quirks) { q.Privileges = func(string, dav.Path) []string { return c.set } })
+			h.Upstreams.List[0].Client.Learn(davbackend.Profile{Privileges: known})
+			address := h.Open(h.At("/a"), access.Grant{})
+			var got wopi.ContainerInfo
+			h.Get(address, "").Into(t, &got)
+			if want := c.make || !known; got.UserCanCreateChildContainer != want || got.UserCanCreateChildFile != want || !got.UserCanDelete || !got.UserCanRename {
+				t.Errorf("%s, known %v: %+v", name, known, got)
+			}
+			main.Forget()
+			want := map[bool]int{true: 200, false: 501}[c.make || !known]
+			for _, got := range []rooms.Answer{
+				h.Post(address, wopi.OverrideCreateChildFile, "", suggested, "n.txt"),
+				h.Post(address, wopi.OverrideCreateChildContainer, "", suggested, "n"),
+			} {
+				if got.Status != want || want == 501 && main.Count("PUT")+main.Count("MKCOL") != 0 {
+					t.Errorf("%s, known %v: %d", name, known, got.Status)
+				}
+			}
 		}
 	}
 }

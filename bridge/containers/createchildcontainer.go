@@ -16,7 +16,7 @@ const maxAttempts = 100
 
 // createChildContainer is WOPI's CreateChildContainer.
 func (c *Containers) createChildContainer(ctx context.Context, q *endpoint.Request) (wopi.Response, error) {
-	t, err := c.toMake(ctx, q, endpoint.MayCreateContainer)
+	t, err := c.toMake(ctx, q, dav.CreateContainer)
 	if err != nil {
 		return wopi.Response{}, err
 	}
@@ -43,12 +43,12 @@ func (c *Containers) createChildContainer(ctx context.Context, q *endpoint.Reque
 
 // toMake is the container of q as one in which something can be made: exactly one of
 // the two names is given, and the upstream does not say that this person may not.
-func (c *Containers) toMake(ctx context.Context, q *endpoint.Request, letter string) (locks.Target, error) {
+func (c *Containers) toMake(ctx context.Context, q *endpoint.Request, what dav.Permission) (locks.Target, error) {
 	if (q.Headers.SuggestedTarget == nil) == (q.Headers.RelativeTarget == nil) {
 		return locks.Target{}, refused("exactly one of X-WOPI-SuggestedTarget and X-WOPI-RelativeTarget is wanted", nil)
 	}
 	t, err := c.Seen(ctx, q)
-	if err == nil && !endpoint.Permits(t.Seen, letter) {
+	if err == nil && !t.Seen.May(what) {
 		err = refused("this person may not create this here", nil)
 	}
 	return t, err

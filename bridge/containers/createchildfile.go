@@ -6,6 +6,7 @@ import (
 
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/wopi"
+	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
 
@@ -15,7 +16,7 @@ const newStem = "New document"
 // createChildFile is WOPI's CreateChildFile: an empty file, which the editor fills by
 // a PutFile without a lock.
 func (c *Containers) createChildFile(ctx context.Context, q *endpoint.Request) (wopi.Response, error) {
-	t, err := c.toMake(ctx, q, endpoint.MayCreateFile)
+	t, err := c.toMake(ctx, q, dav.CreateFile)
 	if err != nil {
 		return wopi.Response{}, err
 	}

@@ -15,7 +15,7 @@ func (c *Containers) deleteContainer(ctx context.Context, q *endpoint.Request) (
 	if err != nil {
 		return wopi.Response{}, err
 	}
-	if !c.mayChange(q, t.File) || !endpoint.Permits(t.Seen, endpoint.MayDelete) {
+	if !c.mayChange(q, t.File) || !t.Seen.May(dav.Delete) {
 		return wopi.Response{}, refused("this person may not delete the folder", nil)
 	}
 	err = c.Locks.DeleteContainer(ctx, t, q.Actor)

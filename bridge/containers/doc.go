@@ -29,7 +29,7 @@
 // come and go, and nobody may open them.
 //
 // 2026-11-28: what an upstream does not say about rights is taken for given
-// (oc:permissions is the only thing that is asked): a wrong yes is corrected by 501,
+// (oc:permissions, and current-user-privilege-set where the measuring found it right): a wrong yes is corrected by 501,
 // a wrong no by nobody.
 //
 // 2026-11-28: MKCOL has no intent. Its row is made by whoever sees the folder next, so

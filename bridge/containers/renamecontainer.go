@@ -40,7 +40,7 @@ func (c *Containers) renameContainer(ctx context.Context, q *endpoint.Request) (
 }
 
 func (c *Containers) rename(ctx context.Context, q *endpoint.Request, t locks.Target, name string) (idmap.Entry, error) {
-	if !c.mayChange(q, t.File) || !endpoint.Permits(t.Seen, endpoint.MayRename) {
+	if !c.mayChange(q, t.File) || !t.Seen.May(dav.Rename) {
 		return idmap.Entry{}, dav.ErrDenied
 	}
 	to, err := t.File.Path.Parent().Join(name)

@@ -48,7 +48,7 @@ func (e *Endpoint) may(ctx context.Context, q *Request, at idmap.Entry) error {
 // Seen is [Endpoint.Known] after one look at the upstream: where the file is now,
 // and what it is. A file that turns up at another place is asked about again: q's
 // rights become those of that place; never more than the upstream says that this
-// person has (oc:permissions). The errors are those of [idmap.Map.Find], of a file
+// person has ([davbackend.View.MayWrite]). The errors are those of [idmap.Map.Find], of a file
 // that the grant does not reach, and of an operation that wants more than is left.
 func (e *Endpoint) Seen(ctx context.Context, q *Request) (locks.Target, error) {
 	t, err := e.Known(ctx, q)
@@ -63,7 +63,7 @@ func (e *Endpoint) Seen(ctx context.Context, q *Request) (locks.Target, error) {
 			return locks.Target{}, err
 		}
 	}
-	if !t.Seen.MayWrite() {
+	if !t.View.MayWrite(t.Seen) {
 		q.Rights = min(q.Rights, access.View)
 	}
 	return t, q.demand()

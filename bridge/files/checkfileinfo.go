@@ -9,6 +9,7 @@ import (
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
+	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
 
@@ -54,7 +55,7 @@ func (f *Files) describe(q *endpoint.Request, t locks.Target) wopi.CheckFileInfo
 		ReadOnly:                !canWrite,
 		UserCanWrite:            canWrite,
 		UserCanNotWriteRelative: !canMore || !f.Offers.WriteRelative || f.mayCreate(q, t) != nil,
-		UserCanRename:           canMore && !q.Grant.Guest() && endpoint.Permits(t.Seen, endpoint.MayRename),
+		UserCanRename:           canMore && !q.Grant.Guest() && t.Seen.May(dav.Rename),
 
 		LicenseCheckForEditIsEnabled: f.Offers.BusinessUsers,
 	}

@@ -17,6 +17,7 @@ import (
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/test/rooms"
+	"davwopi/test/upstream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -262,13 +263,17 @@ func TestMaxExpectedSize(t *testing.T) {
 // grant, our rules, or the server says so.
 func TestReadOnlyPeople(t *testing.T) {
 	for name, c := range map[string]struct {
-		rights access.Rights
-		rules  access.Rules
-		server string // oc:permissions
+		rights  access.Rights
+		rules   access.Rules
+		server  string   // oc:permissions
+		set     []string // of privileges
+		profile davbackend.Profile
 	}{
-		"grant":  {rights: access.View},
-		"rules":  {rules: access.Rules{{Who: []string{"anna"}, Path: "/x.docx", Rights: access.View}}},
-		"server": {server: "RG"},
+		"grant":      {rights: access.View},
+		"rules":      {rules: access.Rules{{Who: []string{"anna"}, Path: "/x.docx", Rights: access.View}}},
+		"server":     {server: "RG"},
+		"privileges": {set: []string{"read", "read-acl"}, profile: davbackend.Profile{Privileges: true}},
+		"everything": {profile: davbackend.Profile{ReadOnly: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := rooms.New(t, nil, func(e *endpoint.Endpoint) { e.Rules = c.rules })
@@ -277,6 +282,12 @@ func TestReadOnlyPeople(t *testing.T) {
 			if c.server != "" {
 				_, err := main.View(t).SetProps(t.Context(), "/x.docx", map[dav.PropName]string{dav.PropOCPermissions: c.server}, davbackend.Condition{})
 				h.Must(err)
+			}
+			if c.set != nil {
+				main.Quirks.Set(func(q *upstream.Quirks) { q.Privileges = func(string, dav.Path) []string { return c.set } })
+			}
+			if c.profile != (davbackend.Profile{}) {
+				h.Upstreams.List[0].Client.Learn(c.profile)
 			}
 			file := h.Open(h.At("/x.docx"), access.Grant{Rights: c.rights})
 			info := check(t, h, file)

@@ -3,13 +3,17 @@ package web_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
 	"davwopi/oauth"
+	"davwopi/test/upstream"
 )
 
 func TestHostPageOfTheTextEditor(t *testing.T) {
@@ -67,6 +71,25 @@ func TestAFileThatMayOnlyBeReadIsOpenedToRead(t *testing.T) {
 		t.Errorf("rights %v", g.Rights)
 	}
 	contains(t, page.body, "You may read this document, but not change it.")
+}
+
+// What the upstream says of this person's rights counts as the rules do.
+func TestAFileThatTheUpstreamKeepsIsOpenedToRead(t *testing.T) {
+	h := newHouse(t, func(h *house) { h.withEditor(wopi.Collabora, "docx") })
+	h.up.Write(t, "a.docx", "hello")
+	b := h.person("anna")
+	id := b.get("/").id(t, "a.docx")
+	h.up.Quirks.Set(func(q *upstream.Quirks) { q.Privileges = func(string, dav.Path) []string { return []string{"read"} } })
+	for privileges, want := range map[bool]access.Rights{false: access.Edit, true: access.View} {
+		h.Upstreams.List[0].Client.Learn(davbackend.Profile{Privileges: privileges})
+		page := b.get("/edit/" + id)
+		if g := h.grant(page.token(t), id); g.Rights != want {
+			t.Errorf("privileges %v: rights %v", privileges, g.Rights)
+		}
+		if got := strings.Contains(page.body, "You may read this document, but not change it."); got != privileges {
+			t.Errorf("privileges %v: the page says so: %v", privileges, got)
+		}
+	}
 }
 
 func TestOfficeFilesWithoutAnEditorSayWhatToAdd(t *testing.T) {

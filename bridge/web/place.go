@@ -18,7 +18,7 @@ type place struct {
 	View     *davbackend.View
 	Entry    idmap.Entry
 	Seen     dav.Resource
-	Rights   access.Rights // what the rules allow there; at least View
+	Rights   access.Rights // what rules and upstream allow there; at least View
 }
 
 // A placeError says at which upstream, and with which file, something failed.
@@ -72,7 +72,7 @@ func (p *Pages) look(ctx context.Context, who oauth.Principal, up *access.Upstre
 	if err != nil {
 		return place{}, err
 	}
-	at := place{up, view, entry, seen, p.Rules.Allows(who, up.Name, string(entry.Path))}
+	at := place{up, view, entry, seen, allowed(view, seen, p.Rules.Allows(who, up.Name, string(entry.Path)))}
 	if at.Rights < access.View {
 		return place{}, idmap.ErrNotFound
 	}
@@ -102,7 +102,16 @@ func (p *Pages) at(ctx context.Context, who oauth.Principal, up *access.Upstream
 	if err != nil {
 		return place{}, err
 	}
-	return place{up, view, entry, seen, rights}, nil
+	return place{up, view, entry, seen, allowed(view, seen, rights)}, nil
+}
+
+// allowed cuts the rights that the rules give to what the upstream says that this
+// person has.
+func allowed(view *davbackend.View, seen dav.Resource, rights access.Rights) access.Rights {
+	if !view.MayWrite(seen) {
+		return min(rights, access.View)
+	}
+	return rights
 }
 
 // upstreamName is what people see.

@@ -31,14 +31,25 @@ func (h *house) openProfiles(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if known && !f.ReadOnly && !h.embedded(up) {
-			up.Client.Learn(f.Profile())
+		if known && !h.embedded(up) {
+			learn(up, f)
 		}
 	}
 	if h.db.Shared() {
 		return nil
 	}
 	return h.profiles.Alone(ctx)
+}
+
+// learn lets up's client know what was measured. That an account may not write says
+// nothing about others', unless it is everybody's and the server says so, too.
+func learn(up *access.Upstream, f profile.Facts) {
+	p := f.Profile()
+	if f.ReadOnly {
+		p = up.Client.Assumed
+		p.ReadOnly = f.NoWriting && up.Service != nil
+	}
+	up.Client.Learn(p)
 }
 
 // embedded reports whether up is the server in this process, of which everything is
@@ -153,11 +164,27 @@ func (h *house) measure(ctx context.Context, name string, p oauth.Principal) (pr
 	if errors.Is(err, profile.ErrBusy) {
 		return f, nil // the other one's result is taken at the next look
 	}
+	if err == nil && f.ReadOnly {
+		err = h.recall(ctx, name)
+	}
 	if err == nil {
 		h.log.Info().Str("upstream", name).Str("server", f.Server).Str("kind", f.Kind).
 			Bool("in_place", f.Profile().InPlace).Int("requests", f.Requests).Msg("the upstream is measured")
 	}
 	return f, err
+}
+
+// recall lets the client know what is kept of an upstream.
+func (h *house) recall(ctx context.Context, name string) error {
+	up, err := h.upstreams.Get(name)
+	if err != nil {
+		return err
+	}
+	f, known, err := h.profiles.Facts(ctx, name)
+	if err == nil && known {
+		learn(up, f)
+	}
+	return err
 }
 
 // tell logs err, if there is one that is not our own end.

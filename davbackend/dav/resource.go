@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -50,14 +49,8 @@ type Resource struct {
 	QuotaAvailable int64               // bytes; -1 unknown or unlimited
 	Permissions    string              // oc:permissions: a letter for each thing that this person may do
 	MayKnown       bool                // oc:permissions was answered with 200; "" is nothing then
+	Privileges     Privileges          // current-user-privilege-set, where it was asked for
 	Props          map[PropName]string // other properties: text inside, trimmed
-}
-
-// MayWrite reports whether the server lets this person write the contents of the file,
-// as far as it says: W is what lacks on a share that may only be read. Collections have
-// other letters.
-func (res Resource) MayWrite() bool {
-	return !res.MayKnown || res.Collection || strings.Contains(res.Permissions, "W")
 }
 
 // Resource reads r as the answer about one resource whose href lies at or below
@@ -121,6 +114,8 @@ func (res *Resource) take(e Element) {
 		}
 	case PropOCPermissions:
 		res.Permissions, res.MayKnown = e.AllText(), true
+	case PropPrivileges:
+		res.Privileges = privileges(e)
 	default:
 		if res.Props == nil {
 			res.Props = make(map[PropName]string)

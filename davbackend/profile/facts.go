@@ -40,6 +40,9 @@ type Facts struct {
 	PropsWithFolder bool   `json:"props_with_folder"` // children keep theirs when their folder is moved
 	PropsMovedOver  string `json:"props_moved_over"`  // MOVE of a new file onto one that has them: "kept", "lost"
 
+	Privileges string `json:"privileges"`           // current-user-privilege-set: "none", "right", "wrong" (it denies what was just done)
+	NoWriting  bool   `json:"no_writing,omitempty"` // of ReadOnly: OPTIONS says itself that nothing can be written
+
 	NativeID   string `json:"native_id"`   // "oc:id", "oc:fileid", "none"
 	ResourceID bool   `json:"resource_id"` // DAV:resource-id is answered
 	Chunks     bool   `json:"chunks"`      // files can be uploaded in pieces (Nextcloud)

@@ -83,7 +83,7 @@ func (m *measuring) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, m.clean(context.WithoutCancel(ctx))) }()
 	for _, step := range []func(context.Context) error{
 		m.tags, m.tagOfGet, m.sameSecond, m.weakAtFirst, m.conditions, m.readers,
-		m.properties, m.copying, m.moving, m.movingOver,
+		m.properties, m.privileges, m.copying, m.moving, m.movingOver,
 		m.locking, m.tokens, m.movingOntoLocked, m.movingLocked, m.unlocking,
 		m.folders, m.listing, m.names, m.chunks,
 	} {
@@ -141,7 +141,8 @@ func (m *measuring) makeFolder(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	m.f.ReadOnly = true
-	return false, nil
+	m.f.NoWriting, err = m.noWriting(ctx)
+	return false, err
 }
 
 // errNoFolder is in the chain when the upstream has refused to make a folder.

@@ -40,6 +40,10 @@ func (x *exchange) after(rec *httptest.ResponseRecorder) {
 		}
 	case "PROPPATCH":
 		x.afterProppatch(rec)
+	case http.MethodOptions:
+		if x.q.Privileges != nil {
+			rec.Header().Add("DAV", "access-control")
+		}
 	}
 }
 
@@ -57,7 +61,8 @@ func (x *exchange) refused(rec *httptest.ResponseRecorder) {
 func (q Quirks) changesProps() bool {
 	return q.UnquotedETags || q.NoPropfindETag || q.FolderETag != "" || q.LockSays != "" || q.EndlessSays != "" || q.RefreshSays != "" ||
 		q.TokenFormat != "" || q.MoveCarriesLock || q.ParentMoves || q.HideLocks || q.NoLockDiscovery || q.HideOwner || q.MultiAs200 ||
-		q.NativeIDs || q.NoResourceID || q.NoContentType || q.Quota != "" || q.HideDotfiles || q.Hrefs != nil
+		q.NativeIDs || q.NoResourceID || q.NoContentType || q.Quota != "" || q.HideDotfiles || q.Hrefs != nil ||
+		q.Privileges != nil
 }
 
 func (x *exchange) afterPropfind(rec *httptest.ResponseRecorder) {
@@ -135,6 +140,14 @@ func (x *exchange) props(r *dav.Response, p dav.Path) {
 	}
 	if q.Quota != "" && q.Quota != "none" {
 		say(r, http.StatusOK, dav.Element{Name: dav.PropQuotaAvailable, Text: q.Quota})
+	}
+	if q.Privileges != nil {
+		user, _, _ := x.r.BasicAuth()
+		set := dav.Element{Name: dav.PropPrivileges}
+		for _, name := range q.Privileges(user, p) {
+			set.Children = append(set.Children, davElement("privilege", davElement(name)))
+		}
+		say(r, http.StatusOK, set)
 	}
 	if x.s.isNull(p) {
 		for _, name := range []dav.PropName{dav.PropETag, dav.PropContentLength, dav.PropLastModified, dav.PropContentType} {

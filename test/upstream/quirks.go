@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"davwopi/davbackend/dav"
 )
 
 // Quirks are Strict's switches. They are read at every request; change them with Set
@@ -80,19 +82,24 @@ type switches struct {
 	PutRefused207   bool // a new file in a locked collection is 207, with 424 and 423 in it (Apache)
 
 	// Properties (3.2, 3.6).
-	NoDeadProps      int    // status of PROPPATCH (nginx 405); 0 stored
-	RefusesProps     bool   // PROPPATCH is 207 with 403 in it (x/net)
-	ForgetProps      bool   // PROPPATCH is 207 with 200 in it, and stores nothing (rclone)
-	QuietProppatch   bool   // a success is 204 (lighttpd)
-	CopyLosesProps   bool   // sabre, Nextcloud, OpenCloud
-	MoveLosesProps   bool   // MOVE onto a file: the target's are gone (all but lighttpd)
-	FolderLosesProps bool   // MOVE of a collection: what is in it has none any more (Nextcloud)
-	MultiAs200       bool   // multistatus answers have status 200
-	NativeIDs        bool   // oc:id and oc:fileid from the resource-id (Nextcloud, OpenCloud)
-	MoveTakesID      bool   // MOVE onto a file: the native ID is the source's (Nextcloud, OpenCloud)
-	NoResourceID     bool   // no DAV:resource-id (all)
-	NoContentType    bool   // no getcontenttype (nginx, sabre)
-	Quota            string // quota-available-bytes: "" the truth, "none", "-3" (Nextcloud), "-2" (OpenCloud)
+	NoDeadProps      int  // status of PROPPATCH (nginx 405); 0 stored
+	RefusesProps     bool // PROPPATCH is 207 with 403 in it (x/net)
+	ForgetProps      bool // PROPPATCH is 207 with 200 in it, and stores nothing (rclone)
+	QuietProppatch   bool // a success is 204 (lighttpd)
+	CopyLosesProps   bool // sabre, Nextcloud, OpenCloud
+	MoveLosesProps   bool // MOVE onto a file: the target's are gone (all but lighttpd)
+	FolderLosesProps bool // MOVE of a collection: what is in it has none any more (Nextcloud)
+	MultiAs200       bool // multistatus answers have status 200
+	NativeIDs        bool // oc:id and oc:fileid from the resource-id (Nextcloud, OpenCloud)
+	MoveTakesID      bool // MOVE onto a file: the native ID is the source's (Nextcloud, OpenCloud)
+	NoResourceID     bool // no DAV:resource-id (all)
+	NoContentType    bool // no getcontenttype (nginx, sabre)
+
+	// Privileges are what current-user-privilege-set says to a user about a path; nil:
+	// there is no such property, and no access-control in the DAV header (most).
+	Privileges func(user string, p dav.Path) []string
+
+	Quota string // quota-available-bytes: "" the truth, "none", "-3" (Nextcloud), "-2" (OpenCloud)
 
 	// Collections, destinations and names (3.6).
 	SlashStatus      int                 // MOVE, COPY, DELETE of a collection without slash (301, 308, 400, 409)
