@@ -130,13 +130,15 @@ func (p *Pages) readOpen(q OpenRequest) (dav.Path, *access.Upstream, oauth.Princ
 	return path, up, who, nil
 }
 
-// principalOf names a person as signing in would, where passwords are checked
-// upstream; else as somebody of the key, or of the operator.
+// principalOf names a person as signing in would, where the upstream wants to see
+// each person's own password or token; else as somebody of the key, or of the operator.
 func (p *Pages) principalOf(user string, key *access.APIKey) oauth.Principal {
 	who := oauth.Principal{Issuer: oauth.IssuerLink, Subject: user, Name: user}
 	switch {
 	case p.Password != nil:
 		who.Issuer = "upstream:" + p.Password.Upstream
+	case p.Provider != nil && p.Provider.Keep:
+		who.Issuer = p.Provider.OIDC.Provider.Issuer // the upstream wants to see their token
 	case key != nil:
 		who.Issuer = "key:" + key.Name
 	}

@@ -24,7 +24,9 @@ type Pages struct {
 	URLs     endpoint.URLs
 	Sessions *oauth.Sessions
 	Links    *oauth.Links
-	Password *oauth.PasswordSignIn // nil: sign-in is by link only
+	Password *oauth.PasswordSignIn // nil: sign-in is another way
+	Provider *Provider             // nil: another way
+	Proxy    *Proxy                // nil: another way
 	// Entered hears of everybody who has signed in with a password. It must not take
 	// time; nil: nobody does.
 	Entered   func(oauth.Principal)
@@ -98,6 +100,10 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/doctor", s.signedIn(s.serveDoctor))
 	get("/signin", s.serveSignIn)
 	post("/signin", s.serveCheck)
+	if s.Provider != nil {
+		get("/"+callbackPath, s.serveCallback)
+		get("/"+gonePath, s.serveGone)
+	}
 	get("/link/{secret}", s.serveLink)
 	post("/link/{secret}", s.serveRedeem)
 	post("/signout", s.serveSignOut)

@@ -63,7 +63,7 @@ func parseViews() map[string]*template.Template {
 	funcs := template.FuncMap{"bytes": humanSize, "when": humanTime, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }}
 	common := template.Must(template.New("").Funcs(funcs).ParseFS(views, "views/layout.html", "views/icons.html"))
 	out := make(map[string]*template.Template)
-	for _, name := range []string{"folder", "roots", "signin", "link", "trouble", "connect", "doctor", "validator", "document", "host"} {
+	for _, name := range []string{"folder", "roots", "signin", "leave", "link", "trouble", "connect", "doctor", "validator", "document", "host"} {
 		out[name] = template.Must(template.Must(common.Clone()).ParseFS(views, "views/"+name+".html"))
 	}
 	return out

@@ -12,11 +12,13 @@ import (
 // cookieName is that of the session's cookie. The prefix makes browsers insist on
 // https, the whole host and path / (RFC 6265bis 4.1.3.2); over plain http, which
 // is loopback's, they would refuse it.
-func (p *Pages) cookieName() string {
+func (p *Pages) cookieName() string { return p.hostPrefix() + "davwopi" }
+
+func (p *Pages) hostPrefix() string {
 	if p.Secure {
-		return "__Host-davwopi"
+		return "__Host-"
 	}
-	return "davwopi"
+	return ""
 }
 
 // setCookie hands the browser a session; "" takes it away. Lax keeps it out of
@@ -32,13 +34,22 @@ func (p *Pages) setCookie(w http.ResponseWriter, value string) {
 	})
 }
 
-// session returns whose request it is, or [oauth.ErrNoSession].
-func (p *Pages) session(r *http.Request) (oauth.Session, error) {
+// cookieSession returns whose cookie it is, or [oauth.ErrNoSession].
+func (p *Pages) cookieSession(r *http.Request) (oauth.Session, error) {
 	c, err := r.Cookie(p.cookieName())
 	if err != nil {
 		return oauth.Session{}, oauth.ErrNoSession
 	}
 	return p.Sessions.Get(r.Context(), c.Value)
+}
+
+// session returns whose request it is, or [oauth.ErrNoSession].
+func (p *Pages) session(r *http.Request) (oauth.Session, error) {
+	session, err := p.cookieSession(r)
+	if err == nil && p.Proxy != nil && !p.Proxy.same(r, session) {
+		return oauth.Session{}, oauth.ErrNoSession // the proxy names somebody else by now, or nobody
+	}
+	return session, err
 }
 
 // A personal handler answers a request of somebody who is signed in.

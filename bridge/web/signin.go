@@ -16,7 +16,9 @@ import (
 const maxForm = 16 << 10
 
 type signInBody struct {
-	Password bool   // ask for user name and password; else explain the link
+	Password bool   // ask for user name and password
+	Provider string // or go to this provider; else explain the link
+	Proxy    bool   // or explain that a proxy should have signed the person in
 	Upstream string // whose user name and password
 	Next     string
 	User     string
@@ -32,7 +34,10 @@ var notices = map[string]string{
 }
 
 func (s *site) signInBody(next string) signInBody {
-	b := signInBody{Password: s.Password != nil, Next: next}
+	b := signInBody{Password: s.Password != nil, Proxy: s.Proxy != nil, Next: next}
+	if s.Provider != nil {
+		b.Provider = s.Provider.Name
+	}
 	if b.Password {
 		b.Upstream = s.upstreamName(s.Password.Upstream)
 	}
@@ -46,6 +51,16 @@ func (s *site) serveSignIn(w http.ResponseWriter, r *http.Request) {
 	_, err := s.session(r)
 	if err == nil && q.Get("why") == "" {
 		http.Redirect(w, r, next, http.StatusSeeOther)
+		return
+	}
+	if s.Proxy != nil {
+		if p, ok := s.Proxy.principal(r); ok {
+			s.start(w, r, p, next)
+			return
+		}
+	}
+	if s.Provider != nil && q.Get("why") == "" {
+		s.toProvider(w, r, next)
 		return
 	}
 	body := s.signInBody(next)
@@ -109,25 +124,32 @@ func (s *site) keepCredential(r *http.Request, p oauth.Principal, password strin
 	return s.Upstreams.Credentials.Put(r.Context(), p.Key(), up.Name, oauth.Secret{Kind: "password", User: p.Subject, Secret: password})
 }
 
-// start begins a session and goes to next. A session that this browser had is
-// signed out first: it may be somebody else's.
+// start begins a session and goes to next.
 func (s *site) start(w http.ResponseWriter, r *http.Request, p oauth.Principal, next string) {
-	old, err := s.session(r)
+	if _, ok := s.enter(w, r, p); ok {
+		http.Redirect(w, r, next, http.StatusSeeOther)
+	}
+}
+
+// enter begins a session; false if it has answered that it could not. A session that this browser had is
+// signed out first: it may be somebody else's.
+func (s *site) enter(w http.ResponseWriter, r *http.Request, p oauth.Principal) (session string, ok bool) {
+	old, err := s.cookieSession(r)
 	if err == nil && old.Principal.Key() != p.Key() {
 		err = s.signOut(r, old)
 	}
 	if err != nil && !errors.Is(err, oauth.ErrNoSession) {
 		s.fail(w, r, oauth.Principal{}, err)
-		return
+		return "", false
 	}
-	cookie, _, err := s.Sessions.Start(r.Context(), p)
+	cookie, session, err := s.Sessions.Start(r.Context(), p)
 	if err != nil {
 		s.fail(w, r, oauth.Principal{}, err)
-		return
+		return "", false
 	}
 	s.setCookie(w, cookie)
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, next, http.StatusSeeOther)
+	return session, true
 }
 
 // signOut ends a session without losing work: tokens of open editings can still
@@ -155,6 +177,13 @@ func (s *site) serveSignOut(w http.ResponseWriter, r *http.Request) {
 	}
 	s.setCookie(w, "")
 	w.Header().Set("Cache-Control", "no-store")
+	if err == nil && s.leaveProvider(w, r, session) {
+		return
+	}
+	if s.Proxy != nil && s.Proxy.Logout != "" {
+		s.leave(w, r, "the proxy in front of this page", s.Proxy.Logout)
+		return
+	}
 	http.Redirect(w, r, s.path("signin")+"?why=bye", http.StatusSeeOther)
 }
 

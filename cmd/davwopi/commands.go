@@ -104,8 +104,8 @@ func (h *house) invite(ctx context.Context, in inviteArguments) (inviteResult, e
 // person is the principal that a name on the command line means.
 func (h *house) person(name string) oauth.Principal {
 	switch {
-	case h.config.SignIn.Kind == "upstream":
-		return oauth.Principal{Issuer: "upstream:" + h.config.SignIn.Upstream, Subject: name, Name: name}
+	case h.config.SignIn.Kind != "link":
+		return oauth.Principal{Issuer: h.issuer(), Subject: name, Name: name}
 	case name == "":
 		return owner()
 	}
@@ -113,7 +113,7 @@ func (h *house) person(name string) oauth.Principal {
 }
 
 func (h *house) open(ctx context.Context, in openArguments) (web.Opened, error) {
-	if in.User == "" && h.config.SignIn.Kind == "upstream" {
+	if in.User == "" && h.config.SignIn.Kind != "link" {
 		return web.Opened{}, errors.New("say for whom: -user NAME")
 	}
 	return h.pages.Open(ctx, web.OpenRequest{

@@ -118,7 +118,23 @@ func (h *house) isAdmin(p oauth.Principal) bool {
 			return p.Subject == "guest:"+strings.ToLower(name)
 		})
 	}
-	return p.Issuer == "upstream:"+h.config.SignIn.Upstream && slices.Contains(h.config.Admins, p.Subject)
+	named := slices.ContainsFunc(h.config.Admins, func(name string) bool {
+		group, ok := strings.CutPrefix(name, "group:")
+		return name == p.Subject || name == p.Login || ok && slices.Contains(p.Groups, group)
+	})
+	return p.Issuer == h.issuer() && named
+}
+
+// issuer is that of the people whom this house signs in itself.
+func (h *house) issuer() string {
+	switch c := h.config.SignIn; c.Kind {
+	case "oidc":
+		return c.OIDC.Issuer.String()
+	case "proxy":
+		return web.IssuerProxy
+	default:
+		return "upstream:" + c.Upstream
+	}
 }
 
 // checkup is the doctor's report for the page.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"testing"
 
 	"davwopi/config"
@@ -27,9 +28,17 @@ func TestWhoIsAnAdministrator(t *testing.T) {
 		{"capitals count there", "upstream", oauth.Principal{Issuer: "upstream:main", Subject: "jo"}, false},
 		{"the first link of another time", "upstream", owner(), false},
 		{"only called so at the server", "upstream", oauth.Principal{Issuer: "upstream:main", Subject: "eve", Name: "Jo"}, false},
+		{"the subject at the provider", "oidc", oauth.Principal{Issuer: "https://id.example", Subject: "Jo"}, true},
+		{"the login at the provider", "oidc", oauth.Principal{Issuer: "https://id.example", Subject: "7", Login: "Jo"}, true},
+		{"a group at the provider", "oidc", oauth.Principal{Issuer: "https://id.example", Subject: "7", Groups: []string{"staff", "it"}}, true},
+		{"only called so at the provider", "oidc", oauth.Principal{Issuer: "https://id.example", Subject: "7", Name: "Jo", SignIn: "Jo"}, false},
+		{"another provider's", "oidc", oauth.Principal{Issuer: "https://id.evil", Subject: "Jo"}, false},
+		{"whom the proxy names", "proxy", oauth.Principal{Issuer: "proxy", Subject: "Jo"}, true},
+		{"before there was a proxy", "proxy", owner(), false},
 	} {
 		c := config.Default()
-		c.Admins = []string{"Jo"}
+		c.Admins = []string{"Jo", "group:it"}
+		c.SignIn.OIDC.Issuer = config.URL{URL: &url.URL{Scheme: "https", Host: "id.example"}}
 		c.SignIn.Kind, c.SignIn.Upstream = tt.kind, "main"
 		if got := (&house{config: c}).isAdmin(tt.who); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)

@@ -46,6 +46,8 @@ type house struct {
 	sessions  *oauth.Sessions
 	links     *oauth.Links
 	passwords *oauth.AppPasswords
+	provider  *oauth.OIDC // nil: people sign in another way
+	people    *oauth.ProviderTokens
 	upstreams *access.Upstreams
 	rules     access.Rules
 	local     *localdav.Server // nil with an upstream url
@@ -79,6 +81,7 @@ func build(ctx context.Context, c *config.Config, log zerolog.Logger, key string
 	}{
 		{"state", func(ctx context.Context) error { return h.openState(ctx, key) }},
 		{"upstream", h.openUpstreams},
+		{"sign-in", h.openProvider},
 		{"walk", h.openWalks},
 		{"authority", h.openAuthority},
 		{"safety", func(ctx context.Context) error { return h.openSafety(ctx, journalist) }},
@@ -262,6 +265,10 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		Tickets: h.tickets, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,
 		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand, Entered: h.hasSignedIn, Waits: h.saves.WaitsFor,
 	}
+	h.pages.Provider, h.pages.Proxy = h.signInAtProvider(), h.signInByProxy()
+	if h.provider != nil {
+		h.provider.Redirect = h.pages.CallbackURL()
+	}
 	if c.SignIn.Kind == "upstream" {
 		h.pages.Password = &oauth.PasswordSignIn{Check: h.checkPassword, Upstream: c.SignIn.Upstream, Now: time.Now}
 	}
@@ -282,6 +289,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		Version:  buildVersion(),
 		Log:      h.log,
 	}
+	h.bridge.Identity = identityHeaders(c)
 	for _, n := range c.TrustedProxies {
 		h.bridge.TrustedProxies = append(h.bridge.TrustedProxies, n.Prefix)
 	}

@@ -102,8 +102,13 @@ func listenAdmin(path string) (net.Listener, error) {
 func (h *house) greet(ctx context.Context, k *call) {
 	c := h.config
 	fmt.Fprintf(k.stdout, "davwopi serves %s\n", h.what())
-	if c.SignIn.Kind != "link" {
-		fmt.Fprintf(k.stdout, "open %s and sign in with the name and password of the file server\n", c.PublicURL)
+	how := map[string]string{
+		"upstream": "sign in with the name and password of the file server",
+		"oidc":     "sign in with your account at " + c.SignIn.OIDC.Name,
+		"proxy":    "your proxy signs you in",
+	}[c.SignIn.Kind]
+	if how != "" {
+		fmt.Fprintf(k.stdout, "open %s and %s\n", c.PublicURL, how)
 		return
 	}
 	link, err := h.newLink(ctx, owner())
@@ -236,7 +241,7 @@ func (h *house) clean(ctx context.Context) error {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		for _, room := range []func(context.Context) error{h.sessions.Clean, h.links.Clean, h.tokens.Clean, h.tickets.Clean, h.expireIDs} {
+		for _, room := range []func(context.Context) error{h.sessions.Clean, h.cleanProvider, h.links.Clean, h.tokens.Clean, h.tickets.Clean, h.expireIDs} {
 			if err := room(ctx); err != nil && ctx.Err() == nil {
 				h.log.Error().Str("cause", bridge.Cause(err)).Msg("cleaning failed; it is tried again")
 			}

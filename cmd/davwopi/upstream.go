@@ -30,7 +30,8 @@ func newUpstream(u *config.Upstream) (*access.Upstream, error) {
 	}
 	transport.MaxConnsPerHost = u.Connections
 	up.Client = &davbackend.Client{Base: u.URL.URL, Discover: true, Transport: transport, Idle: u.Idle, Assumed: davbackend.Unknown}
-	if u.Auth == "user" {
+	if u.Auth != "service" {
+		up.Bearer = u.Auth == "bearer"
 		return up, nil
 	}
 	password := u.Password.Reveal()

@@ -1,0 +1,143 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"davwopi/oauth"
+)
+
+// A Provider is sign-in at an OpenID Connect provider.
+type Provider struct {
+	OIDC   *oauth.OIDC
+	People *oauth.ProviderTokens
+	Name   string // what people call it
+	Keep   bool   // an upstream wants to see their tokens
+}
+
+// callback is the address, below the public one, to which the provider sends people back, and gone the one after
+// sign-out. Both are registered there.
+const (
+	callbackPath = "signin/callback"
+	gonePath     = "signedout"
+)
+
+// CallbackURL is where the provider sends people back to, for its registration.
+func (p *Pages) CallbackURL() string { return p.URLs.Public.JoinPath(callbackPath).String() }
+
+// GoneURL is where the provider sends people after sign-out, for its registration.
+func (p *Pages) GoneURL() string { return p.URLs.Public.JoinPath(gonePath).String() }
+
+// toProvider begins a sign-in and sends the browser away. What comes of it lies in a cookie of its own, because the
+// way back comes from another site.
+func (s *site) toProvider(w http.ResponseWriter, r *http.Request, next string) {
+	flow, err := s.Provider.OIDC.Begin(r.Context(), next, r.URL.Query().Get("ui_locales"))
+	if err != nil {
+		s.providerTrouble(w, r, next, err)
+		return
+	}
+	http.SetCookie(w, s.flowCookie(flow.Cookie, flow.Secret, int(flow.MaxAge.Seconds())))
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, flow.URL, http.StatusSeeOther)
+}
+
+func (s *site) flowCookie(name, value string, age int) *http.Cookie {
+	return &http.Cookie{
+		Name: s.hostPrefix() + name, Value: value, Path: "/", MaxAge: age,
+		HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// serveCallback is GET /signin/callback: the provider's answer.
+func (s *site) serveCallback(w http.ResponseWriter, r *http.Request) {
+	in, err := s.Provider.OIDC.Finish(r.Context(), r.URL.Query(), func(name string) string {
+		c, err := r.Cookie(s.hostPrefix() + name)
+		if err != nil {
+			return ""
+		}
+		return c.Value
+	})
+	if in.Cookie != "" {
+		http.SetCookie(w, s.flowCookie(in.Cookie, "", -1))
+	}
+	if errors.Is(err, oauth.ErrFlow) {
+		if _, already := s.session(r); already == nil {
+			http.Redirect(w, r, s.path(), http.StatusSeeOther) // the back button, after a sign-in
+			return
+		}
+	}
+	if err != nil {
+		s.providerTrouble(w, r, s.path(), err)
+		return
+	}
+	if s.Provider.Keep {
+		if err := s.Provider.People.Put(r.Context(), in.Principal.Key(), in.Tokens); err != nil {
+			s.fail(w, r, oauth.Principal{}, err)
+			return
+		}
+	}
+	session, ok := s.enter(w, r, in.Principal)
+	if !ok {
+		return
+	}
+	if err := s.Provider.People.PutIDToken(r.Context(), session, in.Tokens.ID); err != nil {
+		s.Log(r, fmt.Errorf("web: sign-out will not end the session at the provider: %w", err))
+	}
+	if s.Entered != nil {
+		s.Entered(in.Principal)
+	}
+	http.Redirect(w, r, s.localPath(in.Next), http.StatusSeeOther)
+}
+
+// providerTrouble is the sign-in page with what went wrong.
+func (s *site) providerTrouble(w http.ResponseWriter, r *http.Request, next string, err error) {
+	s.Log(r, err)
+	body, status := s.signInBody(next), http.StatusServiceUnavailable
+	switch {
+	case errors.Is(err, oauth.ErrFlow):
+		status = http.StatusBadRequest
+		body.Error = "This sign-in was begun in another browser, has been used already, or took longer than ten minutes. Please sign in again."
+	case errors.Is(err, oauth.ErrSignIn):
+		status = http.StatusForbidden
+		body.Error = body.Provider + " did not sign you in. You may have said no there, or your account may not be allowed to come here. You can try again."
+	case errors.Is(err, oauth.ErrProvider):
+		body.Error = body.Provider + " cannot be asked right now, so nobody can sign in. Nothing is wrong with your account. Please try again in a moment."
+	default:
+		body.Error = "Signing in did not work. Please try again in a moment."
+	}
+	s.show(w, r, status, "signin", "Sign in", oauth.Principal{}, policy{}, body)
+}
+
+// leaveProvider shows the page that ends the session at the provider too; false if there is nothing to end. It is a page
+// and no redirect, because browsers hold the answer to a form to the form's policy.
+func (s *site) leaveProvider(w http.ResponseWriter, r *http.Request, session oauth.Session) bool {
+	if s.Provider == nil || session.Principal.Issuer != s.Provider.OIDC.Provider.Issuer {
+		return false
+	}
+	hint, err := s.Provider.People.TakeIDToken(r.Context(), session.ID)
+	if err == nil {
+		var to string
+		if to, err = s.Provider.OIDC.LogoutURL(r.Context(), hint, s.GoneURL()); to != "" {
+			s.leave(w, r, s.Provider.Name, to)
+			return true
+		}
+	}
+	if err != nil {
+		s.Log(r, fmt.Errorf("web: the session at the provider goes on: %w", err))
+	}
+	return false
+}
+
+type leaveBody struct{ Name, URL string }
+
+// leave is the page after sign-out from which the browser goes on by itself.
+func (s *site) leave(w http.ResponseWriter, r *http.Request, name, to string) {
+	w.Header().Set("Refresh", "1; url="+to)
+	s.show(w, r, http.StatusOK, "leave", "Signed out", oauth.Principal{}, policy{}, leaveBody{name, to})
+}
+
+// serveGone is GET /signedout: back from the provider's sign-out.
+func (s *site) serveGone(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, s.path("signin")+"?why=bye", http.StatusSeeOther)
+}
