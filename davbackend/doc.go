@@ -45,6 +45,9 @@
 //     the refresh of a lost lock makes a new one, which RefreshLock releases.
 //   - 2026-11-20, lighttpd 1.4.69: the refresh of a lost lock is 200 and shows the token
 //     that was sent as if it were there.
+//   - 2026-11-28, Apache 2.4.71: a locked file that is moved on the disk leaves its name
+//     in PROPFIND, with the lock and nothing else; a PUT would make a new file there.
+//     [View.Stat] says that it is not there (locknull_test.go).
 //   - 2026-11-20, rclone 1.60.1: MKCOL over a folder is 201; MOVE of nothing is 403.
 //
 // # Why it is so

@@ -35,6 +35,9 @@ func listProps() []dav.PropName {
 // Stat asks about one resource (PROPFIND, Depth 0): all fields of [dav.Resource], and
 // extra properties into its Props. It returns [dav.ErrNotFound] if there is nothing
 // at p, [dav.ErrDenied], [dav.ErrUnauthorized], [dav.ErrUnavailable].
+//
+// Where Apache has a lock on a name and no file, because that was moved on the disk, it
+// is ErrNotFound, too; the Resource then has the locks, and nothing else that is true.
 func (v *View) Stat(ctx context.Context, p dav.Path, extra ...dav.PropName) (dav.Resource, error) {
 	c, a, err := v.propfind(ctx, p, p.IsRoot(), dav.Depth0, v.statProps(extra...))
 	if err != nil {
@@ -65,7 +68,17 @@ func (v *View) Stat(ctx context.Context, p dav.Path, extra ...dav.PropName) (dav
 	if found.Status >= 300 {
 		return dav.Resource{}, v.inner(c, found.Status)
 	}
-	return found.At(p), nil
+	res := found.At(p)
+	if onlyLocked(res) {
+		return res, fmt.Errorf("davbackend: %w: the name is locked, and there is no file", dav.ErrNotFound)
+	}
+	return res, nil
+}
+
+// onlyLocked reports whether res is what RFC 2518 7.4 called a lock-null resource: a
+// locked name without a file.
+func onlyLocked(res dav.Resource) bool {
+	return !res.Collection && len(res.Locks) > 0 && res.Size < 0 && res.ETag == "" && res.Modified.IsZero()
 }
 
 // inner is the error for a status inside a multistatus.

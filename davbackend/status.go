@@ -207,7 +207,7 @@ func (v *View) named(ctx context.Context, err error, own dav.LockToken, paths ..
 	locked := &LockedError{}
 	for _, p := range paths {
 		res, statErr := v.Stat(ctx, p)
-		if statErr != nil {
+		if statErr != nil && !errors.Is(statErr, dav.ErrNotFound) { // the name may be locked all the same
 			continue
 		}
 		for _, l := range res.Locks {

@@ -201,10 +201,10 @@ func (l *Locks) settleLock(ctx context.Context, x *Lease, i Intent) error {
 		return err
 	}
 	res, err := view.Stat(ctx, o.Path)
-	if errors.Is(err, dav.ErrNotFound) {
+	if errors.Is(err, dav.ErrNotFound) && len(res.Locks) == 0 {
 		return nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, dav.ErrNotFound) {
 		return err
 	}
 	for _, lock := range res.Locks {
