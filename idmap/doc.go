@@ -64,6 +64,11 @@
 //     ID waits, since a wrong one is worse. An edit made elsewhere costs up to 30
 //     requests for that, once. A temporary file that was moved over a document is the
 //     document's next contents.
+//   - 2026-11-28: What stands in the place of a document under another native id or
+//     resource-id is its next contents if nothing bears the old one any more, as the
+//     upstream's look-up says, or the nearest 30 folders where it has none. In a larger
+//     tree without a look-up the old one may lie farther away; but there every program
+//     that saves by temp and rename would end the ID at each save. See replaced.go.
 //   - 2026-11-28: A folder without an ID of its own is known by its files: half of
 //     them are there as they were, and none is another.
 //   - 2026-11-28: The background walk ([Walk]) follows people: it looks into folders that

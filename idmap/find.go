@@ -28,12 +28,11 @@ func (m *Map) Find(ctx context.Context, s SpaceID, id FileID, f Finder) (Entry, 
 	}
 	known := located(s, r, chain)
 	l := newLooker(f)
-	f = l
 	for range maxFollowed {
 		if chain[0].waiting != 0 {
 			break
 		}
-		e, res, err := m.look(ctx, s, id, known.Path, f)
+		e, res, err := m.lookAgain(ctx, s, id, known.Path, l)
 		if err == nil || !errors.Is(err, ErrMissing) {
 			return e, res, wrap(id, err)
 		}
@@ -46,11 +45,11 @@ func (m *Map) Find(ctx context.Context, s SpaceID, id FileID, f Finder) (Entry, 
 			break
 		}
 	}
-	e, res, err := m.follow(ctx, s, id, known.Path, f)
+	e, res, err := m.follow(ctx, s, id, known.Path, l)
 	if err == nil || !errors.Is(err, ErrMissing) {
 		return e, res, wrap(id, err)
 	}
-	e, res, err = m.search(ctx, s, r, known.Path, f)
+	e, res, err = m.search(ctx, s, r, known.Path, l)
 	if !errors.Is(err, ErrMissing) {
 		return e, res, wrap(id, err)
 	}
@@ -68,6 +67,14 @@ func wrap(id FileID, err error) error {
 	return fmt.Errorf("idmap: finding %s: %w", id, err)
 }
 
+// lookAgain is look, without a request if l has just seen a file there.
+func (m *Map) lookAgain(ctx context.Context, s SpaceID, id FileID, p dav.Path, l *looker) (Entry, dav.Resource, error) {
+	if res, ok := l.saw(p); ok {
+		return m.take(ctx, s, id, res)
+	}
+	return m.look(ctx, s, id, p, l)
+}
+
 // look sees what is at p and returns ErrMissing if that is not id.
 func (m *Map) look(ctx context.Context, s SpaceID, id FileID, p dav.Path, f Finder) (Entry, dav.Resource, error) {
 	res, err := f.Stat(ctx, p)
@@ -77,10 +84,8 @@ func (m *Map) look(ctx context.Context, s SpaceID, id FileID, p dav.Path, f Find
 	if err != nil {
 		return Entry{}, dav.Resource{}, err
 	}
-	if printed(res) {
-		if err := m.weigh(ctx, s, newLooker(f), []dav.Resource{res}, nil); err != nil {
-			return Entry{}, dav.Resource{}, err
-		}
+	if err := m.settleOne(ctx, s, res, newLooker(f)); err != nil {
+		return Entry{}, dav.Resource{}, err
 	}
 	return m.take(ctx, s, id, res)
 }

@@ -88,6 +88,19 @@ func (l *looker) hold(p dav.Path, all []dav.Resource, whole bool) {
 	l.lists[p] = sh
 }
 
+// saw is what was at a path, if somebody has looked.
+func (l *looker) saw(p dav.Path) (dav.Resource, bool) {
+	if s, ok := l.stats[p]; ok {
+		return s.res, s.there
+	}
+	if sh := l.lists[p.Parent()]; sh != nil {
+		if i, ok := sh.index[p.Base()]; ok {
+			return sh.all[i], true
+		}
+	}
+	return dav.Resource{}, false
+}
+
 // at looks at a path.
 func (l *looker) at(ctx context.Context, p dav.Path) (sight, error) {
 	if s, ok := l.stats[p]; ok {

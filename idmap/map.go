@@ -15,6 +15,10 @@ import (
 type Map struct {
 	DB *sqldb.DB
 
+	// Held reports whether a file is under a lock of ours, so that it may be replaced by
+	// others though nobody has looked at it for long. Set before use; nil: none is.
+	Held func(ctx context.Context, id FileID) (bool, error)
+
 	upstreams sync.Map // SpaceID -> int64, the upstream's row; rows of spaces never change
 	searches  searches
 }

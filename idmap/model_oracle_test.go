@@ -3,6 +3,7 @@ package idmap_test
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
@@ -52,10 +53,11 @@ func (st *story) saw(e idmap.Entry, before dav.Path) {
 //
 // A file that is still what it was, wherever it is, is excused only if x, at the very
 // place where it was, shows the same ID, ETag, size and time: nobody reads a file again
-// of which nothing has changed. So two files that look alike may have changed places.
+// of which nothing has changed. So two files that look alike may have changed places,
+// and then the one that is taken for the other counts as gone.
 func (st *story) excused(e idmap.Entry, b belief, x *soul, shown string, before dav.Path) bool {
-	gone := !b.soul.alive || !st.ids && b.soul.text != b.text
-	looks := shown == b.print && (before == e.Path || gone && (!b.hashed || x.text == b.text) || st.swapped(e.ID, b))
+	gone := !b.soul.alive || st.ids && st.renumbered(b) || !st.ids && (b.soul.text != b.text || st.swapped(e.ID, b))
+	looks := shown == b.print && (before == e.Path || gone && (!b.hashed || x.text == b.text || st.swapped(e.ID, b)))
 	switch {
 	case looks:
 		st.tally["looks the same"]++
@@ -63,6 +65,19 @@ func (st *story) excused(e idmap.Entry, b belief, x *soul, shown string, before 
 		st.tally["only the place speaks"]++
 	default:
 		return false
+	}
+	return true
+}
+
+// renumbered reports whether the file of b bears another ID than it did: somebody has put
+// its next contents in its place.
+func (st *story) renumbered(b belief) bool {
+	for p, y := range st.files {
+		if y == b.soul {
+			is, _, _ := strings.Cut(st.shows(p), " ")
+			was, _, _ := strings.Cut(b.print, " ")
+			return is != was
+		}
 	}
 	return true
 }

@@ -8,15 +8,23 @@ import (
 
 // See is [Map.At], with a look at other places where what was seen raises a doubt: the
 // fingerprint is one that another place had, or the contents are others than they were
-// there. It may cost up to 30 requests then, and none where nothing is new or the
-// upstream has file IDs. Errors of f are returned as they are.
+// there, or it bears another ID than the file that was there. It may cost up to 30
+// requests then (one where the upstream has a look-up by ID), and none where nothing is
+// new. Errors of f are returned as they are.
 func (m *Map) See(ctx context.Context, s SpaceID, res dav.Resource, f Finder) (Entry, error) {
-	if printed(res) {
-		if err := m.weigh(ctx, s, newLooker(f), []dav.Resource{res}, nil); err != nil {
-			return Entry{}, wrapPath(res.Path, err)
-		}
+	if err := m.settleOne(ctx, s, res, newLooker(f)); err != nil {
+		return Entry{}, wrapPath(res.Path, err)
 	}
 	return m.At(ctx, s, res)
+}
+
+// settleOne settles the doubts that one sight raises, before it is recorded.
+func (m *Map) settleOne(ctx context.Context, s SpaceID, res dav.Resource, l *looker) error {
+	if printed(res) {
+		return m.weigh(ctx, s, l, []dav.Resource{res}, nil)
+	}
+	l.note(res)
+	return m.replaced(ctx, s, l, []dav.Resource{res}, nil)
 }
 
 // SeeAll is [Map.AtAll] as [Map.See] is [Map.At]. It looks also into a few folders that
@@ -49,6 +57,9 @@ func (m *Map) SeeMembers(ctx context.Context, s SpaceID, parent dav.Path, res []
 		return wrapPath(parent, err)
 	}
 	if owners, err = m.owners(ctx, s, parent, res); err != nil {
+		return wrapPath(parent, err)
+	}
+	if err := m.replaced(ctx, s, l, res, owners); err != nil {
 		return wrapPath(parent, err)
 	}
 	return wrapPath(parent, m.weigh(ctx, s, l, res, owners))

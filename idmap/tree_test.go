@@ -12,6 +12,7 @@ import (
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/idmap/sqldb"
+	"davwopi/idmap/sqldb/sqldbtest"
 )
 
 // A node is a file or folder of a tree.
@@ -183,6 +184,9 @@ func newWorld(t testing.TB, db *sqldb.DB) *world {
 	return &world{t, m, s, newTree()}
 }
 
+// newMemoryWorld is for tests that need many worlds, and no PostgreSQL.
+func newMemoryWorld(t testing.TB) *world { return newWorld(t, sqldbtest.New(t)) }
+
 func (w *world) ctx() context.Context { return context.Background() }
 
 // at shows the map what is at p.
@@ -214,6 +218,42 @@ func (w *world) list(p dav.Path) []idmap.Entry {
 		w.Fatal(err)
 	}
 	return all
+}
+
+// seeAll is list with a look at other places.
+func (w *world) seeAll(p dav.Path) []idmap.Entry {
+	w.Helper()
+	all, err := w.m.SeeAll(w.ctx(), w.s, p, w.tr.members(p), true, w.tr)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return all
+}
+
+// later moves the database's clock on.
+func (w *world) later(d time.Duration) {
+	now, err := w.m.DB.Now(w.ctx())
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.m.DB.SetClock(func() time.Time { return now.Add(d) })
+}
+
+// distinct checks that no two files that are there share an ID, as lists show them.
+func (w *world) distinct() {
+	w.Helper()
+	met := map[idmap.FileID]dav.Path{}
+	for _, p := range w.tr.paths() {
+		if !w.tr.nodes[p].collection {
+			continue
+		}
+		for _, e := range w.seeAll(p) {
+			if at, ok := met[e.ID]; ok {
+				w.Errorf("%q and %q share %s", at, e.Path, e.ID)
+			}
+			met[e.ID] = e.Path
+		}
+	}
 }
 
 func (w *world) known(id idmap.FileID) idmap.Entry {

@@ -114,6 +114,24 @@ func TestReadWritesOnlyNews(t *testing.T) {
 	})
 }
 
+// TestHolds: idmap is told which files are being edited.
+func TestHolds(t *testing.T) {
+	eachDB(t, func(t *testing.T, h *house) {
+		f := h.file("a.docx", "hello")
+		want := func(want bool, when string) {
+			t.Helper()
+			if got, err := h.IDs.Held(t.Context(), f); err != nil || got != want {
+				t.Errorf("%s: %v, %v", when, got, err)
+			}
+		}
+		want(false, "before")
+		ok(t, h.Lock(t.Context(), h.target(f), anna, "A"))
+		want(true, "locked")
+		h.clock.forward(31 * time.Minute)
+		want(false, "expired")
+	})
+}
+
 func TestMembers(t *testing.T) {
 	eachDB(t, func(t *testing.T, h *house) {
 		ctx := context.Background()

@@ -63,7 +63,8 @@ const (
 )
 
 // New brings the tables of this room up to date and returns the lock book. Run
-// must run somewhere, or shadows end after a while.
+// must run somewhere, or shadows end after a while. IDs learns from it which files are
+// locked.
 func New(ctx context.Context, l Locks) (*Locks, error) {
 	switch {
 	case l.DB == nil || l.IDs == nil || l.Upstreams == nil:
@@ -85,6 +86,9 @@ func New(ctx context.Context, l Locks) (*Locks, error) {
 	l.OnIntent(kindUnlock, l.settleUnlock)
 	l.OnIntent(kindMove, l.settleMove)
 	l.OnIntent(kindDelete, l.settleDelete)
+	if l.IDs.Held == nil {
+		l.IDs.Held = l.Holds
+	}
 	return &l, nil
 }
 
