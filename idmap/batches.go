@@ -25,11 +25,22 @@ type Batches struct {
 	parent dav.Path
 	used   map[int64]bool // resources that this listing has shown
 	held   []dav.Resource
+	looker *looker // for the doubts that the members raise; nil: not yet
 }
 
 // Batches begins a listing of the container at parent.
 func (m *Map) Batches(s SpaceID, parent dav.Path) *Batches {
 	return &Batches{m: m, space: s, parent: parent, used: make(map[int64]bool)}
+}
+
+// See settles the doubts that the next members raise, as [Map.SeeMembers] does, before
+// they are added. One listing costs at most 30 requests of f for that, whatever its
+// length; they are made while the listing is read.
+func (b *Batches) See(ctx context.Context, res []dav.Resource, f Finder) error {
+	if b.looker == nil {
+		b.looker = newLooker(f)
+	}
+	return b.m.SeeMembers(ctx, b.space, b.parent, res, b.looker)
 }
 
 // Add is [Map.AtAll] for the next members, at most [MaxBatch]. It returns their

@@ -121,6 +121,54 @@ func (c *change) place(ctx context.Context, r *resource, p dav.Path, overwrites 
 	return owner, c.put(ctx, r.num, parent, name)
 }
 
+// Made records what we have made ourselves where nothing was, a file or a container: res
+// is what is there now. It never has the ID of what was known there before, though
+// nobody has noticed yet that it was moved away; that gives way. What was recorded of
+// it before stays. Errors are those of [Map.At]; [ErrRoot] if res is the root.
+func (m *Map) Made(ctx context.Context, s SpaceID, res dav.Resource) (Entry, error) {
+	var e Entry
+	err := m.change(ctx, s, func(c *change) error {
+		names := res.Path.Segments()
+		if len(names) == 0 {
+			return ErrRoot
+		}
+		parents, err := c.chain(ctx, names[:len(names)-1])
+		if err != nil {
+			return err
+		}
+		at, owner, err := ownerOf(ctx, c.tx, s, parents[len(parents)-1], names[len(names)-1])
+		if err != nil {
+			return err
+		}
+		if owner != nil && !owner.isMade(at, res) {
+			if err := c.displace(ctx, owner.num); err != nil {
+				return err
+			}
+		}
+		r, err := c.seeBelow(ctx, parents, names, res)
+		if err == nil {
+			e = r.entry(s, res.Path)
+		}
+		return err
+	})
+	if err != nil {
+		return Entry{}, fmt.Errorf("idmap: made %q: %w", res.Path, err)
+	}
+	return e, nil
+}
+
+// isMade reports whether r, which owns a place, was recorded when somebody saw what was
+// just made there.
+func (r *resource) isMade(at *place, res dav.Resource) bool {
+	switch v := r.compare(res); {
+	case at.missing != 0 || v == other:
+		return false
+	case v == same:
+		return true
+	}
+	return r.kind == File && !r.changed(res)
+}
+
 // Moved records a move or rename that the upstream carried out for us; res is
 // what is at to now, or zero if that is not known. It touches one row, whatever
 // lies below a container. A file that was at to when a file came was overwritten and

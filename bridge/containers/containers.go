@@ -88,6 +88,6 @@ func (c *Containers) entryOf(ctx context.Context, q *endpoint.Request, t locks.T
 		return t, err
 	}
 	t.Seen = res
-	t.File, err = c.IDs.At(ctx, q.Grant.Space, res)
+	t.File, err = c.IDs.Made(ctx, q.Grant.Space, res)
 	return t, err
 }

@@ -10,6 +10,7 @@ import (
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
@@ -66,6 +67,7 @@ type folder struct {
 type pourer struct {
 	*Containers
 	q       *endpoint.Request
+	view    *davbackend.View
 	at      idmap.Entry
 	to      io.Writer
 	filter  wopi.ExtensionFilter
@@ -79,7 +81,7 @@ type pourer struct {
 
 func (c *Containers) pour(ctx context.Context, q *endpoint.Request, t locks.Target, w io.Writer) error {
 	p := &pourer{
-		Containers: c, q: q, at: t.File, to: w, filter: wopi.ParseExtensionFilter(q.Headers.Extensions),
+		Containers: c, q: q, view: t.View, at: t.File, to: w, filter: wopi.ParseExtensionFilter(q.Headers.Extensions),
 		batches: c.IDs.Batches(q.Grant.Space, t.File.Path), some: make([]dav.Resource, 0, batch),
 	}
 	if _, err := io.WriteString(w, `{"ChildFiles":[`); err != nil {
@@ -94,10 +96,6 @@ func (c *Containers) pour(ctx context.Context, q *endpoint.Request, t locks.Targ
 		}
 		return p.flush(ctx)
 	})
-	if err == nil && p.seen < batch && p.seen > 0 {
-		// Of a folder that came whole: what moved here without us keeps its ID.
-		err = c.IDs.SeeMembers(ctx, q.Grant.Space, t.File.Path, p.some, t.View)
-	}
 	if err == nil {
 		err = p.flush(ctx)
 	}
@@ -118,6 +116,9 @@ func (c *Containers) pour(ctx context.Context, q *endpoint.Request, t locks.Targ
 func (p *pourer) flush(ctx context.Context) error {
 	if len(p.some) == 0 {
 		return nil
+	}
+	if err := p.batches.See(ctx, p.some, p.view); err != nil {
+		return err
 	}
 	entries, err := p.batches.Add(ctx, p.some)
 	if err != nil {
