@@ -207,3 +207,23 @@ func (s *Shares) grant(ctx context.Context, g Grant) (Grant, error) {
 	}
 	return g, nil
 }
+
+// AllThrough reports whether every one of these [Grant.Member] keys belongs to a grant that was made through that link:
+// whether nobody else takes part. Grants that are gone do not count; where none is left, nobody takes part.
+func (t *Tokens) AllThrough(ctx context.Context, share string, members []string) (bool, error) {
+	some := false
+	for _, member := range members {
+		id, _, _ := strings.Cut(member, ":")
+		row, err := t.row(ctx, `id = ?`, id)
+		switch {
+		case errors.Is(err, ErrToken):
+		case err != nil:
+			return false, err
+		case row.Share != share:
+			return false, nil
+		default:
+			some = true
+		}
+	}
+	return some, nil
+}

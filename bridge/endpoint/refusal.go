@@ -32,6 +32,7 @@ var statuses = []struct {
 	{access.ErrToken, http.StatusUnauthorized, "access token not valid here"},
 	{access.ErrExpired, http.StatusUnauthorized, "access token expired"},
 	{access.ErrNeedsSignIn, http.StatusUnauthorized, "sign in again"},
+	{access.ErrManyShares, http.StatusNotImplemented, "this person has too many links; some must be revoked first"},
 	{proof.ErrProof, http.StatusInternalServerError, "proof key check failed"},
 	{proof.ErrTime, http.StatusInternalServerError, "proof key check failed: timestamp too old"},
 	{discovery.ErrDown, http.StatusInternalServerError, "proof keys of the editor cannot be fetched"},

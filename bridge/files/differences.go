@@ -10,7 +10,8 @@ func adapt(info *wopi.CheckFileInfo, office wopi.Office, native bool) {
 	switch office {
 	case wopi.Collabora:
 		info.EnableOwnerTermination = true
-		info.BreadcrumbDocName = info.BaseFileName // it is the title that Collabora shows
+		info.EnableShare = info.FileSharingUrl != "" // its button, which the host page answers
+		info.BreadcrumbDocName = info.BaseFileName   // it is the title that Collabora shows
 	case wopi.OnlyOffice:
 		info.SupportsReviewing = true
 		info.UserCanReview = info.UserCanWrite
