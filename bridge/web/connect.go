@@ -29,7 +29,7 @@ func (s *site) connectPage(w http.ResponseWriter, r *http.Request, o opening) {
 		Name: o.Place.Entry.Name, Kind: kindOf(ext), Ext: ext,
 		WOPI: s.URLs.WOPI.Scheme + "://" + s.URLs.WOPI.Host, Alias: withPort(s.URLs.WOPI), Unreachable: loopback(s.URLs.WOPI.Hostname()),
 	}
-	body.Known = office(body.Kind) || body.Kind == "pdf"
+	body.Known = (office(body.Kind) || body.Kind == "pdf") && !s.guest() // who can connect nothing
 	if o.Session != "" {
 		body.Download = s.path("download", string(o.Place.Entry.ID))
 		body.Back, _ = s.backFrom(r.Context(), o) // there is a way back in any case

@@ -23,6 +23,7 @@ type row struct {
 	Href                 string // where the name leads
 	View, Download       string // other ways, "" none
 	Comments             string // where the comments are, "" there are none
+	Share                string // where it is shared, "" nowhere
 	Size                 int64  // bytes, -1 none
 	Modified             time.Time
 	Holder               string // who has it open, "" nobody
@@ -49,7 +50,9 @@ type folderBody struct {
 	Prev      string
 	Next      string
 	Sort      map[string]sortLink
-	Read      bool // the rules let this person only read here
+	Read      bool   // the rules let this person only read here
+	Share     string // where the folder is shared, "" nowhere
+	Links     string // where the person's links are, "" nowhere
 }
 
 type sortLink struct {
@@ -137,6 +140,9 @@ func (s *site) folder(r *http.Request, who oauth.Principal, at place) (folderBod
 	}
 	s.outages.over(at.Upstream.Name)
 	body := folderBody{Name: s.folderName(at), Cut: !l.whole, Seen: len(l.members), Read: at.Rights < access.Edit}
+	if body.Share = s.sharing(at.Entry.ID); body.Share != "" {
+		body.Links = s.path("links")
+	}
 	if body.Crumbs, err = s.crumbs(ctx, who, at); err != nil {
 		return folderBody{}, err
 	}
@@ -159,7 +165,7 @@ func (s *site) folderName(at place) string {
 // crumbs are the folders above, as far as the rules let this person see them.
 func (s *site) crumbs(ctx context.Context, who oauth.Principal, at place) ([]crumb, error) {
 	var out []crumb
-	if len(s.Upstreams.List) > 1 {
+	if len(s.Upstreams.List) > 1 && s.visit == nil {
 		out = append(out, crumb{"Files", s.path()})
 	}
 	above, err := s.IDs.Ancestors(ctx, at.Entry.Space, at.Entry.ID)
@@ -167,7 +173,7 @@ func (s *site) crumbs(ctx context.Context, who oauth.Principal, at place) ([]cru
 		return nil, err
 	}
 	for _, e := range above {
-		if s.Rules.Allows(who, at.Upstream.Name, string(e.Path)) < access.View {
+		if s.allows(who, at.Upstream.Name, string(e.Path)) < access.View {
 			continue
 		}
 		name, href := e.Name, s.path("folder", string(e.ID))
@@ -186,7 +192,7 @@ func (s *site) visible(who oauth.Principal, at place, l listing, all bool, body 
 	for i := range l.members {
 		m := &l.members[i]
 		name := m.name()
-		if lockFile(name) || s.Rules.Allows(who, at.Upstream.Name, folder+name) < access.View {
+		if lockFile(name) || s.allows(who, at.Upstream.Name, folder+name) < access.View {
 			continue
 		}
 		if strings.HasPrefix(name, ".") && !all {
@@ -203,7 +209,7 @@ func (s *site) rows(ctx context.Context, who oauth.Principal, at place, page []*
 	s.ownEditor(ctx)
 	rows := make([]row, 0, len(page))
 	for i, e := range entries {
-		rows = append(rows, s.row(e, page[i], s.Rules.Allows(who, at.Upstream.Name, string(e.Path))))
+		rows = append(rows, s.row(e, page[i], s.allows(who, at.Upstream.Name, string(e.Path))))
 	}
 	return rows
 }
@@ -222,7 +228,7 @@ func (s *site) ownEditor(ctx context.Context) {
 // explains editors for office files, else to the bytes.
 func (s *site) row(e idmap.Entry, seen *member, rights access.Rights) row {
 	id := string(e.ID)
-	out := row{Name: e.Name, Size: -1, Modified: seen.modified, id: e.ID}
+	out := row{Name: e.Name, Size: -1, Modified: seen.modified, id: e.ID, Share: s.sharing(e.ID)}
 	if e.Kind == idmap.Container {
 		out.Kind, out.Href = "folder", s.path("folder", id)
 		out.KindName = kindNames[out.Kind]

@@ -28,6 +28,8 @@ type opening struct {
 	Editor  string       // only this one, "" any
 	Scope   idmap.FileID // "" all that the person can reach
 	Rights  access.Rights
+	Share   string    // the link by which they came, "" none
+	Until   time.Time // when that ends, if that is soon
 }
 
 // hostBody is the host page. The access token is in Token alone.
@@ -56,6 +58,7 @@ type hostScript struct {
 	Renew   string `json:"renew"`   // where a new token is asked for, "" nowhere
 	Holder  string `json:"holder"`  // where to ask who has the file, "" nowhere
 	Waiting string `json:"waiting"` // where to ask whether a save waits
+	Share   string `json:"share"`   // where the file is shared, "" nowhere
 	Editor  string `json:"editor"`  // identity of the editor
 	Called  string `json:"called"`  // the editor's name for people
 	User    string `json:"user"`    // UserId of the person for whom the page was made
@@ -84,7 +87,7 @@ func (s *site) servePage(w http.ResponseWriter, r *http.Request, session oauth.S
 		return
 	}
 	s.outages.over(at.Upstream.Name)
-	s.hostPage(w, r, opening{Place: at, Who: session.Principal, Session: session.ID, Mode: mode, Rights: access.Edit})
+	s.hostPage(w, r, s.bound(opening{Place: at, Who: session.Principal, Session: session.ID, Mode: mode, Rights: access.Edit}))
 }
 
 // serveTicket is GET /ticket/{secret}: the host page of the API's host_url,
@@ -134,7 +137,7 @@ func (p *Pages) grant(ctx context.Context, o opening, rights access.Rights, edit
 	}
 	return p.Tokens.Mint(ctx, access.Grant{
 		File: o.Place.Entry.ID, Space: o.Place.Entry.Space, Upstream: o.Place.Upstream.Name, Principal: o.Who,
-		Session: o.Session, Rights: rights, Editor: editor, Scope: scope,
+		Session: o.Session, Rights: rights, Editor: editor, Scope: scope, Share: o.Share, Expires: o.Until,
 	})
 }
 
@@ -218,11 +221,12 @@ func (s *site) ownAddresses(ctx context.Context, o opening, mode discovery.Mode,
 		page = "view"
 	}
 	body.Script.Folder = body.Folder
+	body.Script.Share = s.sharing(e.ID)
 	body.Script.User = o.Who.UserID()
 	body.Script.Renew = s.path(page, string(e.ID), "token")
 	body.Script.Holder = s.path("view", string(e.ID), "holder")
 	body.Script.Waiting = s.path("view", string(e.ID), "waiting")
-	body.Script.SignIn = s.path("signin") + "?next=" + url.QueryEscape(s.path())
+	body.Script.SignIn = s.top("signin") + "?next=" + url.QueryEscape(s.path())
 	if o.Place.Rights >= access.Edit {
 		body.Script.Edit = s.path("edit", string(e.ID))
 	}
@@ -235,10 +239,13 @@ func (s *site) backFrom(ctx context.Context, o opening) (step, error) {
 	e := o.Place.Entry
 	folder, err := s.IDs.KnownAt(ctx, e.Space, e.Path.Parent())
 	switch {
-	case err == nil && s.Rules.Allows(o.Who, o.Place.Upstream.Name, string(folder.Path)) >= access.View:
+	case err == nil && s.allows(o.Who, o.Place.Upstream.Name, string(folder.Path)) >= access.View:
 		return step{"Back to the folder", s.path("folder", string(folder.ID))}, nil
 	case errors.Is(err, idmap.ErrNotFound), errors.Is(err, idmap.ErrMissing):
 		err = nil
+	}
+	if s.visit != nil {
+		return step{"Close it", s.path("closed")}, err // for a single file, home is that file
 	}
 	return step{"Back to the files", s.path()}, err
 }

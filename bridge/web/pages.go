@@ -17,7 +17,7 @@ import (
 	"davwopi/oauth"
 )
 
-// Pages serves what browsers see. All fields but Password, Entered, Keys, Admin, Checkup,
+// Pages serves what browsers see. All fields but Password, Entered, Keys, Shares, Admin, Checkup,
 // Banner and Brand must be set before use and not changed afterwards. Safe for concurrent
 // use.
 type Pages struct {
@@ -35,6 +35,7 @@ type Pages struct {
 	Tokens    *access.Tokens
 	Tickets   *access.Tickets
 	Keys      *access.APIKeys // nil: no key opens anything
+	Shares    *access.Shares  // nil: nobody shares anything
 	Rules     access.Rules
 	Editors   *discovery.Editors
 	Locks     *locks.Locks
@@ -67,6 +68,8 @@ type Pages struct {
 type site struct {
 	*Pages
 	base    string // path of the public address, without a closing slash
+	within  string // path below it where this visitor's pages are, "" all of it
+	visit   *visit // somebody who came by a link; nil: not
 	stamp   string // changes with the embedded files
 	views   map[string]*template.Template
 	outages *outages
@@ -110,6 +113,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/ticket/{secret}", s.serveTicket)
 	get("/closed", s.serveClosed)
 	post("/api/v1/open", s.serveOpen)
+	s.mountShares(get, post, id)
 	get("/favicon.ico", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, "icon.svg") })
 	get("/static/{name}", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, mux.Vars(r)["name"]) })
 	if r.NotFoundHandler == nil {
@@ -134,5 +138,10 @@ func (p *Pages) brand() string {
 // path is the address of a page of ours on this origin. The parts are words and
 // IDs, which need no escaping.
 func (s *site) path(parts ...string) string {
+	return s.base + s.within + "/" + strings.Join(parts, "/")
+}
+
+// top is path for what a visitor's pages do not have of their own.
+func (s *site) top(parts ...string) string {
 	return s.base + "/" + strings.Join(parts, "/")
 }

@@ -139,5 +139,5 @@ func (s *site) leave(w http.ResponseWriter, r *http.Request, name, to string) {
 
 // serveGone is GET /signedout: back from the provider's sign-out.
 func (s *site) serveGone(w http.ResponseWriter, r *http.Request) {
-	http.Redirect(w, r, s.path("signin")+"?why=bye", http.StatusSeeOther)
+	http.Redirect(w, r, s.top("signin")+"?why=bye", http.StatusSeeOther)
 }

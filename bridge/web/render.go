@@ -32,6 +32,8 @@ type page struct {
 	Admin         bool   // Person sees the check-up
 	Nonce         string
 	Base          string // prefix of every path
+	Home          string // where the person begins
+	Leave         string // for a guest: where to post that they leave, "" they sign out
 	Stamp         string
 	Body          any
 }
@@ -61,9 +63,9 @@ func (p policy) header(nonce string) string {
 // a fault in one is a fault of the build that every test finds.
 func parseViews() map[string]*template.Template {
 	funcs := template.FuncMap{"bytes": humanSize, "when": humanTime, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }}
-	common := template.Must(template.New("").Funcs(funcs).ParseFS(views, "views/layout.html", "views/icons.html"))
+	common := template.Must(template.New("").Funcs(funcs).ParseFS(views, "views/layout.html", "views/icons.html", "views/link-item.html"))
 	out := make(map[string]*template.Template)
-	for _, name := range []string{"folder", "roots", "signin", "leave", "link", "trouble", "connect", "doctor", "validator", "document", "host"} {
+	for _, name := range []string{"folder", "roots", "signin", "leave", "link", "trouble", "connect", "doctor", "validator", "document", "share", "links", "enter", "host"} {
 		out[name] = template.Must(template.Must(common.Clone()).ParseFS(views, "views/"+name+".html"))
 	}
 	return out
@@ -74,8 +76,11 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, view, ti
 	var random [18]byte
 	_, _ = rand.Read(random[:]) // never fails, says crypto/rand
 	pg := page{
-		Brand: s.brand(), Banner: s.Banner, Title: title, Person: personName(who), Admin: s.isAdmin(who), Base: s.base, Stamp: s.stamp,
+		Brand: s.brand(), Banner: s.Banner, Title: title, Person: personName(who), Admin: s.isAdmin(who), Base: s.base, Home: s.path(), Stamp: s.stamp,
 		Nonce: base64.StdEncoding.EncodeToString(random[:]), Body: body,
+	}
+	if s.guest() {
+		pg.Leave = s.path("leave")
 	}
 	root := "layout"
 	if view == "host" {

@@ -60,6 +60,10 @@ func (s *site) serveRenew(w http.ResponseWriter, r *http.Request) {
 		s.refuseJSON(w, r, err)
 		return
 	}
+	s.renew(w, r, session)
+}
+
+func (s *site) renew(w http.ResponseWriter, r *http.Request, session oauth.Session) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	var asked struct {
 		Editor string `json:"editor"`
@@ -85,7 +89,7 @@ func (s *site) serveRenew(w http.ResponseWriter, r *http.Request) {
 	if mux.Vars(r)["mode"] == "edit" {
 		rights = at.Rights
 	}
-	token, g, err := s.grant(r.Context(), opening{Place: at, Who: session.Principal, Session: session.ID}, rights, asked.Editor)
+	token, g, err := s.grant(r.Context(), s.bound(opening{Place: at, Who: session.Principal, Session: session.ID}), rights, asked.Editor)
 	if err != nil {
 		s.refuseJSON(w, r, err)
 		return

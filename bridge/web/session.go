@@ -83,7 +83,7 @@ func (s *site) toSignIn(w http.ResponseWriter, r *http.Request, why string) {
 	if why != "" {
 		q.Set("why", why)
 	}
-	to := s.path("signin")
+	to := s.top("signin")
 	if len(q) > 0 {
 		to += "?" + q.Encode()
 	}
@@ -100,7 +100,7 @@ func (s *site) localPath(next string) string {
 		return s.path()
 	}
 	rest := strings.TrimPrefix(u.EscapedPath(), s.base)
-	for _, page := range []string{"/folder/", "/edit/", "/view/", "/download/", "/doctor"} {
+	for _, page := range []string{"/folder/", "/edit/", "/view/", "/download/", "/doctor", "/share/", "/links", "/s/", "/shared/"} {
 		if strings.HasPrefix(rest, page) {
 			return u.EscapedPath()
 		}

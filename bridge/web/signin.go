@@ -31,6 +31,7 @@ var notices = map[string]string{
 	"bye":     "You are signed out. Documents that were being edited can still be saved for half an hour.",
 	"refused": "The storage no longer accepts the password that you signed in with. Please sign in again.",
 	"again":   "Please sign in again.",
+	"share":   "Somebody has shared something with you. Please sign in to open it.",
 }
 
 func (s *site) signInBody(next string) signInBody {
@@ -65,6 +66,9 @@ func (s *site) serveSignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	body := s.signInBody(next)
 	body.Notice = notices[q.Get("why")]
+	if q.Get("why") == "share" && !body.Password && !body.Proxy && body.Provider == "" {
+		body.Notice += " Then open the link that you were sent once more."
+	}
 	s.show(w, r, http.StatusOK, "signin", "Sign in", oauth.Principal{}, policy{}, body)
 }
 
@@ -184,7 +188,7 @@ func (s *site) serveSignOut(w http.ResponseWriter, r *http.Request) {
 		s.leave(w, r, "the proxy in front of this page", s.Proxy.Logout)
 		return
 	}
-	http.Redirect(w, r, s.path("signin")+"?why=bye", http.StatusSeeOther)
+	http.Redirect(w, r, s.top("signin")+"?why=bye", http.StatusSeeOther)
 }
 
 // serveLink is GET /link/{secret}: a page with a button. It does not even look

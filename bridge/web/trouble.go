@@ -86,6 +86,9 @@ func (s *site) tell(w http.ResponseWriter, r *http.Request, who oauth.Principal,
 	if r.Method != http.MethodGet {
 		t.Again = "" // only what changes nothing is asked for again without being told to
 	}
+	if s.guest() {
+		t.Detail = "" // whose server it is, and where, is nothing to them
+	}
 	if t.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(t.retry))
 	}
@@ -100,6 +103,9 @@ func (s *site) trouble(err error) trouble {
 			return t
 		}
 	}
+	if t, ok := s.shareTrouble(err); ok {
+		return t
+	}
 	back := step{"Back to the files", s.path()}
 	switch {
 	case errors.Is(err, idmap.ErrNotFound), errors.Is(err, idmap.ErrMissing), errors.Is(err, dav.ErrNotFound):
@@ -110,7 +116,7 @@ func (s *site) trouble(err error) trouble {
 		return trouble{Status: http.StatusGone, Title: "This link no longer works",
 			Words:   []string{"A sign-in link works once, and only for a while. It has been used, or its time has passed. Ask whoever runs this server for a new one."},
 			Detail:  "the command “davwopi invite” makes a new one.",
-			Actions: []step{{"Go to the sign-in page", s.path("signin")}}}
+			Actions: []step{{"Go to the sign-in page", s.top("signin")}}}
 	case errors.Is(err, access.ErrToken):
 		return trouble{Status: http.StatusGone, Title: "This entrance was used already",
 			Words: []string{"It works once and only for a minute. Please open the document again from where you came."}}

@@ -69,6 +69,7 @@
       return ''; // no connection: the next turn asks again
     }
     if (r.status === 401) note('signin', 'Your sign-in has ended. Sign in again in another tab; this page then goes on, and nothing is lost.', ['Sign in', data.signIn]);
+    if (r.status === 410) note('signin', 'The link by which you came here has ended. What you have not saved can no longer be saved here: copy it before you close this tab.');
     if (r.status === 403) note('signin', 'Somebody else has signed in to this browser. To go on here, sign in again as yourself in another tab.', ['Sign in', data.signIn]);
     if (!r.ok) return '';
     drop('signin');
@@ -114,11 +115,19 @@
   }
   if (data.waiting) setInterval(() => { if (!document.hidden) askWaiting(); }, 15000);
 
+  // ---- sharing, beside the document ----
+
+  function share() {
+    if (!data.share) return;
+    if (!window.open(data.share, '_blank')) note('share', 'Links to this document are made on a page of their own.', ['Share it', data.share]);
+  }
+
   // ---- messages ----
 
   const heard = {
     App_LoadingStatus: () => post('Host_PostmessageReady'),
     UI_Close: () => go(data.folder),
+    UI_Share: share, // Collabora's; the others are told FileSharingUrl
     UI_Edit: () => { if (data.edit) go(data.edit); },
     File_Rename: ({ NewName }) => {
       if (typeof NewName !== 'string' || NewName === '') return;
