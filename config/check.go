@@ -23,6 +23,7 @@ func (r *reader) check(c *Config) {
 	for i, rule := range c.Access {
 		r.checkAccess(c, at("access", i), &c.Access[i], rule)
 	}
+	r.checkSharing(c)
 	for i := range c.APIKeys {
 		r.checkAPIKey(c, at("api_keys", i), &c.APIKeys[i])
 	}
@@ -232,6 +233,17 @@ func (r *reader) checkAccess(c *Config, where string, rule *AccessRule, given Ac
 		r.fault(where+".upstream", "there is no upstream %q", given.Upstream)
 	}
 	rule.Path = r.subtree(where+".path", given.Path)
+}
+
+func (r *reader) checkSharing(c *Config) {
+	for _, u := range c.Upstreams {
+		if u.Auth == "service" {
+			return
+		}
+	}
+	if c.Sharing.Anonymous {
+		r.fault("sharing.anonymous", "true needs an upstream with auth: service; guests have no name and password of their own")
+	}
 }
 
 func (r *reader) checkAPIKey(c *Config, where string, k *APIKey) {

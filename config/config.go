@@ -83,14 +83,17 @@ type Config struct {
 	// SignIn says how people sign in.
 	SignIn SignIn `yaml:"sign_in"`
 
-	// Admins are the sign-in names of those who see /doctor in the browser: with links,
-	// the names that they were invited by. Whoever holds the first link, which serve
+	// Admins are the sign-in names of those who see /doctor and everybody's links to files
+	// in the browser: with sign-in links, the names that they were invited by. Whoever holds the first link, which serve
 	// prints, is always one. Default none.
 	Admins []string `yaml:"admins"`
 
 	// Access are rules that limit people to a subtree or to reading. Without
 	// rules everybody who is signed in may do what the upstream lets them do.
 	Access []AccessRule `yaml:"access"`
+
+	// Sharing says who can be let in by links to files and folders.
+	Sharing Sharing `yaml:"sharing"`
 
 	// APIKeys let other programs ask for editing links at /api/v1/open.
 	APIKeys []APIKey `yaml:"api_keys"`
@@ -202,6 +205,17 @@ type AccessRule struct {
 	Path string `yaml:"path"`
 	// Rights are none, view or edit. Required.
 	Rights string `yaml:"rights" values:"none,view,edit"`
+}
+
+// Sharing is about the links that people make to a file or folder. Those for people
+// with an account, who see there what they may see anyway, can always be made.
+type Sharing struct {
+	// Anonymous lets people also make links that open without an account, with a
+	// password and an end if they like. Guests reach what was shared and nothing
+	// else, never more than access allows to whoever made the link and to guests (who:
+	// group:guests, or *), and cannot rename, delete or share. Only on upstreams with
+	// auth: service. Default false.
+	Anonymous bool `yaml:"anonymous"`
 }
 
 // APIKey lets a program act for people.

@@ -178,6 +178,7 @@ func checkFiles(c *config.Config) error {
 	note("state.url_file", err)
 	_, err = apiKeys(c)
 	note("api_keys", err)
+	note("sharing.anonymous", checkGuests(c))
 	if c.TLS.CertFile != "" {
 		_, err := newCertificate(c.TLS.CertFile, c.TLS.KeyFile)
 		note("tls", err)

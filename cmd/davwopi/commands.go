@@ -50,6 +50,8 @@ func (h *house) commands() map[string]bridge.Command {
 		"locks":               asCommand(h.listLocks),
 		"release":             asCommand(h.releaseLock),
 		"saves":               asCommand(h.listSaves),
+		"shares":              asCommand(h.listShares),
+		"revoke-share":        asCommand(h.revokeShare),
 		"show-save":           asCommand(h.showSave),
 		"drop":                asCommand(h.dropSave),
 		"doctor":              asCommand(h.examine),

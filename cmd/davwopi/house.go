@@ -57,6 +57,7 @@ type house struct {
 	walkers   []*walker
 	tokens    *access.Tokens
 	tickets   *access.Tickets
+	shares    *access.Shares
 	keys      *access.APIKeys
 	editors   *discovery.Editors
 	locks     *locks.Locks
@@ -170,6 +171,9 @@ func (h *house) openAuthority(ctx context.Context) (err error) {
 	if h.tickets, err = access.NewTickets(ctx, h.db); err != nil {
 		return err
 	}
+	if err = h.openShares(ctx); err != nil {
+		return err
+	}
 	h.keys, err = access.NewAPIKeys(ctx, h.db, keys)
 	return err
 }
@@ -259,10 +263,11 @@ func (h *house) assemble(j *bridge.Journalist) error {
 			WriteRelative: c.WOPI.WriteRelative, FileURL: c.WOPI.FileURL,
 			BusinessUsers: c.WOPI.BusinessUsers, Containers: c.WOPI.Containers,
 		},
+		Share: h.share,
 	}
 	h.pages = &web.Pages{
 		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
-		Tickets: h.tickets, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,
+		Tickets: h.tickets, Shares: h.shares, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,
 		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand, Entered: h.hasSignedIn, Waits: h.saves.WaitsFor,
 	}
 	h.pages.Provider, h.pages.Proxy = h.signInAtProvider(), h.signInByProxy()
