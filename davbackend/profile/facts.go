@@ -47,7 +47,7 @@ type Facts struct {
 	ResourceID bool   `json:"resource_id"` // DAV:resource-id is answered
 	Chunks     bool   `json:"chunks"`      // files can be uploaded in pieces (Nextcloud)
 	Quota      bool   `json:"quota"`       // quota-available-bytes says how much is left
-	FolderETag string `json:"folder_etag"` // of a collection: "none", "own children", "whole tree"
+	FolderETag string `json:"folder_etag"` // of a collection, changes with: "none", "own children", "whole tree" (also with a rename deep below)
 
 	HalfWritten   string `json:"half_written"`   // what a reader sees while a PUT over a file is under way: "old contents", "a piece", "refused"
 	GzipGet       bool   `json:"gzip_get"`       // GET is compressed even for who asks for identity

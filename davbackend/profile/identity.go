@@ -161,7 +161,7 @@ func (m *measuring) folders(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := m.folderTags(ctx, from, inside); err != nil {
+	if err := m.folderTags(ctx, from); err != nil {
 		return err
 	}
 	a, err := m.transfer(ctx, "MOVE", from, to, "F")
@@ -187,37 +187,55 @@ func (m *measuring) folders(ctx context.Context) error {
 	return err
 }
 
-// folderTags finds out how far up a change of a file shows in the tags of folders:
-// of its own, and of the one above it.
-func (m *measuring) folderTags(ctx context.Context, folder, inside dav.Path) error {
-	tags := func() (own, above dav.ETag, err error) {
-		res, err := m.v.Stat(ctx, folder)
-		if err != nil {
-			return "", "", err
-		}
-		parent, err := m.v.Stat(ctx, m.dir)
-		return res.ETag, parent.ETag, err
-	}
-	own, above, err := tags()
+// folderTags finds out how far up a change shows in the tags of folders: in that of its
+// own folder, or in those of all folders above it, whatever the change and however deep.
+func (m *measuring) folderTags(ctx context.Context, folder dav.Path) error {
+	own, above, err := m.bothTags(ctx, folder)
 	if err != nil || own == "" {
 		return m.onlyOutage(err)
 	}
-	// A new child changes the folder; only a server that passes changes on changes
-	// the folder above it.
 	if a, err := m.put(ctx, child(folder, "another.txt")); err != nil || !a.OK() {
 		return err
 	}
-	own2, above2, err := tags()
-	if err != nil {
+	own2, above2, err := m.bothTags(ctx, folder)
+	if err != nil || own.Same(own2) {
 		return m.onlyOutage(err)
 	}
-	switch {
-	case !above.Same(above2):
+	m.f.FolderETag = "own children"
+	if above.Same(above2) {
+		return nil
+	}
+	deep := child(folder, "deep")
+	if err := m.v.Mkcol(ctx, deep); err != nil {
+		return m.onlyOutage(err)
+	}
+	from := child(deep, "a.txt")
+	if a, err := m.put(ctx, from); err != nil || !a.OK() {
+		return err
+	}
+	if own, above, err = m.bothTags(ctx, folder); err != nil {
+		return m.onlyOutage(err)
+	}
+	if a, err := m.transfer(ctx, "MOVE", from, child(deep, "b.txt"), "F"); err != nil || !a.OK() {
+		return err
+	}
+	if own2, above2, err = m.bothTags(ctx, folder); err != nil {
+		return m.onlyOutage(err)
+	}
+	if !own.Same(own2) && !above.Same(above2) {
 		m.f.FolderETag = "whole tree"
-	case !own.Same(own2):
-		m.f.FolderETag = "own children"
 	}
 	return nil
+}
+
+// bothTags are the ETags of a folder in ours, and of ours.
+func (m *measuring) bothTags(ctx context.Context, folder dav.Path) (own, above dav.ETag, err error) {
+	res, err := m.v.Stat(ctx, folder)
+	if err != nil {
+		return "", "", err
+	}
+	parent, err := m.v.Stat(ctx, m.dir)
+	return res.ETag, parent.ETag, err
 }
 
 // chunks asks whether files can be uploaded in pieces beside the files.

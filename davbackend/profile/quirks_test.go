@@ -46,6 +46,9 @@ func TestAQuirkFlipsTheProfile(t *testing.T) {
 		set  func(*upstream.Quirks)
 		want map[string]any
 	}{
+		{"tags of folders", func(q *upstream.Quirks) { q.FolderETag = "own" }, map[string]any{"folder_etag": "own children"}},
+		{"tags of folders, from not far below", func(q *upstream.Quirks) { q.FolderETag = "near" }, map[string]any{"folder_etag": "own children"}},
+		{"tags of folders, from everywhere below", func(q *upstream.Quirks) { q.FolderETag = "tree" }, map[string]any{"folder_etag": "whole tree"}},
 		{"weak tags", func(q *upstream.Quirks) { q.WeakETags = true }, map[string]any{"etag": "weak", "if_match": "never holds"}},
 		{"unquoted tags", func(q *upstream.Quirks) { q.UnquotedETags = true }, map[string]any{"etag": "unquoted"}},
 		{"no tag in PROPFIND", func(q *upstream.Quirks) { q.NoPropfindETag = true }, map[string]any{

@@ -18,7 +18,7 @@ import (
 var ErrBusy = errors.New("profile: the upstream is being measured")
 
 // edition is that of the measuring. Facts of another one are measured again.
-const edition = 2
+const edition = 3
 
 // claimFor is how long one process may measure before another one may.
 const claimFor = 5 * time.Minute

@@ -169,8 +169,11 @@ func (x *exchange) folderETag(p dav.Path) dav.ETag {
 		}
 	}
 	root := x.s.disk(p)
-	if x.q.FolderETag == "tree" {
+	if x.q.FolderETag == "tree" || x.q.FolderETag == "near" {
 		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error { // what is gone meanwhile is not in it
+			if x.q.FolderETag == "near" && strings.Count(path[len(root):], "/") > 2 {
+				return nil
+			}
 			if err == nil && !d.IsDir() {
 				i, err := d.Info()
 				note(path, i, err)

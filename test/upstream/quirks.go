@@ -32,7 +32,7 @@ type switches struct {
 	FileETags      bool          // of size, mtime in seconds and inode, which an overwriting PUT keeps (sabre, WsgiDAV)
 	CopyKeepsETag  bool          // a copy has its source's (nginx, lighttpd)
 	MoveNewETag    bool          // a moved file has another one (none that was measured)
-	FolderETag     string        // of a collection: "" none, "own" children (Apache, lighttpd), "tree" (Nextcloud, OpenCloud)
+	FolderETag     string        // of a collection: "" none, "own" children (Apache, lighttpd), "near": and theirs, "tree" (Nextcloud, OpenCloud)
 
 	// Conditions (3.3).
 	IgnoreConditions  bool // If-Match, If-None-Match, ETags in If (nginx, x/net, rclone, SFTPGo)
