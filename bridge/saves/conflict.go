@@ -99,7 +99,7 @@ func (d *delivery) copyBeside(ctx context.Context, word string) (idmap.Entry, er
 	if err != nil {
 		return idmap.Entry{}, err
 	}
-	e, err := d.s.IDs.At(ctx, d.t.File.Space, res)
+	e, err := d.s.IDs.Made(ctx, d.t.File.Space, res)
 	if err != nil {
 		return idmap.Entry{}, err
 	}

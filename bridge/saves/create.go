@@ -73,7 +73,7 @@ func (d *delivery) create(ctx context.Context, folder dav.Path, names func(int) 
 
 // made records that the new file at res has our bytes.
 func (d *delivery) made(ctx context.Context, res dav.Resource) (idmap.Entry, error) {
-	e, err := d.s.IDs.At(ctx, d.t.File.Space, res)
+	e, err := d.s.IDs.Made(ctx, d.t.File.Space, res)
 	if err != nil {
 		return idmap.Entry{}, d.unrecorded(err)
 	}

@@ -88,7 +88,7 @@ func (d *delivery) look(ctx context.Context) error {
 		if err := d.touched(ctx, known, res); err != nil {
 			return err
 		}
-		e, err := d.s.IDs.At(ctx, d.t.File.Space, res)
+		e, err := d.s.IDs.See(ctx, d.t.File.Space, res, d.view)
 		if err != nil {
 			return err
 		}

@@ -285,7 +285,7 @@ func (d *delivery) foundBeside(ctx context.Context, res dav.Resource) error {
 		_, err := d.made(ctx, res)
 		return err
 	}
-	e, err := d.s.IDs.At(ctx, d.t.File.Space, res)
+	e, err := d.s.IDs.Made(ctx, d.t.File.Space, res)
 	if err != nil {
 		return err
 	}
