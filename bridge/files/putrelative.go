@@ -26,7 +26,8 @@ func (f *Files) putRelativeFile(ctx context.Context, q *endpoint.Request) (wopi.
 			Status: http.StatusBadRequest, Reason: fmt.Sprintf("X-WOPI-Size is %d, the body has %d bytes", h.Size, q.Length),
 		}
 	}
-	t, err := f.Known(ctx, q)
+	// The look says where this file is now: others may have moved it, or deleted it.
+	t, err := f.Seen(ctx, q)
 	if err != nil {
 		return wopi.Response{}, err
 	}
