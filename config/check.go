@@ -20,6 +20,7 @@ func (r *reader) check(c *Config) {
 	r.checkUpstreams(c)
 	r.checkEditors(c)
 	r.checkSignIn(c)
+	r.checkOAuth(c)
 	for i, rule := range c.Access {
 		r.checkAccess(c, at("access", i), &c.Access[i], rule)
 	}

@@ -83,6 +83,9 @@ type Config struct {
 	// SignIn says how people sign in.
 	SignIn SignIn `yaml:"sign_in"`
 
+	// OAuth lets the Office apps on phones in, through the bootstrapper.
+	OAuth OAuth `yaml:"oauth"`
+
 	// Admins are the sign-in names of those who see /doctor and everybody's links to files
 	// in the browser: with sign-in links, the names that they were invited by. Whoever holds the first link, which serve
 	// prints, is always one. Default none.

@@ -5,6 +5,29 @@ import (
 	"testing"
 )
 
+func TestOAuth(t *testing.T) {
+	const base = "sign_in: {oidc: {issuer: 'https://id.example', client_id: x}}\n"
+	for name, tt := range map[string]struct{ file, want string }{
+		"off":                    {"", ""},
+		"an audience":            {base + "oauth: {mode: direct, provider_id: TPExample, bearer: {audiences: [files]}}", ""},
+		"programs, asked for":    {base + "oauth: {mode: direct, bearer: {method: introspect, allowed_clients: [office]}}", ""},
+		"said so":                {base + "oauth: {mode: direct, bearer: {method: userinfo}}", ""},
+		"no audience":            {base + "oauth: {mode: direct}", "oauth.bearer.audiences: is required"},
+		"programs, not asked":    {base + "oauth: {mode: direct, bearer: {method: jwt, allowed_clients: [office]}}", "oauth.bearer.audiences: is required"},
+		"an empty audience":      {base + "oauth: {mode: direct, bearer: {audiences: ['']}}", "is empty"},
+		"no provider":            {"oauth: {mode: direct, bearer: {audiences: [files]}}", "needs sign_in.kind: oidc"},
+		"no folders":             {base + "wopi: {containers: false}\noauth: {mode: direct, bearer: {audiences: [files]}}", "needs wopi.containers"},
+		"half an app":            {base + "oauth: {mode: direct, bearer: {audiences: [files]}, url_schemes: {android: ['1', a.b]}}", "wants triples"},
+		"a bad name":             {base + "oauth: {mode: direct, provider_id: 'a b', bearer: {audiences: [files]}}", "letters and digits"},
+		"readable introspection": {base + "oauth: {mode: direct, bearer: {audiences: [files], introspection_url: 'http://id.example/i'}}", "plain http"},
+	} {
+		_, err := Load(write(t, tt.file), nil, nil)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want something about %q", name, err, tt.want)
+		}
+	}
+}
+
 func TestSignInKinds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		file string

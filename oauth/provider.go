@@ -77,6 +77,15 @@ func (p *Provider) Reachable(ctx context.Context) error {
 	return err
 }
 
+// Endpoints are the addresses of the provider at which programs sign people in and get tokens.
+func (p *Provider) Endpoints(ctx context.Context) (authorization, token string, err error) {
+	said, err := p.metadata(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	return said.Authorization, said.Token, nil
+}
+
 // metadata returns what the provider said last, asking when that is old.
 func (p *Provider) metadata(ctx context.Context) (*metadata, error) {
 	p.prepare()

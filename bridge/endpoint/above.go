@@ -212,12 +212,12 @@ func (e *Endpoint) Ecosystem(q *Request) (wopi.Response, error) {
 	return wopi.Response{JSON: wopi.URLInfo{Url: address}}, nil
 }
 
-// About is q for another file, which q's grant must reach, and which is looked at.
-func (e *Endpoint) About(ctx context.Context, q *Request, file idmap.FileID) (*Request, error) {
+// About is q for another file, or, by kind, container, which q's grant must reach, and which is looked at.
+func (e *Endpoint) About(ctx context.Context, q *Request, id idmap.FileID, kind idmap.Kind) (*Request, error) {
 	at := *q
-	at.File, at.entry, at.top = file, Entry{}, false
-	if err := e.authorize(ctx, &at, idmap.File); err != nil {
-		return nil, err
+	at.File, at.entry, at.top = id, Entry{}, false
+	if err := e.authorize(ctx, &at, kind); err != nil || at.top {
+		return &at, err
 	}
 	t, err := e.Seen(ctx, &at)
 	at.Known = t.File

@@ -1,7 +1,11 @@
 package endpoint
 
 import (
+	"fmt"
 	"net/url"
+	"path"
+	"slices"
+	"strings"
 
 	"davwopi/idmap"
 )
@@ -76,4 +80,58 @@ func (u URLs) Origin() string { return u.Public.Scheme + "://" + u.Public.Host }
 // WithToken adds an access token to an address.
 func WithToken(address, accessToken string) string {
 	return address + "?access_token=" + url.QueryEscape(accessToken)
+}
+
+// maxAddress bounds an address of ours that a client names, in bytes.
+const maxAddress = 4 << 10
+
+// pages are the segments before the ID in addresses of ours that show a file.
+var pages = []string{"edit", "view", "download", "files"}
+
+// FileIn is the ID of the file that an address of ours is about: of a page, a download, below a link, or of the files
+// endpoint. Everything else is [idmap.ErrNotFound]. Nothing is fetched.
+func (u URLs) FileIn(address string) (idmap.FileID, error) {
+	for _, rest := range u.below(address) {
+		rest = strings.TrimPrefix(rest, "wopi/")
+		if inside, ok := strings.CutPrefix(rest, "shared/"); ok {
+			_, rest, _ = strings.Cut(inside, "/") // below a link
+		}
+		if page, last := path.Split(rest); slices.Contains(pages, strings.TrimSuffix(page, "/")) {
+			if id, err := idmap.ParseFileID(last); err == nil {
+				return id, nil
+			}
+		}
+	}
+	return "", errForeignAddress
+}
+
+// SourceIn is what a WOPISrc of ours names: a file or a container. Everything else is [idmap.ErrNotFound].
+func (u URLs) SourceIn(address string) (idmap.FileID, idmap.Kind, error) {
+	for _, rest := range u.below(address) {
+		for prefix, kind := range map[string]idmap.Kind{"wopi/files/": idmap.File, "wopi/containers/": idmap.Container} {
+			if last, ok := strings.CutPrefix(rest, prefix); ok {
+				if id, err := idmap.ParseFileID(last); err == nil {
+					return id, kind, nil
+				}
+			}
+		}
+	}
+	return "", 0, errForeignAddress
+}
+
+var errForeignAddress = fmt.Errorf("endpoint: not an address of ours: %w", idmap.ErrNotFound)
+
+// below is the path of address below each of our own addresses that it lies under.
+func (u URLs) below(address string) (rests []string) {
+	named, err := url.Parse(address)
+	if err != nil || len(address) > maxAddress {
+		return nil
+	}
+	for _, own := range []*url.URL{u.Public, u.WOPI} {
+		rest, ok := strings.CutPrefix(named.Path, strings.TrimSuffix(own.Path, "/")+"/")
+		if ok && named.User == nil && strings.EqualFold(named.Scheme, own.Scheme) && strings.EqualFold(named.Host, own.Host) {
+			rests = append(rests, rest)
+		}
+	}
+	return rests
 }

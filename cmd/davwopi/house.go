@@ -294,6 +294,9 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		Version:  buildVersion(),
 		Log:      h.log,
 	}
+	if door := h.bootstrapper(shared, folders); door != nil {
+		h.bridge.Rooms = append(h.bridge.Rooms, door)
+	}
 	h.bridge.Identity = identityHeaders(c)
 	for _, n := range c.TrustedProxies {
 		h.bridge.TrustedProxies = append(h.bridge.TrustedProxies, n.Prefix)

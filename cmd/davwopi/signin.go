@@ -3,6 +3,10 @@ package main
 import (
 	"context"
 
+	"davwopi/bridge"
+	"davwopi/bridge/bootstrap"
+	"davwopi/bridge/containers"
+	"davwopi/bridge/endpoint"
 	"davwopi/bridge/web"
 	"davwopi/config"
 	"davwopi/oauth"
@@ -72,6 +76,26 @@ func identityHeaders(c *config.Config) []string {
 	}
 	p := c.SignIn.Proxy
 	return []string{p.UserHeader, p.NameHeader, p.GroupsHeader}
+}
+
+// bootstrapper is the door of Office on phones, nil where it is shut.
+func (h *house) bootstrapper(e *endpoint.Endpoint, folders *containers.Containers) bridge.Mounter {
+	c := h.config.OAuth
+	if c.Mode == "off" {
+		return nil
+	}
+	bearer := &oauth.Bearer{
+		Provider: h.provider.Provider, Claims: h.provider.Claims, Method: c.Bearer.Method, RFC9068: c.Bearer.Profile == "rfc9068",
+		Audiences: c.Bearer.Audiences, AllowedClients: c.Bearer.AllowedClients, Scopes: c.Bearer.Scopes,
+		ClientID: h.provider.ClientID, ClientSecret: h.provider.ClientSecret,
+	}
+	if c.Bearer.IntrospectionURL.URL != nil {
+		bearer.Introspection = c.Bearer.IntrospectionURL.String()
+	}
+	return &bootstrap.Bootstrapper{
+		Endpoint: e, Info: folders.Info, Check: bearer.Check, Where: h.provider.Provider.Endpoints, ProviderID: c.ProviderID,
+		Schemes: map[string][]string{"iOS": c.URLSchemes.IOS, "Android": c.URLSchemes.Android, "UWP": c.URLSchemes.UWP},
+	}
 }
 
 // cleanProvider forgets sign-ins and ID tokens that are too old.

@@ -19,7 +19,7 @@ const root = "../.."
 // mayImport says which rooms each room may look into (DESIGN 3). "test/..." and
 // test files are not bound by it, except that only tests may import test.
 var mayImport = map[string]string{
-	"cmd/davwopi": "bridge bridge/access bridge/containers bridge/discovery bridge/doctor bridge/ecosystem bridge/endpoint bridge/files bridge/locks bridge/rehearse bridge/saves bridge/textedit bridge/web " +
+	"cmd/davwopi": "bridge bridge/access bridge/bootstrap bridge/containers bridge/discovery bridge/doctor bridge/ecosystem bridge/endpoint bridge/files bridge/locks bridge/rehearse bridge/saves bridge/textedit bridge/web " +
 		"config davbackend davbackend/dav davbackend/localdav davbackend/profile idmap idmap/sqldb oauth",
 	"config": "",
 
@@ -27,7 +27,8 @@ var mayImport = map[string]string{
 	"bridge/files":      "bridge/endpoint bridge/access bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap idmap/sqldb",
 	"bridge/containers": "bridge/endpoint bridge/access bridge/locks bridge/wopi davbackend/dav idmap",
 	"bridge/ecosystem":  "bridge/endpoint bridge/wopi idmap",
-	"bridge/web":        "bridge/endpoint bridge/access bridge/discovery bridge/locks bridge/wopi davbackend davbackend/dav idmap oauth",
+	"bridge/bootstrap":  "bridge/endpoint bridge/access bridge/wopi davbackend/dav idmap oauth",
+	"bridge/web":        "bridge/endpoint bridge/access bridge/discovery bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap oauth",
 	"bridge/doctor":     "bridge/access bridge/discovery bridge/proof bridge/wopi davbackend davbackend/dav davbackend/profile",
 	"bridge/textedit":   "bridge/discovery bridge/endpoint bridge/wopi idmap",
 	"bridge/endpoint":   "bridge/access bridge/discovery bridge/locks bridge/proof bridge/saves bridge/wopi davbackend davbackend/dav idmap",
@@ -50,7 +51,7 @@ var mayImport = map[string]string{
 
 // livesIn says where each outside library may be used.
 var livesIn = map[string]string{
-	"github.com/gorilla/mux":        "bridge bridge/containers bridge/doctor bridge/ecosystem bridge/files bridge/web bridge/textedit",
+	"github.com/gorilla/mux":        "bridge bridge/bootstrap bridge/containers bridge/doctor bridge/ecosystem bridge/files bridge/web bridge/textedit",
 	"github.com/rs/zerolog":         "bridge cmd/davwopi",
 	"github.com/coreos/go-oidc/v3":  "oauth",
 	"golang.org/x/oauth2":           "oauth",
