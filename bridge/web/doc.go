@@ -34,6 +34,10 @@
 //   - The check-up is shown to administrators only; for others there is no such page.
 //   - A person's right is min(rule, grant), asked at each request; what rules
 //     hide is not found.
+//   - Whoever came by a link has a site of their own (visit): what lies outside of what
+//     was shared is not looked for, its name is in no page, and every address on a page
+//     is below /shared/LINK. A handler that a visitor may reach asks site.allows and
+//     site.locate, never Rules.
 //   - Lists and sign-in work without script.
 //
 // # Why it is so
@@ -61,5 +65,13 @@
 //     the key's name, so that a key cannot pose as somebody who signed in.
 //   - 2026-11-28 A page that tells of an outage asks for itself every 15 seconds and
 //     gives way to what comes. Answers to POST, downloads and pages opened by a ticket
-//     do not: asking again would do something twice, fetch a whole file, or be in vain.
+//     do not: asking again would do something twice, fetch a whole file, or be in vain.//   - 2026-11-28 An anonymous link shows a form before it lets anybody in, with or
+//     without a password: programs that preview links would be guests otherwise, and
+//     people can say who they are.
+//   - 2026-11-28 The pages of a link are below its row's ID and want a cookie, one per
+//     link. With the secret in their addresses, whoever copies one would hand the link on,
+//     past its password.
+//   - 2026-11-28 Somebody with an account who opens an anonymous link is a guest there,
+//     too, and is shown the way to the file as themselves: two sets of rights on one page
+//     could not be told apart.
 package web
