@@ -3,6 +3,7 @@ package saves
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,6 +178,34 @@ func TestRecoverWithTheUpstreamDown(t *testing.T) {
 		g.recover()
 		g.wantOn("a.txt", "old")
 		g.somewhere("the save")
+		g.server.Quirks.Reset()
+		g.saves = g.journal(g.saves.Dir, nil) // its patience with the entry is new
+		g.saves.sweep(t.Context())
+		g.wantOn("a.txt", "the save")
+	})
+}
+
+// TestRecoverWithAHungUpstream: an upstream that takes requests and answers none does
+// not hold up the start.
+func TestRecoverWithAHungUpstream(t *testing.T) {
+	eachStrategy(t, func(t *testing.T, g *rig) {
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.Collabora)
+		g.die("compared")
+		if _, err := o.put("the save"); err == nil {
+			t.Fatal("it lived")
+		}
+		g.restart()
+		g.server.Quirks.Fail(upstream.Fault{Hang: true})
+		begin := time.Now()
+		g.recover()
+		if took := time.Since(begin); took > 30*time.Second {
+			t.Errorf("the start was held up for %v", took)
+		}
+		g.somewhere("the save")
+		if heard := strings.Join(g.heard, "\n"); strings.Contains(heard, "settling") {
+			t.Errorf("what is only put off is no error: %s", heard)
+		}
 		g.server.Quirks.Reset()
 		g.saves = g.journal(g.saves.Dir, nil) // its patience with the entry is new
 		g.saves.sweep(t.Context())

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"davwopi/idmap"
 	"davwopi/idmap/sqldb"
@@ -21,9 +22,9 @@ import (
 //   - whole spools without a row get one, as unacknowledged;
 //   - rows without a spool are removed;
 //   - every entry whose answer is unknown is settled by looking at the upstream (see
-//     settle). Where that does not answer, or an earlier holder's lease still runs,
-//     [Saves.Run] tries again. What waits is left to it altogether: the daemon must
-//     serve while the upstream is away.
+//     settle). Where that does not answer, an earlier holder's lease still runs, or
+//     recoverFor is over, [Saves.Run] tries again. What waits is left to it
+//     altogether: the daemon must serve while the upstream is away.
 //
 // It fails only if the directory or the database does.
 func (s *Saves) Recover(ctx context.Context) error {
@@ -42,8 +43,15 @@ func (s *Saves) Recover(ctx context.Context) error {
 	if err := s.trustAgain(ctx); err != nil {
 		return err
 	}
+	ctx, stop := context.WithTimeout(ctx, recoverFor)
+	defer stop()
 	return s.settleAll(ctx, false)
 }
+
+// recoverFor is how long settling may hold up the start. An upstream that takes
+// connections and answers nothing would hold it up for as long as it likes; whoever
+// saves or locks meanwhile meets what is unsettled under the file's lease.
+const recoverFor = time.Second
 
 // recoverIn is what Recover does about the files of one place.
 func (s *Saves) recoverIn(ctx context.Context, place string) error {
@@ -170,7 +178,7 @@ func (s *Saves) settleAll(ctx context.Context, waiting bool) error {
 		err := s.settle(ctx, r)
 		s.live.leave(r.id)
 		s.live.again(r.id, err)
-		if err != nil && !errors.Is(err, errCrash) {
+		if err != nil && !errors.Is(err, errCrash) && ctx.Err() == nil {
 			s.OnError("saves: settling entry "+r.id, err)
 		}
 	}
