@@ -2,6 +2,7 @@ package idmap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"davwopi/davbackend/dav"
@@ -44,20 +45,10 @@ func (m *Map) nothingNew(ctx context.Context, s SpaceID, names []string, res dav
 		return Entry{}, false, fmt.Errorf("idmap: at %q: %w", res.Path, err)
 	}
 	q := m.DB.Read()
-	chain, err := down(ctx, q, s, names)
-	if err != nil {
-		return fail(err)
-	}
-	if len(chain) != len(names)+1 {
+	r, p, missing, err := downTo(ctx, q, s, names)
+	if errors.Is(err, ErrNotFound) || missing != 0 {
 		return Entry{}, false, nil
 	}
-	for _, p := range chain {
-		if p.missing != 0 {
-			return Entry{}, false, nil
-		}
-	}
-	last := chain[len(chain)-1]
-	r, err := resourceBy(ctx, q, `r.num = ?`, last.resource)
 	if err != nil {
 		return fail(err)
 	}
@@ -65,7 +56,7 @@ func (m *Map) nothingNew(ctx context.Context, s SpaceID, names []string, res dav
 	if err != nil {
 		return fail(err)
 	}
-	if r.news(last, res, sqldb.Millis(now)) {
+	if r.news(p, res, sqldb.Millis(now)) {
 		return Entry{}, false, nil
 	}
 	return r.entry(s, res.Path), true, nil

@@ -21,13 +21,7 @@ func (m *Map) Known(ctx context.Context, s SpaceID, id FileID) (Entry, error) {
 
 // locate reads a resource and its way up.
 func (m *Map) locate(ctx context.Context, s SpaceID, id FileID) (*resource, []place, error) {
-	q := m.DB.Read()
-	r, err := resourceBy(ctx, q, `r.id = ? AND r.died = 0`, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	chain, err := up(ctx, q, s, r.num)
-	return r, chain, err
+	return upFrom(ctx, m.DB.Read(), s, id)
 }
 
 // KnownAt is [Map.Known] by path: the resource that owns the path in the
@@ -41,24 +35,12 @@ func (m *Map) KnownAt(ctx context.Context, s SpaceID, p dav.Path) (Entry, error)
 }
 
 func (m *Map) knownAt(ctx context.Context, s SpaceID, p dav.Path) (Entry, error) {
-	names := p.Segments()
-	chain, err := down(ctx, m.DB.Read(), s, names)
-	if err != nil {
-		return Entry{}, err
-	}
-	if len(chain) != len(names)+1 {
-		return Entry{}, ErrNotFound
-	}
-	r, err := resourceBy(ctx, m.DB.Read(), `r.num = ?`, chain[len(names)].resource)
+	r, _, missing, err := downTo(ctx, m.DB.Read(), s, p.Segments())
 	if err != nil {
 		return Entry{}, err
 	}
 	e := r.entry(s, p)
-	for _, l := range chain {
-		if l.missing != 0 && (e.Missing.IsZero() || sqldb.Millis(e.Missing) < l.missing) {
-			e.Missing = sqldb.FromMillis(l.missing)
-		}
-	}
+	e.Missing = sqldb.FromMillis(missing)
 	return e, nil
 }
 

@@ -123,6 +123,12 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 		if _, err := up(ctx, c.tx, s, r.num); err != nil {
 			return err
 		}
+		if _, _, err := upFrom(ctx, c.tx, s, r.id); err != nil {
+			return err
+		}
+		if _, _, _, err := downTo(ctx, c.tx, s, []string{"a"}); err != nil {
+			return err
+		}
 		return c.bury(ctx, r.num)
 	})
 	if checked < 50 {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"davwopi/davbackend/dav"
@@ -33,6 +34,11 @@ type resource struct {
 
 const resourceColumns = `r.num, r.id, r.kind, r.died, COALESCE(r.native_id, ''), COALESCE(r.resource_id, ''), COALESCE(r.stamp, ''),
 	r.epoch, r.revision, r.version, r.last_modified, r.top, r.floor, r.etag, r.size, r.mtime, r.sha256`
+
+// resourceOrNone is resourceColumns for an outer join: num is 0 where there is none.
+const resourceOrNone = `COALESCE(r.num, 0), COALESCE(r.id, ''), COALESCE(r.kind, 0), COALESCE(r.died, 0), COALESCE(r.native_id, ''), COALESCE(r.resource_id, ''),
+	COALESCE(r.stamp, ''), COALESCE(r.epoch, 0), COALESCE(r.revision, 0), COALESCE(r.version, ''), COALESCE(r.last_modified, ''), COALESCE(r.top, 0),
+	COALESCE(r.floor, 0), COALESCE(r.etag, ''), COALESCE(r.size, 0), COALESCE(r.mtime, 0), r.sha256`
 
 func (r *resource) columns() []any {
 	return []any{&r.num, &r.id, &r.kind, &r.died, &r.native, &r.rid, &r.stamp,
@@ -91,31 +97,156 @@ func ownerOf(ctx context.Context, q sqldb.Queryer, s SpaceID, parent int64, name
 	return p, r, nil
 }
 
-// down follows names from the root of a space, in one query, as far as the
-// places are known: the root's comes first, and len(names)+1 is all of them.
+// flat is how many levels of the tree one query joins. A chain of joins by key costs a
+// fraction of a recursive query, which keeps a queue; both databases have limits for
+// joins, far above this.
+const flat = 16
+
+// down follows names from the root of a space as far as the places are known, in one
+// query for every [flat] levels: the root's comes first, and len(names)+1 is all of
+// them.
 func down(ctx context.Context, q sqldb.Queryer, s SpaceID, names []string) ([]place, error) {
 	if len(names) > maxDepth {
 		return nil, fmt.Errorf("%w: %w", errTooDeep, dav.ErrBadPath)
 	}
-	args := make([]any, 0, len(names)+2)
-	args = append(args, s)
-	query := `SELECT 0, p.parent, p.name, p.waiting, p.resource, p.missing, p.seen FROM idmap_place p
-		WHERE p.parent = 0 AND p.space = ? AND p.name = '' AND p.waiting = 0`
-	if len(names) > 0 {
-		args = append(args, s)
-		var step strings.Builder
-		for i, n := range names {
-			fmt.Fprintf(&step, " WHEN %d THEN CAST(? AS TEXT)", i)
-			args = append(args, n)
+	names = append([]string{""}, names...)
+	chain := make([]place, 0, len(names))
+	parent := int64(0)
+	for rest := names; len(rest) > 0; rest = names[len(chain):] {
+		part := rest[:min(len(rest), flat)]
+		levels := make([]place, len(part))
+		var fields []any
+		for i := range levels {
+			fields = append(fields, &levels[i].resource, &levels[i].missing, &levels[i].seen)
 		}
-		query = `WITH RECURSIVE down (depth, parent, name, waiting, resource, missing, seen) AS (` + query + `
-			UNION ALL
-			SELECT d.depth + 1, p.parent, p.name, p.waiting, p.resource, p.missing, p.seen FROM down d JOIN idmap_place p
-			ON p.parent = d.resource AND p.space = ? AND p.name = CASE d.depth` + step.String() + ` END AND p.waiting = 0)
-			SELECT depth, parent, name, waiting, resource, missing, seen FROM down ORDER BY depth`
+		err := q.QueryRow(ctx, downQueries[len(part)], downArgs(parent, s, part)...).Scan(fields...)
+		if errors.Is(err, sql.ErrNoRows) {
+			return chain, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i, l := range levels {
+			if l.resource == 0 {
+				return chain, nil
+			}
+			l.parent, l.name = parent, part[i]
+			chain, parent = append(chain, l), l.resource
+		}
 	}
-	return chainRows(ctx, q, query, args...)
+	return chain, nil
 }
+
+// downTo is down where only the end counts: the resource of that path, its place, and
+// since when it or anything above it is missing. It returns [ErrNotFound] if the path
+// is not known.
+func downTo(ctx context.Context, q sqldb.Queryer, s SpaceID, names []string) (*resource, place, int64, error) {
+	fail := func(err error) (*resource, place, int64, error) { return nil, place{}, 0, err }
+	if len(names) >= flat {
+		chain, err := down(ctx, q, s, names)
+		if err == nil && len(chain) != len(names)+1 {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return fail(err)
+		}
+		last := chain[len(names)]
+		r, err := resourceBy(ctx, q, `r.num = ?`, last.resource)
+		missing := int64(0)
+		for _, p := range chain {
+			missing = max(missing, p.missing)
+		}
+		return r, last, missing, err
+	}
+	names = append([]string{""}, names...)
+	r, last := new(resource), place{name: names[len(names)-1]}
+	var all [flat]int64
+	fields := append(r.columns(), &last.parent, &last.seen)
+	for i := range names {
+		fields = append(fields, &all[i])
+	}
+	if err := q.QueryRow(ctx, downToQueries[len(names)], downArgs(0, s, names)...).Scan(fields...); err != nil {
+		return fail(notFound(err))
+	}
+	if r.num == 0 {
+		return fail(ErrNotFound)
+	}
+	last.resource, last.missing = r.num, all[len(names)-1]
+	return r, last, slices.Max(all[:]), nil
+}
+
+// downArgs are the arguments of downQueries and downToQueries.
+func downArgs(parent int64, s SpaceID, names []string) []any {
+	args := make([]any, 0, len(names)+2)
+	for _, name := range names[1:] {
+		args = append(args, name)
+	}
+	return append(args, parent, s, names[0])
+}
+
+// The queries of down and downTo, by how many levels they join, each below the one
+// before: 0 where a place is not known. The joins are outer ones because those have an
+// order: PostgreSQL weighs every order of inner ones, and with 14 takes ten seconds.
+var downQueries, downToQueries = func() (down, to [flat + 1]string) {
+	const where = ` WHERE p0.parent = ? AND p0.space = ? AND p0.name = ? AND p0.waiting = 0`
+	var each, missing string
+	tables := ` FROM idmap_place p0`
+	for i := range flat {
+		if i > 0 {
+			tables += fmt.Sprintf(" LEFT JOIN idmap_place p%[1]d ON p%[1]d.parent = p%[2]d.resource AND p%[1]d.space = p0.space AND p%[1]d.name = ? AND p%[1]d.waiting = 0", i, i-1)
+		}
+		each += fmt.Sprintf(", COALESCE(p%[1]d.resource, 0), COALESCE(p%[1]d.missing, 0), COALESCE(p%[1]d.seen, 0)", i)
+		missing += fmt.Sprintf(", COALESCE(p%d.missing, 0)", i)
+		down[i+1] = `SELECT ` + each[2:] + tables + where
+		to[i+1] = `SELECT ` + resourceOrNone + fmt.Sprintf(", COALESCE(p%[1]d.parent, 0), COALESCE(p%[1]d.seen, 0)", i) + missing + tables +
+			fmt.Sprintf(" LEFT JOIN idmap_resource r ON r.num = p%d.resource", i) + where
+	}
+	return down, to
+}()
+
+// climb is how many levels the first query of upFrom joins.
+const climb = 6
+
+// upFrom reads the living resource of an ID and its way [up], in one query unless it
+// lies deep; of the containers on the way it does not tell waiting and seen. It returns
+// [ErrNotFound] if there is none, or it has no place there.
+func upFrom(ctx context.Context, q sqldb.Queryer, s SpaceID, id FileID) (*resource, []place, error) {
+	r, chain := new(resource), make([]place, climb)
+	fields := append(r.columns(), &chain[0].waiting, &chain[0].seen)
+	for i := range chain {
+		fields = append(fields, &chain[i].parent, &chain[i].name, &chain[i].missing)
+	}
+	if err := q.QueryRow(ctx, upFromQuery, s, id).Scan(fields...); err != nil {
+		return nil, nil, notFound(err)
+	}
+	num := r.num
+	for i := range chain {
+		chain[i].resource = num
+		switch num = chain[i].parent; num {
+		case 0:
+			return r, chain[:i+1], nil
+		case -1:
+			return nil, nil, fmt.Errorf("idmap: resource %d of space %d hangs on nothing", chain[i].resource, s)
+		}
+	}
+	above, err := up(ctx, q, s, num)
+	if errors.Is(err, ErrNotFound) {
+		err = fmt.Errorf("idmap: resource %d of space %d hangs on nothing", num, s)
+	}
+	return r, append(chain, above...), err
+}
+
+var upFromQuery = func() string {
+	columns, tables := "", ""
+	for i := range climb {
+		columns += fmt.Sprintf(", COALESCE(p%[1]d.parent, -1), COALESCE(p%[1]d.name, ''), COALESCE(p%[1]d.missing, 0)", i)
+		if i > 0 {
+			tables += fmt.Sprintf(" LEFT JOIN idmap_place p%[1]d ON p%[1]d.resource = p%[2]d.parent AND p%[1]d.space = p0.space", i, i-1)
+		}
+	}
+	return `SELECT ` + resourceColumns + `, p0.waiting, p0.seen` + columns + ` FROM idmap_resource r
+		JOIN idmap_place p0 ON p0.resource = r.num AND p0.space = ?` + tables + ` WHERE r.id = ? AND r.died = 0`
+}()
 
 // up follows a resource to the root of a space, in one query: its own place
 // comes first. It returns [ErrNotFound] if it has none there.
