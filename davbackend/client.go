@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"davwopi/davbackend/dav"
 )
 
 // defaultIdle is the progress limit of a Client that sets none.
@@ -30,6 +32,9 @@ type Client struct {
 	// Idle is the progress limit: no byte in either direction for so long ends a
 	// request with dav.ErrUnavailable. 0: 60 s. There is no limit on the whole.
 	Idle time.Duration
+	// Stamp is the dead property by which davwopi knows a file again; it is asked for with
+	// each resource where the profile says that it is kept. Zero: none.
+	Stamp dav.PropName
 	// Assumed is what this upstream is taken to do until [Client.Learn] says better.
 	// The zero Profile is the careful one.
 	Assumed Profile
@@ -53,6 +58,7 @@ type Profile struct {
 	Form                LockForm // how a lock token is shown
 	MoveKeepsTargetLock bool     // MOVE onto a locked file keeps the target's lock
 	MoveCarriesLock     bool     // a lock travels with the moved file
+	Stamps              bool     // dead properties are kept and read back, and there is no better ID of a file
 	Privileges          bool     // current-user-privilege-set is there and does not deny what works
 	ReadOnly            bool     // nothing can be written by anybody who comes as we do
 	Chunked             bool     // [Upload]s are known, and a PUT over a file is not atomic: save by those (Nextcloud)

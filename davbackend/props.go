@@ -3,6 +3,7 @@ package davbackend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"davwopi/davbackend/dav"
@@ -19,24 +20,12 @@ func (v *View) SetProps(ctx context.Context, p dav.Path, set map[dav.PropName]st
 	if len(set) == 0 {
 		return there, nil
 	}
-	if err := v.before(ctx, p, &c); err != nil {
-		return nil, err
-	}
-	r := newCall("PROPPATCH", p).xml(dav.ProppatchBody(set, nil))
-	if err := v.condition(ctx, &r, c); err != nil {
-		return nil, err
-	}
-	a, err := v.send(ctx, r)
-	if err == nil {
-		err = v.done(r, a)
-	}
-	switch status := statusOf(err); {
-	case err == nil:
-	case errors.Is(err, dav.ErrUnsupported), status == http.StatusForbidden:
+	err := v.setProps(ctx, p, set, c)
+	if errors.Is(err, dav.ErrUnsupported) {
 		return there, nil // nginx, x/net: none can be stored
-	case status == http.StatusFailedDependency, status >= 300 && status < 400:
-	default:
-		return nil, v.named(ctx, err, c.Token, p)
+	}
+	if err != nil {
+		return nil, err
 	}
 	names := make([]dav.PropName, 0, len(set))
 	for n := range set {
@@ -52,4 +41,30 @@ func (v *View) SetProps(ctx context.Context, p dav.Path, set map[dav.PropName]st
 		}
 	}
 	return there, nil
+}
+
+// setProps sends the PROPPATCH. dav.ErrUnsupported: properties of ours are not stored.
+func (v *View) setProps(ctx context.Context, p dav.Path, set map[dav.PropName]string, c Condition) error {
+	if err := v.before(ctx, p, &c); err != nil {
+		return err
+	}
+	r := newCall("PROPPATCH", p).xml(dav.ProppatchBody(set, nil))
+	if err := v.condition(ctx, &r, c); err != nil {
+		return err
+	}
+	a, err := v.send(ctx, r)
+	if err == nil {
+		err = v.done(r, a)
+	}
+	switch status := statusOf(err); {
+	case err == nil:
+	case errors.Is(err, dav.ErrUnsupported):
+		return err
+	case status == http.StatusForbidden:
+		return fmt.Errorf("%w: %w", dav.ErrUnsupported, err)
+	case status == http.StatusFailedDependency, status >= 300 && status < 400:
+	default:
+		return v.named(ctx, err, c.Token, p)
+	}
+	return nil
 }

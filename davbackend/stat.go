@@ -14,7 +14,7 @@ import (
 // statProps returns what Stat asks for, listProps what List asks for: lockdiscovery
 // and privileges are left out there, since servers look them up one by one.
 func (v *View) statProps(extra ...dav.PropName) []dav.PropName {
-	props := append(listProps(), dav.PropLockDiscovery, dav.PropQuotaAvailable)
+	props := append(v.listProps(), dav.PropLockDiscovery, dav.PropQuotaAvailable)
 	if v.client.Profile().Privileges {
 		props = append(props, dav.PropPrivileges)
 	}
@@ -27,9 +27,13 @@ func (v *View) MayWrite(seen dav.Resource) bool {
 	return !v.client.Profile().ReadOnly && seen.MayWrite()
 }
 
-func listProps() []dav.PropName {
-	return []dav.PropName{dav.PropResourceType, dav.PropContentLength, dav.PropETag, dav.PropLastModified,
+func (v *View) listProps() []dav.PropName {
+	props := []dav.PropName{dav.PropResourceType, dav.PropContentLength, dav.PropETag, dav.PropLastModified,
 		dav.PropContentType, dav.PropDisplayName, dav.PropResourceID, dav.PropOCID, dav.PropOCFileID, dav.PropOCPermissions}
+	if v.client.stamps() {
+		props = append(props, v.client.Stamp)
+	}
+	return props
 }
 
 // Stat asks about one resource (PROPFIND, Depth 0): all fields of [dav.Resource], and
@@ -39,6 +43,7 @@ func listProps() []dav.PropName {
 // Where Apache has a lock on a name and no file, because that was moved on the disk, it
 // is ErrNotFound, too; the Resource then has the locks, and nothing else that is true.
 func (v *View) Stat(ctx context.Context, p dav.Path, extra ...dav.PropName) (dav.Resource, error) {
+	stamps := v.client.stamps()
 	c, a, err := v.propfind(ctx, p, p.IsRoot(), dav.Depth0, v.statProps(extra...))
 	if err != nil {
 		return dav.Resource{}, err
@@ -69,6 +74,7 @@ func (v *View) Stat(ctx context.Context, p dav.Path, extra ...dav.PropName) (dav
 		return dav.Resource{}, v.inner(c, found.Status)
 	}
 	res := found.At(p)
+	v.readStamp(&res, stamps)
 	if onlyLocked(res) {
 		return res, fmt.Errorf("davbackend: %w: the name is locked, and there is no file", dav.ErrNotFound)
 	}
@@ -99,12 +105,16 @@ func (v *View) inner(c call, status int) error {
 // is no collection, [dav.ErrIncomplete] or [dav.ErrUnavailable] if the answer breaks
 // off; each may have been called before any of these.
 func (v *View) List(ctx context.Context, p dav.Path, each func(dav.Resource) error) error {
-	c, a, err := v.propfind(ctx, p, true, dav.Depth1, listProps())
+	stamps := v.client.stamps()
+	c, a, err := v.propfind(ctx, p, true, dav.Depth1, v.listProps())
 	if err != nil {
 		return err
 	}
 	defer a.close()
-	l := listing{base: v.base(), asked: p, named: p, each: each}
+	l := listing{base: v.base(), asked: p, named: p, each: func(res dav.Resource) error {
+		v.readStamp(&res, stamps)
+		return each(res)
+	}}
 	err = dav.DecodeMultistatus(a.resp.Body, dav.Limits{}, func(r dav.Response) error { return l.take(v, c, r) })
 	if l.stopped {
 		return err

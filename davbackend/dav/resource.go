@@ -50,6 +50,8 @@ type Resource struct {
 	Permissions    string              // oc:permissions: a letter for each thing that this person may do
 	MayKnown       bool                // oc:permissions was answered with 200; "" is nothing then
 	Privileges     Privileges          // current-user-privilege-set, where it was asked for
+	Stamp          string              // what davwopi has written on it to know it again; "" nothing
+	StampKnown     bool                // it was asked for
 	Props          map[PropName]string // other properties: text inside, trimmed
 }
 

@@ -85,6 +85,7 @@ func (f Facts) Profile() davbackend.Profile {
 	if p.Form == davbackend.FormLockToken {
 		p.Conditions = f.IfMatch == "honoured"
 	}
+	p.Stamps = f.DeadProps == "stored" && f.NativeID == "none" && !f.ResourceID
 	p.Privileges = f.Privileges == "right"
 	p.Chunked = f.chunked() && !p.InPlace
 	if p.Name == "" {
