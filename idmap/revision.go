@@ -48,7 +48,12 @@ func (m *Map) beginEpoch(ctx context.Context, onlyFirst bool) error {
 		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM idmap_epoch`).Scan(&n); err != nil || n > 0 && onlyFirst {
 			return err
 		}
-		return insertEpoch(ctx, tx, now)
+		if err := insertEpoch(ctx, tx, now); err != nil || onlyFirst {
+			return err
+		}
+		// What was seen before says nothing of what is there now.
+		_, err := tx.Exec(ctx, `UPDATE idmap_place SET seen = 0`)
+		return err
 	})
 }
 
@@ -59,7 +64,9 @@ func insertEpoch(ctx context.Context, tx sqldb.Queryer, now time.Time) error {
 
 // NewEpoch must be called after a backup was restored, before anything is
 // served: revisions that were given out after the backup was made are unknown
-// here, and none of their strings may be given to other contents.
+// here, and none of their strings may be given to other contents. Neither are the
+// moves that we made ourselves: no place counts as seen until somebody has looked
+// and the evidence is that of the file.
 func (m *Map) NewEpoch(ctx context.Context) error {
 	if err := m.beginEpoch(ctx, false); err != nil {
 		return fmt.Errorf("idmap: new epoch: %w", err)

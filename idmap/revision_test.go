@@ -200,3 +200,47 @@ func TestShiftStaysWithinSevenDigits(t *testing.T) {
 		t.Fatal("a lap is not seven digits")
 	}
 }
+
+// TestRestoredPlacesAreLookedAt: after a restore the first look at each place counts,
+// however short ago the backup says that it was seen, and is not a change by itself.
+func TestRestoredPlacesAreLookedAt(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		ctx := t.Context()
+		m, err := New(ctx, db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := m.Space(ctx, "main", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res := dav.Resource{Path: "/a.txt", Size: 3, ETag: `"1"`, Modified: time.Unix(1_700_000_000, 0)}
+		before, err := m.At(ctx, s, res)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unseen := func() (n int) {
+			t.Helper()
+			if err := db.Read().QueryRow(ctx, `SELECT COUNT(*) FROM idmap_place WHERE seen = 0`).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if unseen() != 0 {
+			t.Fatal("the first epoch forgets what was seen")
+		}
+		if err := m.NewEpoch(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n := unseen(); n != 2 { // the root, too
+			t.Fatalf("%d places are to be looked at", n)
+		}
+		after, err := m.At(ctx, s, res)
+		if err != nil || after.ID != before.ID || after.Revision.Version != before.Revision.Version {
+			t.Errorf("%+v became %+v, %v", before, after, err)
+		}
+		if n := unseen(); n != 1 {
+			t.Errorf("%d places are to be looked at after a look", n)
+		}
+	})
+}

@@ -7,7 +7,7 @@ package idmap
 // first seen, the only one in which its resource_id means anything. A place with
 // parent 0 is the root of a space. waiting is 0 for the resource that owns the
 // name; one that had to give way has its own num there, so that the name is free
-// for another.
+// for another. seen is 0 where nobody has looked since a backup was restored.
 var migrations = []string{
 	`CREATE TABLE idmap_upstream (
 		num {{serial}},

@@ -169,8 +169,8 @@ func (u *Upstreams) Pin(ctx context.Context, name string, p oauth.Principal) (se
 }
 
 // Pinned returns the upstream as the credential of [Upstreams.Pin] sees it. It returns [ErrUpstream], an error that wraps
-// [oauth.ErrUnsealed] if the blob is not one of Pin's for this upstream, or one that wraps [ErrNeedsSignIn] if
-// it stands for a service account that is no longer configured.
+// [oauth.ErrUnsealed] if the blob is not one of Pin's for this upstream, and one that wraps [ErrNeedsSignIn] if
+// it was sealed with another key or stands for a service account that is no longer configured.
 func (u *Upstreams) Pinned(ctx context.Context, name string, sealed []byte) (*davbackend.View, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -184,7 +184,8 @@ func (u *Upstreams) Pinned(ctx context.Context, name string, sealed []byte) (*da
 	}
 	plain, err := u.Sealer.Open(pinnedAAD(name), sealed)
 	if err != nil {
-		return nil, wrap("pinned credential", err)
+		// Another secret key, perhaps: the person can lend the credential anew.
+		return nil, fmt.Errorf("access: pinned credential: %w: %w", ErrNeedsSignIn, err)
 	}
 	var blob pinned
 	if err := json.Unmarshal(plain, &blob); err != nil {

@@ -32,13 +32,8 @@ func (s *Saves) announce(ctx context.Context, alone bool) error {
 	}
 	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {
 		if alone {
-			var n int64
-			err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM saves_bridge WHERE store <> ? AND seen >= ?`, s.store, sqldb.Millis(now.Add(-deadAfter))).Scan(&n)
-			if err != nil {
+			if err := s.onlyOne(ctx, tx, now); err != nil {
 				return err
-			}
-			if n > 0 {
-				return ErrNotAlone
 			}
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO saves_bridge (store, seen) VALUES (?, ?) ON CONFLICT (store) DO UPDATE SET seen = excluded.seen`,
@@ -47,6 +42,16 @@ func (s *Saves) announce(ctx context.Context, alone bool) error {
 	})
 	if err != nil && !errors.Is(err, ErrNotAlone) {
 		return fmt.Errorf("saves: %w", err)
+	}
+	return err
+}
+
+// onlyOne returns [ErrNotAlone] if a bridge other than this one is alive.
+func (s *Saves) onlyOne(ctx context.Context, q sqldb.Queryer, now time.Time) error {
+	var n int64
+	err := q.QueryRow(ctx, `SELECT COUNT(*) FROM saves_bridge WHERE store <> ? AND seen >= ?`, s.store, sqldb.Millis(now.Add(-deadAfter))).Scan(&n)
+	if err == nil && n > 0 {
+		err = ErrNotAlone
 	}
 	return err
 }

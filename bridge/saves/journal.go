@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"davwopi/bridge/locks"
@@ -131,6 +132,8 @@ var migrations = []string{
 		store TEXT {{bytes}} PRIMARY KEY,
 		seen BIGINT NOT NULL
 	)`,
+	`-- 1: acknowledged, and from a backup: see Restored.
+	ALTER TABLE saves_entry ADD COLUMN restored BIGINT NOT NULL DEFAULT 0`,
 }
 
 // A row is an entry of the journal. The fields above the line never change.
@@ -148,6 +151,7 @@ type row struct {
 	office         int64
 	pinned         []byte
 	made           time.Time
+	restored       int64 // 1: acknowledged, and from a backup
 	// ------
 	store    string // of the bridge that works on it
 	state    string
@@ -167,7 +171,7 @@ type row struct {
 	changed  time.Time
 }
 
-const columns = `id, store, place, kind, file, space, upstream, name, size, sha256, writer, user_id, member, office, pinned, made,
+const columns = `id, store, place, kind, file, space, upstream, name, size, sha256, writer, user_id, member, office, pinned, made, restored,
 	state, editing, base, revision, serial, target, before_etag, temp, temp_etag, sent, beside, copy, etag, reason, changed`
 
 type scanner interface{ Scan(...any) error }
@@ -176,7 +180,7 @@ func scan(from scanner) (*row, error) {
 	var r row
 	var made, changed int64
 	err := from.Scan(&r.num, &r.id, &r.store, &r.place, &r.kind, &r.file, &r.space, &r.upstream, &r.name, &r.size, &r.sha256,
-		&r.writer, &r.user, &r.member, &r.office, &r.pinned, &made, &r.state, &r.editing, &r.base, &r.revision, &r.serial,
+		&r.writer, &r.user, &r.member, &r.office, &r.pinned, &made, &r.restored, &r.state, &r.editing, &r.base, &r.revision, &r.serial,
 		&r.target, &r.before, &r.temp, &r.tempETag, &r.sent, &r.beside, &r.copy, &r.etag, &r.reason, &changed)
 	r.made, r.changed = sqldb.FromMillis(made), sqldb.FromMillis(changed)
 	return &r, err
@@ -194,9 +198,9 @@ func (s *Saves) insert(ctx context.Context, r *row) error {
 			return err
 		}
 		return tx.QueryRow(ctx, `INSERT INTO saves_entry (`+columns+`)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING num`,
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING num`,
 			r.id, r.store, r.place, r.kind, string(r.file), int64(r.space), r.upstream, r.name, r.size, r.sha256,
-			r.writer, r.user, r.member, r.office, r.pinned, sqldb.Millis(r.made), r.state, r.editing, r.base, r.revision, r.serial,
+			r.writer, r.user, r.member, r.office, r.pinned, sqldb.Millis(r.made), r.restored, r.state, r.editing, r.base, r.revision, r.serial,
 			string(r.target), string(r.before), string(r.temp), string(r.tempETag), r.sent, r.beside, string(r.copy), string(r.etag),
 			r.reason, sqldb.Millis(r.changed)).Scan(&r.num)
 	})
@@ -292,6 +296,13 @@ func (s *Saves) anywhere(ctx context.Context, where string, args ...any) ([]*row
 // forget removes an entry: the file first, so that a crash leaves a row without a
 // file, which is cleared away, and not a file without a row, which is kept.
 func (s *Saves) forget(ctx context.Context, r *row) error {
+	s.keeper.mu.RLock()
+	defer s.keeper.mu.RUnlock()
+	if dir := s.keeper.dir; dir != "" && r.place == s.store {
+		if err := Preserve(s.Dir, spoolName(r.id, r.file), dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("saves: dropping %s while a backup is made: %w", r.id, err)
+		}
+	}
 	if err := s.dropFile(r); err != nil {
 		return fmt.Errorf("saves: dropping %s: %w", r.id, err)
 	}

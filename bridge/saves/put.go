@@ -284,6 +284,11 @@ func (d *delivery) round(ctx context.Context) (idmap.Revision, error) {
 	} else if ok {
 		return d.commit(ctx, res)
 	}
+	if ok, err := d.deliveredSince(ctx); err != nil {
+		return idmap.Revision{}, err
+	} else if ok {
+		return d.commit(ctx, d.was)
+	}
 	if err := d.stage(ctx); err != nil {
 		return idmap.Revision{}, err
 	}

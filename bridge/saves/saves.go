@@ -70,6 +70,7 @@ type Saves struct {
 	disk     disk
 	store    string    // names Dir, and in rows whose they are: only that bridge delivers them
 	orphans  time.Time // when dropOrphans last looked; of Run
+	keeper   *keeper
 	live     *live
 	sights   *sights
 	ownSpool bool // a test says so: no other bridge is on this database
@@ -154,6 +155,7 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 		s.preBytes = preimageTotal
 	}
 	s.sights = &sights{at: make(map[sight]time.Time)}
+	s.keeper = new(keeper)
 	s.live = &live{ids: make(map[string]bool), tries: make(map[string]try)}
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("saves: %w", err)

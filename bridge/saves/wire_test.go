@@ -17,6 +17,7 @@ type wire struct {
 	*http.Transport
 	mu     sync.Mutex
 	change func(body []byte) []byte // guarded by mu; nil: nothing
+	writes int                      // guarded by mu; PUTs and MOVEs
 }
 
 func newWire() *wire { return &wire{Transport: davbackend.NewTransport()} }
@@ -27,10 +28,19 @@ func (w *wire) set(change func([]byte) []byte) {
 	w.change = change
 }
 
+func (w *wire) written() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.writes
+}
+
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := w.Transport.RoundTrip(r)
 	w.mu.Lock()
 	change := w.change
+	if r.Method == http.MethodPut || r.Method == "MOVE" {
+		w.writes++
+	}
 	w.mu.Unlock()
 	if err != nil || change == nil || r.Method != "PROPFIND" {
 		return resp, err

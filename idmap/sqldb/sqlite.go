@@ -147,3 +147,27 @@ func syncDir(dir string) error {
 	defer d.Close()
 	return d.Sync()
 }
+
+// Sound looks whether a SQLite file that comes from elsewhere is whole and holds nothing
+// but tables: a trigger would run with our next statement. PostgreSQL looks after itself:
+// nil.
+func (db *DB) Sound(ctx context.Context) error {
+	if db.kind != dialectSQLite {
+		return nil
+	}
+	var said string
+	if err := db.read.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&said); err != nil {
+		return fmt.Errorf("sqldb: checking: %w", err)
+	}
+	if said != "ok" {
+		return fmt.Errorf("sqldb: the file is damaged: %s", said)
+	}
+	var n int64
+	if err := db.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'`).Scan(&n); err != nil {
+		return fmt.Errorf("sqldb: checking: %w", err)
+	}
+	if n > 0 {
+		return fmt.Errorf("sqldb: the file holds %d triggers, views or the like, which are not ours", n)
+	}
+	return nil
+}
