@@ -54,6 +54,7 @@ func (h *house) commands() map[string]bridge.Command {
 		"revoke-share":        asCommand(h.revokeShare),
 		"show-save":           asCommand(h.showSave),
 		"drop":                asCommand(h.dropSave),
+		"backup":              asCommand(h.backup),
 		"doctor":              asCommand(h.examine),
 		"rehearse":            asCommand(h.rehearse),
 		"app-password":        asCommand(h.newAppPassword),

@@ -43,6 +43,7 @@ func commands() []command {
 		{"locks", "list | release ID", "list open documents, release a lock", lockCommand},
 		{"saves", "list | show ID | drop ID", "list, read or drop bytes that wait in the save journal", saveCommand},
 		{"shares", "[-json] list | revoke ID", "list the links that people have made to files, end one at once", shareCommand},
+		{"state", "backup FILE|DIR | restore [-replace] FILE | restored", "back up IDs, locks and waiting saves; put a backup back", stateCommand},
 		{"app-password", "[-name NAME] | list | revoke ID", "make a password for /dav/", appPassword},
 		{"doctor", "[-json] [-probe [-user NAME]]", "try every direction that has to work, and say what to paste where", doctorCommand},
 		{"rehearse", "[-json] [-upstream NAME] [-user NAME]", "play whole editings on the upstream and say what is protected", rehearseCommand},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"davwopi/config"
 	"davwopi/idmap"
@@ -39,6 +40,9 @@ func (h *house) openState(ctx context.Context, key string) (err error) {
 	if err := h.holdDirectory(); err != nil {
 		return err
 	}
+	if err := h.settleState(); err != nil {
+		return err
+	}
 	where, err := databaseOf(c)
 	if err != nil {
 		return err
@@ -47,6 +51,9 @@ func (h *house) openState(ctx context.Context, key string) (err error) {
 		return err
 	}
 	h.closers = append(h.closers, h.db.Close)
+	if err := removeOldBackups(c.State.Dir); err != nil {
+		return err
+	}
 	secret, err := secretKey(c, key)
 	if err != nil {
 		return err
@@ -59,6 +66,14 @@ func (h *house) openState(ctx context.Context, key string) (err error) {
 	}
 	h.ids, err = idmap.New(ctx, h.db)
 	return err
+}
+
+// settleState finishes a restore that was killed.
+func (h *house) settleState() error {
+	if h.config.State.Shared() {
+		return nil
+	}
+	return settleRestore(h.config.State.Dir, time.Now())
 }
 
 // holdDirectory keeps a second daemon away from the directory where the database
