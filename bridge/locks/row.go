@@ -33,7 +33,7 @@ func (p phase) String() string {
 	case releasing:
 		return "releasing"
 	case kept:
-		return "held by journal"
+		return HeldByJournal
 	}
 	return "none"
 }

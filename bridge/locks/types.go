@@ -96,11 +96,14 @@ type Intent struct {
 	Detail   []byte // JSON of the kind
 }
 
+// HeldByJournal is the phase of a file whose DAV lock only a waiting save holds.
+const HeldByJournal = "held by journal"
+
 // A Row is a line of [Locks.List].
 type Row struct {
 	File     idmap.FileID
 	Space    idmap.SpaceID
 	Upstream string
-	Phase    string // "taking", "held", "releasing", "held by journal"
+	Phase    string // "taking", "held", "releasing", or HeldByJournal
 	State
 }

@@ -38,7 +38,10 @@
 //     was shared is not looked for, its name is in no page, and every address on a page
 //     is below /shared/LINK. A handler that a visitor may reach asks site.allows and
 //     site.locate, never Rules.
-//   - Lists and sign-in work without script.
+//   - Lists, sign-in, and the pages of what is open and what was saved work without script.
+//   - What somebody did that cannot be taken back is asked about on a page first.
+//   - Of the journal a person is shown their own entries; of what is open, the documents
+//     that their own look shows, or showed within the last hour while the upstream is away.
 //
 // # Why it is so
 //
@@ -63,6 +66,11 @@
 //     (issuer upstream:NAME) where passwords are checked upstream, so that the
 //     credential, the UserId and the grants are the same; elsewhere the issuer is
 //     the key's name, so that a key cannot pose as somebody who signed in.
+//   - 2026-11-28 What is open now is asked of the upstream one by one, at most 60 and
+//     none twice within a minute: a list of folders would show what lies beside, and a
+//     memory of rights would outlive them.
+//   - 2026-11-28 /dav/ shows what the upstream holds, not what waits for it: programs that
+//     come there compare and copy files, and would take one for changed twice.
 //   - 2026-11-28 A page that tells of an outage asks for itself every 15 seconds and
 //     gives way to what comes. Answers to POST, downloads and pages opened by a ticket
 //     do not: asking again would do something twice, fetch a whole file, or be in vain.//   - 2026-11-28 An anonymous link shows a form before it lets anybody in, with or

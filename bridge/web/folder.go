@@ -28,6 +28,7 @@ type row struct {
 	Modified             time.Time
 	Holder               string // who has it open, "" nobody
 	Since                time.Time
+	Waits                string // the upstream that this waits for, "" it is there
 	id                   idmap.FileID
 }
 
@@ -86,7 +87,7 @@ func (s *site) serveRoot(w http.ResponseWriter, r *http.Request, session oauth.S
 		failed = idmap.ErrNotFound
 		fallthrough
 	case len(roots) == 0:
-		s.fail(w, r, session.Principal, failed)
+		s.failList(w, r, session.Principal, failed)
 	case len(roots) == 1 && failed == nil:
 		s.listFolder(w, r, session.Principal, single)
 	default:
@@ -104,7 +105,7 @@ func (s *site) serveRoot(w http.ResponseWriter, r *http.Request, session oauth.S
 func (s *site) serveFolder(w http.ResponseWriter, r *http.Request, session oauth.Session) {
 	at, err := s.locate(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))
 	if err != nil {
-		s.fail(w, r, session.Principal, err)
+		s.failList(w, r, session.Principal, err)
 		return
 	}
 	if at.Entry.Kind != idmap.Container {
@@ -124,7 +125,7 @@ func (s *site) listFolder(w http.ResponseWriter, r *http.Request, who oauth.Prin
 		body.Commented, err = s.commented(r.Context(), body.Rows)
 	}
 	if err != nil {
-		s.fail(w, r, who, err)
+		s.failList(w, r, who, err)
 		return
 	}
 	s.show(w, r, http.StatusOK, "folder", body.Name, who, policy{}, body)
@@ -146,13 +147,22 @@ func (s *site) folder(r *http.Request, who oauth.Principal, at place) (folderBod
 	if body.Crumbs, err = s.crumbs(ctx, who, at); err != nil {
 		return folderBody{}, err
 	}
+	waits, err := s.waitings(ctx)
+	if err != nil {
+		return folderBody{}, err
+	}
+	truth, err := s.foretell(ctx, at, l, waits)
+	if err != nil {
+		return folderBody{}, err
+	}
 	page := s.paginate(r, s.visible(who, at, l, r.URL.Query().Has("all"), &body), &body)
+	truth()
 	entries, err := s.identify(ctx, at, l, page)
 	if err != nil {
 		return folderBody{}, err
 	}
 	body.Rows = s.rows(ctx, who, at, page, entries)
-	return body, nil
+	return body, s.fromJournal(ctx, who, at, &body, waits)
 }
 
 func (s *site) folderName(at place) string {

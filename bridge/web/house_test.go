@@ -10,6 +10,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/locks"
+	"davwopi/bridge/saves"
 	"davwopi/bridge/textedit"
 	"davwopi/bridge/web"
 	"davwopi/bridge/wopi"
@@ -100,6 +102,7 @@ func newHouse(t testing.TB, change func(*house)) *house {
 	must(err)
 	p.Locks, err = locks.New(ctx, locks.Locks{DB: h.db, IDs: ids, Upstreams: p.Upstreams, OnError: func(string, error) {}})
 	must(err)
+	h.journal(t.TempDir())
 	if change != nil {
 		change(h)
 	}
@@ -110,6 +113,19 @@ func newHouse(t testing.TB, change func(*house)) *house {
 	h.server.Start()
 	t.Cleanup(h.server.Close)
 	return h
+}
+
+// journal makes the journal, in dir. Saves wait in it if that is on a real disk.
+func (h *house) journal(dir string) {
+	h.t.Helper()
+	var err error
+	h.Saves, err = saves.New(h.t.Context(), saves.Saves{
+		Dir: filepath.Join(dir, "saves"), DB: h.db, IDs: h.IDs, Locks: h.Locks, WhenDown: saves.Queue, Patience: 200 * time.Millisecond,
+		OnError: func(what string, err error) { h.t.Log(what, err) },
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 func (h *house) note(_ *http.Request, err error) {

@@ -13,6 +13,7 @@ import (
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/locks"
+	"davwopi/bridge/saves"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -41,6 +42,10 @@ type Pages struct {
 	Locks     *locks.Locks
 	Offers    endpoint.Offers // what editors are told that they may
 
+	// Saves is the journal: what waits there, and what people find on the page of their
+	// saves. Nil: nothing.
+	Saves *saves.Saves
+
 	// Waits is the upstream for which a save of file waits in the journal, "" none; for
 	// people who have seen the file lately. Nil: none ever does.
 	Waits func(ctx context.Context, file idmap.FileID, user string) (upstream string, err error)
@@ -55,7 +60,8 @@ type Pages struct {
 	// cause. It is called from many goroutines.
 	Log func(r *http.Request, err error)
 
-	// Admin tells whose /doctor is served, and Checkup what it shows. Nil: nobody's.
+	// Admin tells who runs the server: whose /doctor is served, and who may release the
+	// locks of others. Checkup is what /doctor shows. Nil: nobody's.
 	Admin   func(who oauth.Principal) bool
 	Checkup func(ctx context.Context) (Checkup, error)
 
@@ -100,6 +106,18 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/view/"+id+"/holder", s.signedIn(s.serveHolder))
 	get("/view/"+id+"/waiting", s.signedIn(s.serveWaiting))
 	post("/{mode:edit|view}/"+id+"/token", s.serveRenew)
+	get("/open", s.signedIn(s.serveOpens))
+	get("/open/"+id+"/release", s.signedIn(s.serveRelease))
+	post("/open/"+id+"/release", s.signedIn(s.serveRelease))
+	const entry = "/saves/{entry:[a-z2-7]{16}}"
+	get("/saves", s.signedIn(s.serveSaves))
+	get(entry+"/download", s.signedIn(s.serveSaved))
+	post(entry+"/restore", s.signedIn(s.serveRestore))
+	get(entry+"/drop", s.signedIn(s.serveDrop))
+	post(entry+"/drop", s.signedIn(s.serveDrop))
+	get(entry+"/undo", s.signedIn(s.serveUndo))
+	post(entry+"/undo", s.signedIn(s.serveUndo))
+	post(entry+"/deliver", s.signedIn(s.serveDeliver))
 	get("/doctor", s.signedIn(s.serveDoctor))
 	get("/signin", s.serveSignIn)
 	post("/signin", s.serveCheck)

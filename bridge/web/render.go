@@ -32,8 +32,11 @@ type page struct {
 	Admin         bool   // Person sees the check-up
 	Nonce         string
 	Base          string // prefix of every path
+	View          string // which page it is
+	Refresh       int    // seconds after which a page without script asks for itself again, 0 never
 	Home          string // where the person begins
 	Leave         string // for a guest: where to post that they leave, "" they sign out
+	Links         bool   // people share files here
 	Stamp         string
 	Body          any
 }
@@ -65,7 +68,7 @@ func parseViews() map[string]*template.Template {
 	funcs := template.FuncMap{"bytes": humanSize, "when": humanTime, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }}
 	common := template.Must(template.New("").Funcs(funcs).ParseFS(views, "views/layout.html", "views/icons.html", "views/link-item.html"))
 	out := make(map[string]*template.Template)
-	for _, name := range []string{"folder", "roots", "signin", "leave", "link", "trouble", "connect", "doctor", "validator", "document", "share", "links", "enter", "host"} {
+	for _, name := range []string{"folder", "roots", "signin", "leave", "link", "trouble", "connect", "doctor", "validator", "document", "opens", "saves", "confirm", "share", "links", "enter", "host"} {
 		out[name] = template.Must(template.Must(common.Clone()).ParseFS(views, "views/"+name+".html"))
 	}
 	return out
@@ -73,22 +76,31 @@ func parseViews() map[string]*template.Template {
 
 // show answers with a view. who is the zero Principal where nobody is signed in.
 func (s *site) show(w http.ResponseWriter, r *http.Request, status int, view, title string, who oauth.Principal, p policy, body any) {
+	s.render(w, r, status, page{View: view, Title: title, Person: personName(who), Admin: s.isAdmin(who), Body: body}, p)
+}
+
+// showLive is show for a page that asks for itself again.
+func (s *site) showLive(w http.ResponseWriter, r *http.Request, view, title string, who oauth.Principal, body any, seconds int) {
+	s.render(w, r, http.StatusOK, page{View: view, Title: title, Person: personName(who), Admin: s.isAdmin(who), Body: body, Refresh: seconds}, policy{})
+}
+
+// render fills in what every page has, and answers with it.
+func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pg page, p policy) {
 	var random [18]byte
 	_, _ = rand.Read(random[:]) // never fails, says crypto/rand
-	pg := page{
-		Brand: s.brand(), Banner: s.Banner, Title: title, Person: personName(who), Admin: s.isAdmin(who), Base: s.base, Home: s.path(), Stamp: s.stamp,
-		Nonce: base64.StdEncoding.EncodeToString(random[:]), Body: body,
-	}
+	pg.Brand, pg.Banner, pg.Base, pg.Home, pg.Stamp = s.brand(), s.Banner, s.base, s.path(), s.stamp
+	pg.Nonce = base64.StdEncoding.EncodeToString(random[:])
+	pg.Links = s.Shares != nil
 	if s.guest() {
 		pg.Leave = s.path("leave")
 	}
 	root := "layout"
-	if view == "host" {
+	if pg.View == "host" {
 		root = "host"
 	}
 	var b bytes.Buffer
-	if err := s.views[view].ExecuteTemplate(&b, root, pg); err != nil {
-		s.Log(r, fmt.Errorf("web: view %s: %w", view, err))
+	if err := s.views[pg.View].ExecuteTemplate(&b, root, pg); err != nil {
+		s.Log(r, fmt.Errorf("web: view %s: %w", pg.View, err))
 		http.Error(w, "Sorry, this page could not be made. Please try again.", http.StatusInternalServerError)
 		return
 	}

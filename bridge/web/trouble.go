@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"davwopi/bridge/access"
+	"davwopi/bridge/saves"
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
@@ -27,6 +28,7 @@ type trouble struct {
 	Detail  string    // for whoever runs the server, "" nothing
 	Again   string    // what the page does by itself as soon as it can be shown, "" nothing
 	Since   time.Time // of an outage; zero none
+	Stored  []stored  // what can be had all the same
 	retry   int       // Retry-After in seconds, 0 none
 	signIn  string    // go to sign-in instead, with this word
 }
@@ -58,6 +60,15 @@ func (o *outages) over(upstream string) {
 // fail answers with the page for err and tells the log.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, who oauth.Principal, err error) {
 	s.answer(w, r, who, s.trouble(err), err)
+}
+
+// failList is fail for a list of files: in an outage it tells what can be had all the
+// same.
+func (s *site) failList(w http.ResponseWriter, r *http.Request, who oauth.Principal, err error) {
+	t := s.trouble(err)
+	var storedErr error
+	t.Stored, storedErr = s.stored(r.Context(), who, err)
+	s.answer(w, r, who, t, errors.Join(err, storedErr))
 }
 
 // answer answers err with the page of t and tells the log.
@@ -122,6 +133,14 @@ func (s *site) trouble(err error) trouble {
 			Words: []string{"It works once and only for a minute. Please open the document again from where you came."}}
 	case errors.Is(err, access.ErrNeedsSignIn):
 		return trouble{signIn: "again"}
+	case errors.Is(err, saves.ErrNoEntry):
+		return trouble{Status: http.StatusNotFound, Title: "This does not lie here any more",
+			Words:   []string{"It has arrived where it belongs, was dropped, or its time is over."},
+			Actions: []step{{"Go to your saves", s.path("saves")}, back}}
+	case errors.Is(err, saves.ErrInUse):
+		return trouble{Status: http.StatusConflict, Title: "This is just being saved",
+			Words:   []string{"Please wait a moment, and look again."},
+			Actions: []step{{"Go to your saves", s.path("saves")}}}
 	}
 	return trouble{Status: http.StatusInternalServerError, Title: "Something went wrong here",
 		Words:   []string{"That is our fault, not yours. Your files are not affected. Please try again; if it happens again, tell whoever runs this server. The log says more."},

@@ -268,7 +268,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	h.pages = &web.Pages{
 		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
 		Tickets: h.tickets, Shares: h.shares, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,
-		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand, Entered: h.hasSignedIn, Waits: h.saves.WaitsFor,
+		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand, Entered: h.hasSignedIn, Waits: h.saves.WaitsFor, Saves: h.saves,
 	}
 	h.pages.Provider, h.pages.Proxy = h.signInAtProvider(), h.signInByProxy()
 	if h.provider != nil {

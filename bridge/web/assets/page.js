@@ -1,17 +1,20 @@
 'use strict';
 // What lists and forms gain from script: times in the person's own zone and
 // words, and sign-in links that need no click.
-for (const t of document.querySelectorAll('time[datetime]')) {
-  const at = new Date(t.dateTime);
-  if (Number.isNaN(at.getTime())) continue;
-  const days = (Date.now() - at.getTime()) / 86400000;
-  const clock = { hour: 'numeric', minute: '2-digit' };
-  const today = at.toDateString() === new Date().toDateString();
-  t.title = at.toLocaleString();
-  t.textContent = today ? (t.closest('p') ? 'today, ' : 'Today, ') + at.toLocaleTimeString([], clock)
-    : at.toLocaleDateString([], days < 300 ? { day: 'numeric', month: 'short' } : { day: 'numeric', month: 'short', year: 'numeric' }) +
-      (days < 300 ? ', ' + at.toLocaleTimeString([], clock) : '');
+function localTimes(part) {
+  for (const t of part.querySelectorAll('time[datetime]')) {
+    const at = new Date(t.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    const days = (Date.now() - at.getTime()) / 86400000;
+    const clock = { hour: 'numeric', minute: '2-digit' };
+    const today = at.toDateString() === new Date().toDateString();
+    t.title = at.toLocaleString();
+    t.textContent = today ? (t.closest('p') ? 'today, ' : 'Today, ') + at.toLocaleTimeString([], clock)
+      : at.toLocaleDateString([], days < 300 ? { day: 'numeric', month: 'short' } : { day: 'numeric', month: 'short', year: 'numeric' }) +
+        (days < 300 ? ', ' + at.toLocaleTimeString([], clock) : '');
+  }
 }
+localTimes(document);
 // A page that tells of an outage looks whether it is over.
 const again = document.querySelector('[data-again]');
 if (again) {
