@@ -9,6 +9,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/locks"
+	"davwopi/bridge/saves"
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
@@ -18,6 +19,7 @@ import (
 const (
 	batch       = 256      // children that are recorded and written at once
 	maxChildren = 200_000  // of one container; WOPI has no pages, and memory has an end
+	maxSights   = 1000     // files of one listing that count as seen by their person
 	maxNames    = 16 << 20 // bytes of the names of child containers
 )
 
@@ -73,6 +75,7 @@ type pourer struct {
 	filter  wopi.ExtensionFilter
 	batches *idmap.Batches
 	some    []dav.Resource
+	waits   saves.Waitings
 	seen    int // children that have come
 	files   int // that were written
 	folders []folder
@@ -80,14 +83,18 @@ type pourer struct {
 }
 
 func (c *Containers) pour(ctx context.Context, q *endpoint.Request, t locks.Target, w io.Writer) error {
+	waits, err := c.Saves.Waitings(ctx)
+	if err != nil {
+		return err
+	}
 	p := &pourer{
 		Containers: c, q: q, view: t.View, at: t.File, to: w, filter: wopi.ParseExtensionFilter(q.Headers.Extensions),
-		batches: c.IDs.Batches(q.Grant.Space, t.File.Path), some: make([]dav.Resource, 0, batch),
+		batches: c.IDs.Batches(q.Grant.Space, t.File.Path), some: make([]dav.Resource, 0, batch), waits: waits,
 	}
 	if _, err := io.WriteString(w, `{"ChildFiles":[`); err != nil {
 		return err
 	}
-	err := t.View.List(ctx, t.File.Path, func(res dav.Resource) error {
+	err = t.View.List(ctx, t.File.Path, func(res dav.Resource) error {
 		if p.seen++; p.seen > maxChildren {
 			return errTooMany
 		}
@@ -104,7 +111,7 @@ func (c *Containers) pour(ctx context.Context, q *endpoint.Request, t locks.Targ
 	}
 	rest, err := p.batches.End(ctx)
 	if err == nil {
-		err = p.write(rest)
+		err = p.write(ctx, rest)
 	}
 	if err != nil {
 		return err
@@ -125,11 +132,12 @@ func (p *pourer) flush(ctx context.Context) error {
 		return err
 	}
 	p.some = p.some[:0]
-	return p.write(entries)
+	return p.write(ctx, entries)
 }
 
-// write writes files, and keeps containers for the end.
-func (p *pourer) write(entries []idmap.Entry) error {
+// write writes files, as what waits for them if anything does (DESIGN 7.5), and keeps
+// containers for the end.
+func (p *pourer) write(ctx context.Context, entries []idmap.Entry) error {
 	for _, e := range entries {
 		if endpoint.IsReserved(e.Name) || p.Rules.AllowsGrant(p.q.Grant, string(e.Path)) < access.View {
 			continue
@@ -145,6 +153,9 @@ func (p *pourer) write(entries []idmap.Entry) error {
 		if !p.filter.Allows(e.Name) {
 			continue
 		}
+		if err := p.fromJournal(ctx, &e); err != nil {
+			return err
+		}
 		child := wopi.ChildFile{
 			Name: p.NameOf(p.q, e), Url: p.Source(p.q, e), Size: e.Revision.Size,
 			Version: e.Revision.Version, LastModifiedTime: e.Revision.LastModified,
@@ -155,6 +166,18 @@ func (p *pourer) write(entries []idmap.Entry) error {
 		p.files++
 	}
 	return nil
+}
+
+// fromJournal makes e what waits for it. This person's own look has just shown it.
+func (p *pourer) fromJournal(ctx context.Context, e *idmap.Entry) error {
+	if p.files < maxSights {
+		p.Saves.Saw(e.ID, p.q.Actor.UserID)
+	}
+	w, err := p.waits.Of(ctx, e.ID)
+	if err == nil && w != nil {
+		e.Revision = w.Revision
+	}
+	return err
 }
 
 // close writes the containers, and the end.

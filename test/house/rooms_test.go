@@ -25,7 +25,7 @@ var mayImport = map[string]string{
 
 	"bridge":            "bridge/access bridge/endpoint davbackend davbackend/dav oauth",
 	"bridge/files":      "bridge/endpoint bridge/access bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap idmap/sqldb",
-	"bridge/containers": "bridge/endpoint bridge/access bridge/locks bridge/wopi davbackend/dav idmap",
+	"bridge/containers": "bridge/endpoint bridge/access bridge/locks bridge/saves bridge/wopi davbackend/dav idmap",
 	"bridge/ecosystem":  "bridge/endpoint bridge/wopi idmap",
 	"bridge/bootstrap":  "bridge/endpoint bridge/access bridge/wopi davbackend/dav idmap oauth",
 	"bridge/web":        "bridge/endpoint bridge/access bridge/discovery bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap oauth",
