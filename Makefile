@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test test-race check conform bench fuzz model browser image deps-debian
+.PHONY: help run test test-race check conform torture bench fuzz model browser image deps-debian
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,6 +24,10 @@ check: ## formatting, vet, staticcheck
 
 conform: ## Microsoft's cases against the built daemon, on the embedded upstream and on each real one
 	$(GO) test -count=1 -v -run TestConform ./test/conform/...
+
+torture: ## 1,000 kills of the daemon under load, and what the ledger says; about an hour
+	DAVWOPI_TEST_TORTURE_KILLS=1000 DAVWOPI_TEST_TORTURE_DOCUMENTS=200 DAVWOPI_TEST_TORTURE_UPTIME=1300 \
+		$(GO) test -count=1 -v -timeout 0 ./test/torture
 
 bench: ## figures of the rooms
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
@@ -46,4 +50,4 @@ deps-debian: ## install what the tests start: web servers, rclone, PostgreSQL, C
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		apache2 apache2-utils nginx-light libnginx-mod-http-dav-ext lighttpd lighttpd-mod-webdav \
 		rclone litmus postgresql chromium chromium-driver fonts-dejavu-core \
-		buildah busybox-static ca-certificates gcc libc6-dev curl
+		e2fsprogs mount strace buildah busybox-static ca-certificates gcc libc6-dev curl

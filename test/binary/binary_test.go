@@ -1,7 +1,6 @@
 package binary
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -279,48 +278,6 @@ func TestKilled(t *testing.T) {
 			t.Errorf("on disk: %q", on)
 		}
 	})
-}
-
-// TestKillStorm kills the daemon at random moments of saving. What was answered
-// with 200 is on disk; what was not is the old or the new contents, whole.
-func TestKillStorm(t *testing.T) {
-	needDaemon(t)
-	d := daemon.Start(t, "")
-	put(t, d.Dir, "Report.txt", "0")
-	c := client(d, "/Report.txt")
-	ctx := context.Background()
-	must2(t)(c.Lock(ctx, "L"))
-	must2(t)(c.GetFile(ctx, -1))
-	contents := func(n int) []byte { return bytes.Repeat([]byte(fmt.Sprintf("%06d\n", n)), 30000) }
-	answered, before := -1, "0"
-	for round := range 12 {
-		killed := make(chan struct{})
-		time.AfterFunc(time.Duration(3+7*round)*time.Millisecond, func() { d.Kill(); close(killed) })
-		last, answeredNow := -1, false
-		for n := round * 1000; ; n++ {
-			last = n
-			a, err := c.PutFile(ctx, "L", contents(n), nil)
-			if err != nil {
-				break
-			}
-			if a.Status != http.StatusOK {
-				t.Fatalf("round %d: %s", round, a)
-			}
-			answered, answeredNow = n, true
-		}
-		<-killed
-		d.Restart()
-		on := read(t, d.Dir, "Report.txt")
-		// What an earlier round left may be a save that was not answered but arrived.
-		unchanged := !answeredNow && on == before
-		if on != string(contents(answered)) && on != string(contents(last)) && !unchanged {
-			t.Fatalf("round %d: on disk are %d bytes %.10q; answered was %d, last sent %d", round, len(on), on, answered, last)
-		}
-		before = on
-	}
-	must2(t)(c.PutFile(ctx, "L", []byte("end"), nil))
-	must2(t)(c.Unlock(ctx, "L"))
-	noTemps(t, d.Dir)
 }
 
 // TestGibibyte moves a file of 1 GiB through GetFile and PutFile.

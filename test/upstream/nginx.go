@@ -11,7 +11,10 @@ import (
 const nginxDavExt = "/usr/lib/nginx/modules/ngx_http_dav_ext_module.so"
 
 // Nginx starts nginx with dav-ext and a lock zone.
-func Nginx(t testing.TB) *Server {
+func Nginx(t testing.TB) *Server { return NginxLocking(t, "3600s") }
+
+// NginxLocking is [Nginx] whose locks last for so long, whatever was asked for.
+func NginxLocking(t testing.TB, timeout string) *Server {
 	t.Helper()
 	binary := program(t, "nginx")
 	needs(t, nginxDavExt, "nginx with libnginx-mod-http-dav-ext")
@@ -32,7 +35,7 @@ http {
 	uwsgi_temp_path %[2]s/tmp/uwsgi;
 	scgi_temp_path %[2]s/tmp/scgi;
 	client_max_body_size 0;
-	dav_ext_lock_zone zone=locks:1m timeout=3600s;
+	dav_ext_lock_zone zone=locks:1m timeout=%[5]s;
 	server {
 		listen 127.0.0.1:%[4]d;
 		root %[3]s;
@@ -46,7 +49,7 @@ http {
 		}
 	}
 }
-`, nginxDavExt, p.home, p.root, port))
+`, nginxDavExt, p.home, p.root, port, timeout))
 		return exec.Command(binary, "-p", p.home, "-c", conf, "-e", p.home+"/error.log")
 	})
 	return &Server{Name: "nginx", URL: url, User: userName, Password: userPassword, Dir: p.dir, Program: p.program,
