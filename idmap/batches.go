@@ -14,8 +14,8 @@ import (
 const MaxBatch = 500
 
 // Batches records a listing of one container while it arrives, for folders that are
-// too large to be held as [Map.AtAll] does. Its memory is a number per entry, and
-// what it holds back. It is for one listing and one goroutine.
+// too large to be held as [Map.AtAll] does. Its memory is a number per entry, its
+// fingerprint where there is nothing better, and what it holds back. It is for one listing and one goroutine.
 //
 // Nothing is written for members that are as they were. What the listing does not
 // show is not taken for missing.
@@ -39,6 +39,7 @@ func (m *Map) Batches(s SpaceID, parent dav.Path) *Batches {
 func (b *Batches) See(ctx context.Context, res []dav.Resource, f Finder) error {
 	if b.looker == nil {
 		b.looker = newLooker(f)
+		b.looker.briefs = make(map[dav.Path]brief)
 	}
 	return b.m.SeeMembers(ctx, b.space, b.parent, res, b.looker)
 }
