@@ -112,3 +112,32 @@ func TestAnOldFormatIsConvertedAndOpens(t *testing.T) {
 		})
 	}
 }
+
+// TestBusinessUsers: one option sets all that Microsoft's editors need to check for a
+// licence: the mark in the address, the property, and the way back to edit.
+func TestBusinessUsers(t *testing.T) {
+	needDaemon(t)
+	for _, on := range []bool{true, false} {
+		e := office.NewEditor(t, wopi.Microsoft, true, "docx")
+		d := daemon.StartEmpty(t, fmt.Sprintf("editors: [%q]\nwopi: {business_users: %v}\n", e.URL, on))
+		d.Write("a.docx", "x")
+		o := d.Open("/a.docx")
+		c, at := onHostPage(t, d.Browser(d.Link), e, d.URL+"/edit/"+o.WOPISrc[strings.LastIndexByte(o.WOPISrc, '/')+1:])
+		for _, address := range []string{o.ActionURL, at} {
+			if strings.Contains(address, "IsLicensedUser=1") != on {
+				t.Errorf("business users %v: %s", on, address)
+			}
+		}
+		var info wopi.CheckFileInfo
+		if err := must2(t)(c.CheckFileInfo(t.Context())).JSON(&info); err != nil {
+			t.Fatal(err)
+		}
+		if info.LicenseCheckForEditIsEnabled != on || info.HostEditUrl == "" || !info.SupportsUserInfo {
+			t.Errorf("business users %v: %+v", on, info)
+		}
+		must2(t)(c.PutUserInfo(t.Context(), "licence"))
+		if err := must2(t)(c.CheckFileInfo(t.Context())).JSON(&info); err != nil || info.UserInfo != "licence" {
+			t.Errorf("UserInfo %q, %v", info.UserInfo, err)
+		}
+	}
+}
