@@ -19,7 +19,7 @@ const root = "../.."
 // mayImport says which rooms each room may look into (DESIGN 3). "test/..." and
 // test files are not bound by it, except that only tests may import test.
 var mayImport = map[string]string{
-	"cmd/davwopi": "bridge bridge/access bridge/bootstrap bridge/containers bridge/discovery bridge/doctor bridge/ecosystem bridge/endpoint bridge/files bridge/locks bridge/rehearse bridge/saves bridge/textedit bridge/web " +
+	"cmd/davwopi": "bridge bridge/access bridge/bootstrap bridge/containers bridge/discovery bridge/doctor bridge/ecosystem bridge/endpoint bridge/files bridge/locks bridge/metrics bridge/rehearse bridge/saves bridge/textedit bridge/web " +
 		"config davbackend davbackend/dav davbackend/localdav davbackend/profile idmap idmap/sqldb oauth",
 	"config": "",
 
@@ -29,6 +29,7 @@ var mayImport = map[string]string{
 	"bridge/ecosystem":  "bridge/endpoint bridge/wopi idmap",
 	"bridge/bootstrap":  "bridge/endpoint bridge/access bridge/wopi davbackend/dav idmap oauth",
 	"bridge/web":        "bridge/endpoint bridge/access bridge/discovery bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap oauth",
+	"bridge/metrics":    "bridge/locks bridge/saves",
 	"bridge/doctor":     "bridge/access bridge/discovery bridge/proof bridge/wopi davbackend davbackend/dav davbackend/profile",
 	"bridge/textedit":   "bridge/discovery bridge/endpoint bridge/wopi idmap",
 	"bridge/endpoint":   "bridge/access bridge/discovery bridge/locks bridge/proof bridge/saves bridge/wopi davbackend davbackend/dav idmap",
@@ -51,20 +52,21 @@ var mayImport = map[string]string{
 
 // livesIn says where each outside library may be used.
 var livesIn = map[string]string{
-	"github.com/gorilla/mux":        "bridge bridge/bootstrap bridge/containers bridge/doctor bridge/ecosystem bridge/files bridge/web bridge/textedit",
-	"github.com/rs/zerolog":         "bridge cmd/davwopi",
-	"github.com/coreos/go-oidc/v3":  "oauth",
-	"golang.org/x/oauth2":           "oauth",
-	"github.com/go-jose/go-jose/v4": "oauth test/idp",
-	"golang.org/x/net":              "davbackend/localdav",
-	"github.com/patrickmn/go-cache": "bridge/discovery oauth davbackend",
-	"github.com/jackc/pgx/v5":       "idmap/sqldb",
-	"modernc.org/sqlite":            "idmap/sqldb",
-	"go.yaml.in/yaml/v3":            "config",
-	"golang.org/x/sync":             "bridge/discovery oauth davbackend",
-	"golang.org/x/time":             "oauth cmd/davwopi",
-	"golang.org/x/sys":              "idmap/sqldb davbackend/localdav bridge/doctor bridge/saves",
-	"golang.org/x/text":             "davbackend/dav bridge/web",
+	"github.com/gorilla/mux":              "bridge bridge/bootstrap bridge/containers bridge/doctor bridge/ecosystem bridge/files bridge/web bridge/textedit",
+	"github.com/prometheus/client_golang": "bridge/metrics",
+	"github.com/rs/zerolog":               "bridge cmd/davwopi",
+	"github.com/coreos/go-oidc/v3":        "oauth",
+	"golang.org/x/oauth2":                 "oauth",
+	"github.com/go-jose/go-jose/v4":       "oauth test/idp",
+	"golang.org/x/net":                    "davbackend/localdav",
+	"github.com/patrickmn/go-cache":       "bridge/discovery oauth davbackend",
+	"github.com/jackc/pgx/v5":             "idmap/sqldb",
+	"modernc.org/sqlite":                  "idmap/sqldb",
+	"go.yaml.in/yaml/v3":                  "config",
+	"golang.org/x/sync":                   "bridge/discovery oauth davbackend",
+	"golang.org/x/time":                   "oauth cmd/davwopi",
+	"golang.org/x/sys":                    "idmap/sqldb davbackend/localdav bridge/doctor bridge/saves",
+	"golang.org/x/text":                   "davbackend/dav bridge/web",
 }
 
 // A source is one Go file of the tree.
