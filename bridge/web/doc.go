@@ -73,7 +73,8 @@
 //     come there compare and copy files, and would take one for changed twice.
 //   - 2026-11-28 A page that tells of an outage asks for itself every 15 seconds and
 //     gives way to what comes. Answers to POST, downloads and pages opened by a ticket
-//     do not: asking again would do something twice, fetch a whole file, or be in vain.//   - 2026-11-28 An anonymous link shows a form before it lets anybody in, with or
+//     do not: asking again would do something twice, fetch a whole file, or be in vain.
+//   - 2026-11-28 An anonymous link shows a form before it lets anybody in, with or
 //     without a password: programs that preview links would be guests otherwise, and
 //     people can say who they are.
 //   - 2026-11-28 The pages of a link are below its row's ID and want a cookie, one per
