@@ -140,7 +140,12 @@ func (s *site) serveEnter(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, oauth.Principal{}, err)
 		return
 	}
-	s.askToEnter(w, r, share, oauth.Principal{}, status, body)
+	session, err := s.session(r)
+	if err != nil && !errors.Is(err, oauth.ErrNoSession) {
+		s.fail(w, r, oauth.Principal{}, err)
+		return
+	}
+	s.askToEnter(w, r, share, session.Principal, status, body)
 }
 
 // shareTrouble is the part of the table about links.
