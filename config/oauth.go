@@ -48,6 +48,14 @@ type Bearer struct {
 	AllowedClients []string `yaml:"allowed_clients"`
 	// Scopes must all be in a token. Default none.
 	Scopes []string `yaml:"scopes"`
+	// ClientID is the bridge's where the provider is asked about tokens, where that is
+	// another one than at sign-in: some answer a program about its own tokens only.
+	// Default: that of sign_in.oidc, with its secret.
+	ClientID string `yaml:"client_id"`
+	// ClientSecret belongs to it. Better in client_secret_file or the variable.
+	ClientSecret Secret `yaml:"client_secret"`
+	// ClientSecretFile holds the secret in its first line.
+	ClientSecretFile string `yaml:"client_secret_file"`
 	// IntrospectionURL is where the provider is asked, where its metadata do not say.
 	IntrospectionURL URL `yaml:"introspection_url"`
 }
@@ -78,6 +86,12 @@ func (r *reader) checkOAuth(c *Config) {
 	}
 	if len(b.Audiences) == 0 && b.Method != "userinfo" && !(b.Method == "introspect" && len(b.AllowedClients) > 0) {
 		r.fault("oauth.bearer.audiences", "is required: without it, a token that was made for any other program would open every document")
+	}
+	if b.ClientSecret.Reveal() != "" && b.ClientSecretFile != "" {
+		r.fault("oauth.bearer.client_secret", "cannot be used together with client_secret_file")
+	}
+	if b.ClientID == "" && (b.ClientSecret.Reveal() != "" || b.ClientSecretFile != "") {
+		r.fault("oauth.bearer.client_id", "is missing: there is a secret for it")
 	}
 	for i, a := range b.Audiences {
 		if strings.TrimSpace(a) == "" {

@@ -88,15 +88,15 @@ func (b *Bearer) prepare() {
 func ParseBearer(h http.Header) (string, error) {
 	values := h.Values("Authorization")
 	if len(values) != 1 {
-		return "", fmt.Errorf("%w: %d Authorization headers", ErrBearer, len(values))
+		return "", because(ErrBearer, "%d Authorization headers", len(values))
 	}
 	scheme, token, _ := strings.Cut(strings.TrimSpace(values[0]), " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(strings.TrimSuffix(scheme, ":"), "bearer") || token == "" || len(token) > maxBearer {
-		return "", fmt.Errorf("%w: not a bearer token", ErrBearer)
+		return "", because(ErrBearer, "not a bearer token")
 	}
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", fmt.Errorf("%w: characters that no token has (RFC 6750 section 2.1)", ErrBearer)
+		return "", because(ErrBearer, "characters that no token has (RFC 6750 section 2.1)")
 	}
 	return token, nil
 }
@@ -110,7 +110,7 @@ func ParseBearer(h http.Header) (string, error) {
 func (b *Bearer) Check(ctx context.Context, token, peer string) (Principal, time.Time, error) {
 	b.prepare()
 	if token == "" || len(token) > maxBearer {
-		return Principal{}, time.Time{}, fmt.Errorf("%w: empty or too long", ErrBearer)
+		return Principal{}, time.Time{}, because(ErrBearer, "empty or too long")
 	}
 	key := hex.EncodeToString(Hash(token))
 	now := b.Provider.Now()
@@ -144,7 +144,7 @@ func (b *Bearer) find(ctx context.Context, token, key, peer string) (any, error)
 	now := b.Provider.Now()
 	switch {
 	case err == nil && !now.Before(c.expires):
-		err = fmt.Errorf("%w: expired", ErrBearer)
+		err = because(ErrBearer, "expired")
 	case err == nil:
 		remember(b.accepted, key, c, min(bearerRemember, c.expires.Sub(now)))
 		return c, nil
@@ -193,10 +193,10 @@ func (b *Bearer) admits(said map[string]any) error {
 	program := first(text(said, "azp"), text(said, "client_id"))
 	switch {
 	case len(b.AllowedClients) > 0 && !hasAny([]string{program}, b.AllowedClients):
-		return fmt.Errorf("%w: of the program %q, which is not allowed", ErrBearer, program)
+		return because(ErrBearer, "of the program %q, which is not allowed", clip(program))
 	case len(b.Audiences) > 0 && len(audience) > 0 && !forUs,
 		len(b.AllowedClients) == 0 && !forUs:
-		return fmt.Errorf("%w: for another audience: %q", ErrBearer, audience)
+		return because(ErrBearer, "for another audience: %s", clip(strings.Join(audience, " ")))
 	}
 	scopes := words(said["scope"])
 	if len(scopes) == 0 {
@@ -204,7 +204,7 @@ func (b *Bearer) admits(said map[string]any) error {
 	}
 	for _, scope := range b.Scopes {
 		if !hasAny(scopes, []string{scope}) {
-			return fmt.Errorf("%w: without the scope %q", ErrBearer, scope)
+			return because(ErrBearer, "without the scope %q", scope)
 		}
 	}
 	return nil

@@ -40,15 +40,15 @@ func (b *Bearer) introspect(ctx context.Context, token string) (checked, error) 
 		return checked{}, providerFault(ctx, "introspection", fmt.Errorf("status %d", status))
 	}
 	if active, _ := said["active"].(bool); !active {
-		return checked{}, fmt.Errorf("%w: the provider says that it is not active", ErrBearer)
+		return checked{}, because(ErrBearer, "the provider says that it is not active")
 	}
 	if issuer := text(said, "iss"); issuer != "" && issuer != b.Provider.Issuer {
-		return checked{}, fmt.Errorf("%w: of another issuer", ErrBearer)
+		return checked{}, because(ErrBearer, "of another issuer")
 	}
 	switch use := strings.ToLower(first(text(said, "token_use"), text(said, "typ"))); use {
 	case "", "access_token", "access", "bearer", "at+jwt":
 	default:
-		return checked{}, fmt.Errorf("%w: no access token, says the provider", ErrBearer)
+		return checked{}, because(ErrBearer, "no access token, says the provider")
 	}
 	if err := b.admits(said); err != nil {
 		return checked{}, err
@@ -64,7 +64,7 @@ func (b *Bearer) introspectionAddress(ctx context.Context) (address string, inFo
 		return "", false, err
 	}
 	if address = first(b.Introspection, said.Introspection); address == "" {
-		return "", false, fmt.Errorf("%w: it names no address for introspection", ErrProvider)
+		return "", false, because(ErrProvider, "it names no address for introspection")
 	}
 	ways := said.IntrospectionAuth
 	if len(ways) == 0 {
@@ -110,7 +110,7 @@ func (b *Bearer) userInfo(ctx context.Context, token string) (map[string]any, er
 		return nil, err
 	}
 	if meta.UserInfo == "" {
-		return nil, fmt.Errorf("%w: it names no address for userinfo", ErrProvider)
+		return nil, because(ErrProvider, "it names no address for userinfo")
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, meta.UserInfo, nil)
 	if err != nil {
@@ -123,7 +123,7 @@ func (b *Bearer) userInfo(ctx context.Context, token string) (map[string]any, er
 	case err != nil:
 		return nil, err
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return nil, fmt.Errorf("%w: the provider does not accept it", ErrBearer)
+		return nil, because(ErrBearer, "the provider does not accept it")
 	case status != http.StatusOK:
 		return nil, providerFault(ctx, "userinfo", fmt.Errorf("status %d", status))
 	}

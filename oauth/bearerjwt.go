@@ -30,7 +30,7 @@ func isSigned(token string) bool {
 // access token for us from all other tokens of this issuer, is ours.
 func (b *Bearer) verify(ctx context.Context, token string) (checked, error) {
 	if !isSigned(token) {
-		return checked{}, fmt.Errorf("%w: not a signed token", ErrBearer)
+		return checked{}, because(ErrBearer, "not a signed token")
 	}
 	said, err := b.Provider.metadata(ctx)
 	if err != nil {
@@ -45,18 +45,18 @@ func (b *Bearer) verify(ctx context.Context, token string) (checked, error) {
 	case errors.Is(keys.fault, ErrProvider), errors.Is(keys.fault, context.DeadlineExceeded), errors.Is(keys.fault, context.Canceled):
 		return checked{}, keys.fault
 	case err != nil:
-		return checked{}, fmt.Errorf("%w: %s", ErrBearer, clip(err.Error()))
+		return checked{}, because(ErrBearer, "%s", clip(err.Error()))
 	}
 	var raw json.RawMessage
 	if err := verified.Claims(&raw); err != nil {
-		return checked{}, fmt.Errorf("%w: claims not readable", ErrBearer)
+		return checked{}, because(ErrBearer, "claims not readable")
 	}
 	claims, err := decodeClaims(raw)
 	if err != nil {
-		return checked{}, fmt.Errorf("%w: claims not readable", ErrBearer)
+		return checked{}, because(ErrBearer, "claims not readable")
 	}
 	if verified.IssuedAt.After(b.Provider.Now().Add(maxFuture)) {
-		return checked{}, fmt.Errorf("%w: issued in the future", ErrBearer)
+		return checked{}, because(ErrBearer, "issued in the future")
 	}
 	if err := b.isAccessToken(token, claims); err != nil {
 		return checked{}, err
@@ -73,26 +73,26 @@ func (b *Bearer) verify(ctx context.Context, token string) (checked, error) {
 func (b *Bearer) isAccessToken(token string, claims map[string]any) error {
 	jws, err := jose.ParseSignedCompact(token, signingAlgorithms)
 	if err != nil {
-		return fmt.Errorf("%w: not a signed token", ErrBearer)
+		return because(ErrBearer, "not a signed token")
 	}
 	kind, _ := jws.Signatures[0].Protected.ExtraHeaders["typ"].(string)
 	kind = strings.TrimPrefix(strings.ToLower(kind), "application/")
 	if b.RFC9068 && kind != "at+jwt" {
-		return fmt.Errorf("%w: of type %q, not at+jwt", ErrBearer, clip(kind))
+		return because(ErrBearer, "of type %q, not at+jwt", clip(kind))
 	}
 	if kind != "" && kind != "at+jwt" && kind != "jwt" {
-		return fmt.Errorf("%w: of type %q", ErrBearer, clip(kind))
+		return because(ErrBearer, "of type %q", clip(kind))
 	}
 	for _, claim := range []string{"nonce", "c_hash", "at_hash", "events"} {
 		if _, has := claims[claim]; has && kind != "at+jwt" {
-			return fmt.Errorf("%w: no access token: it has the claim %s", ErrBearer, claim)
+			return because(ErrBearer, "no access token: it has the claim %s", claim)
 		}
 	}
 	switch strings.ToLower(first(text(claims, "typ"), text(claims, "token_use"))) {
 	case "", "bearer", "access", "at+jwt", "access_token":
 		return nil
 	}
-	return fmt.Errorf("%w: no access token by its claims", ErrBearer)
+	return because(ErrBearer, "no access token by its claims")
 }
 
 // person is the person of a token that is good. Access tokens often hold no name; then the provider is asked

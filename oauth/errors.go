@@ -38,3 +38,8 @@ func (e *TooManyError) Error() string {
 
 // Unwrap returns [ErrTooMany].
 func (e *TooManyError) Unwrap() error { return ErrTooMany }
+
+// because says why one of these came: the log shows the ends of an error's chain, and the reason is one.
+func because(refusal error, format string, args ...any) error {
+	return fmt.Errorf("%w: %w", refusal, fmt.Errorf(format, args...))
+}

@@ -157,10 +157,10 @@ func (o *OIDC) Finish(ctx context.Context, query url.Values, cookie func(name st
 	}
 	// RFC 9207: another provider's answer must not be taken for this one's.
 	if issuer := query.Get("iss"); issuer != "" && issuer != o.Provider.Issuer || said.IssuerInResponse && issuer == "" {
-		return Arrival{}, fmt.Errorf("%w: the answer is another provider's", ErrSignIn)
+		return Arrival{}, because(ErrSignIn, "the answer is another provider's")
 	}
 	if refusal := query.Get("error"); refusal != "" {
-		return Arrival{}, fmt.Errorf("%w: it answered %q", ErrSignIn, clip(refusal))
+		return Arrival{}, because(ErrSignIn, "it answered %q", clip(refusal))
 	}
 	arrival := Arrival{Next: b.Next, Cookie: flowCookie(state)}
 	arrival.Principal, arrival.Tokens, err = o.redeem(ctx, said, query.Get("code"), b)
@@ -203,7 +203,9 @@ func (o *OIDC) take(ctx context.Context, state, cookie string) (begun, error) {
 // redeem gets the tokens for a code and looks whose they are.
 func (o *OIDC) redeem(ctx context.Context, said *metadata, code string, b begun) (Principal, Tokens, error) {
 	config := said.config(o.ClientID, o.ClientSecret, o.Redirect, o.scopes())
-	token, err := config.Exchange(o.Provider.context(ctx), code, oauth2.VerifierOption(b.Verifier))
+	token, err := said.exchange(config, func(c oauth2.Config) (*oauth2.Token, error) {
+		return c.Exchange(o.Provider.context(ctx), code, oauth2.VerifierOption(b.Verifier))
+	})
 	if err != nil {
 		return Principal{}, Tokens{}, tokenFault(ctx, err)
 	}
@@ -243,7 +245,7 @@ func tokenFault(ctx context.Context, err error) error {
 // needs none.
 func (o *OIDC) identify(ctx context.Context, said *metadata, raw, access, nonce string) (map[string]any, error) {
 	if raw == "" {
-		return nil, fmt.Errorf("%w: it sent no ID token", ErrSignIn)
+		return nil, because(ErrSignIn, "it sent no ID token")
 	}
 	keys := &witness{keys: said.keys}
 	verified, err := oidc.NewVerifier(o.Provider.Issuer, keys, &oidc.Config{
@@ -254,24 +256,24 @@ func (o *OIDC) identify(ctx context.Context, said *metadata, raw, access, nonce 
 	case errors.Is(keys.fault, ErrProvider):
 		return nil, keys.fault
 	case err != nil:
-		return nil, fmt.Errorf("%w: its ID token: %s", ErrSignIn, clip(err.Error()))
+		return nil, because(ErrSignIn, "its ID token: %s", clip(err.Error()))
 	case nonce != "" && subtle.ConstantTimeCompare([]byte(verified.Nonce), []byte(nonce)) != 1:
-		return nil, fmt.Errorf("%w: its ID token is for another sign-in", ErrSignIn)
+		return nil, because(ErrSignIn, "its ID token is for another sign-in")
 	case verified.IssuedAt.After(o.Provider.Now().Add(maxFuture)):
-		return nil, fmt.Errorf("%w: its ID token is from the future", ErrSignIn)
+		return nil, because(ErrSignIn, "its ID token is from the future")
 	case verified.AccessTokenHash != "" && verified.VerifyAccessToken(access) != nil:
-		return nil, fmt.Errorf("%w: its ID token belongs to another access token", ErrSignIn)
+		return nil, because(ErrSignIn, "its ID token belongs to another access token")
 	}
 	var payload json.RawMessage
 	if err := verified.Claims(&payload); err != nil {
-		return nil, fmt.Errorf("%w: claims not readable", ErrSignIn)
+		return nil, because(ErrSignIn, "claims not readable")
 	}
 	claims, err := decodeClaims(payload)
 	if err != nil {
-		return nil, fmt.Errorf("%w: claims not readable", ErrSignIn)
+		return nil, because(ErrSignIn, "claims not readable")
 	}
 	if party := text(claims, "azp"); party != "" && party != o.ClientID || party == "" && len(verified.Audience) > 1 {
-		return nil, fmt.Errorf("%w: its ID token is another program's", ErrSignIn)
+		return nil, because(ErrSignIn, "its ID token is another program's")
 	}
 	return claims, nil
 }

@@ -76,5 +76,5 @@ func providerFault(ctx context.Context, what string, err error) error {
 	if len(text) > maxCause {
 		text = strings.ToValidUTF8(text[:maxCause], "") + "..."
 	}
-	return fmt.Errorf("%w: %s: %s", ErrProvider, what, text)
+	return because(ErrProvider, "%s: %s", what, text)
 }

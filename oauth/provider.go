@@ -2,10 +2,12 @@ package oauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -45,6 +47,7 @@ type Provider struct {
 type metadata struct {
 	provider *oidc.Provider
 	keys     *keySet
+	inForm   atomic.Bool // our secret is taken from the form, and was not from the header
 
 	Authorization      string   `json:"authorization_endpoint"`
 	Token              string   `json:"token_endpoint"`
@@ -150,7 +153,7 @@ func (p *Provider) discover(ctx context.Context) (*metadata, error) {
 		return nil, providerFault(context.Background(), "who it is", err)
 	}
 	if said.Authorization == "" || said.Token == "" || said.Keys == "" {
-		return nil, fmt.Errorf("%w: its metadata name no authorization_endpoint, token_endpoint or jwks_uri", ErrProvider)
+		return nil, because(ErrProvider, "its metadata name no authorization_endpoint, token_endpoint or jwks_uri")
 	}
 	said.keys = &keySet{client: p.client, url: said.Keys, now: p.Now}
 	return said, nil
@@ -162,11 +165,31 @@ func (p *Provider) context(ctx context.Context) context.Context {
 	return oidc.ClientContext(ctx, p.client)
 }
 
-// config is the client of ours at the provider. The way in which its secret is sent is the one that the
-// provider names: oauth2's trying out would use up a code.
+// takesForm and takesHeader are the ways in which the token endpoint takes our secret (OpenID Connect Core 1.0 section 9).
+func (m *metadata) takesForm() bool { return slices.Contains(m.TokenAuth, "client_secret_post") }
+func (m *metadata) takesHeader() bool {
+	return len(m.TokenAuth) == 0 || slices.Contains(m.TokenAuth, "client_secret_basic")
+}
+
+// exchange asks the token endpoint. A provider that takes secrets both ways may take ours one way only, as it is
+// registered: what it refuses with invalid_client is asked the other way, which uses up no code. oauth2's own trying
+// out would.
+func (m *metadata) exchange(config oauth2.Config, ask func(oauth2.Config) (*oauth2.Token, error)) (*oauth2.Token, error) {
+	token, err := ask(config)
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) && refused.ErrorCode == "invalid_client" && config.Endpoint.AuthStyle == oauth2.AuthStyleInHeader && m.takesForm() {
+		config.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+		if token, err = ask(config); err == nil {
+			m.inForm.Store(true)
+		}
+	}
+	return token, err
+}
+
+// config is the client of ours at the provider.
 func (m *metadata) config(id, secret, redirect string, scopes []string) oauth2.Config {
-	style := oauth2.AuthStyleInHeader // the default of OpenID Connect Core 1.0 section 9
-	if !slices.Contains(m.TokenAuth, "client_secret_basic") && slices.Contains(m.TokenAuth, "client_secret_post") || secret == "" {
+	style := oauth2.AuthStyleInHeader
+	if secret == "" || m.inForm.Load() || !m.takesHeader() {
 		style = oauth2.AuthStyleInParams
 	}
 	return oauth2.Config{

@@ -305,7 +305,9 @@ func (o *OIDC) refresh(ctx context.Context, refresh string) (Tokens, error) {
 		return Tokens{}, err
 	}
 	config := said.config(o.ClientID, o.ClientSecret, o.Redirect, o.scopes())
-	token, err := config.TokenSource(o.Provider.context(ctx), &oauth2.Token{RefreshToken: refresh}).Token()
+	token, err := said.exchange(config, func(c oauth2.Config) (*oauth2.Token, error) {
+		return c.TokenSource(o.Provider.context(ctx), &oauth2.Token{RefreshToken: refresh}).Token()
+	})
 	if err != nil {
 		return Tokens{}, tokenFault(ctx, err)
 	}

@@ -294,7 +294,11 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		Version:  buildVersion(),
 		Log:      h.log,
 	}
-	if door := h.bootstrapper(shared, folders); door != nil {
+	door, err := h.bootstrapper(shared, folders)
+	if err != nil {
+		return err
+	}
+	if door != nil {
 		h.bridge.Rooms = append(h.bridge.Rooms, door)
 	}
 	h.bridge.Identity = identityHeaders(c)

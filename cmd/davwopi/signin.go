@@ -19,12 +19,9 @@ func (h *house) openProvider(ctx context.Context) error {
 		return nil
 	}
 	c := h.config.SignIn.OIDC
-	secret := c.ClientSecret.Reveal()
-	if c.ClientSecretFile != "" {
-		var err error
-		if secret, err = firstLine(c.ClientSecretFile); err != nil {
-			return err
-		}
+	secret, err := secretOf(c.ClientSecret, c.ClientSecretFile)
+	if err != nil {
+		return err
 	}
 	transport, err := newTransport(c.CAFile)
 	if err != nil {
@@ -42,6 +39,14 @@ func (h *house) openProvider(ctx context.Context) error {
 	h.people, err = oauth.NewProviderTokens(ctx, h.db, h.sealer, h.provider)
 	h.upstreams.People = h.people
 	return err
+}
+
+// secretOf is the secret that a key or the file of another key holds.
+func secretOf(key config.Secret, file string) (string, error) {
+	if file != "" {
+		return firstLine(file)
+	}
+	return key.Reveal(), nil
 }
 
 // signInAtProvider is that sign-in for the pages; nil if there is none.
@@ -79,15 +84,22 @@ func identityHeaders(c *config.Config) []string {
 }
 
 // bootstrapper is the door of Office on phones, nil where it is shut.
-func (h *house) bootstrapper(e *endpoint.Endpoint, folders *containers.Containers) bridge.Mounter {
+func (h *house) bootstrapper(e *endpoint.Endpoint, folders *containers.Containers) (bridge.Mounter, error) {
 	c := h.config.OAuth
 	if c.Mode == "off" {
-		return nil
+		return nil, nil
 	}
 	bearer := &oauth.Bearer{
 		Provider: h.provider.Provider, Claims: h.provider.Claims, Method: c.Bearer.Method, RFC9068: c.Bearer.Profile == "rfc9068",
 		Audiences: c.Bearer.Audiences, AllowedClients: c.Bearer.AllowedClients, Scopes: c.Bearer.Scopes,
 		ClientID: h.provider.ClientID, ClientSecret: h.provider.ClientSecret,
+	}
+	if c.Bearer.ClientID != "" {
+		var err error
+		bearer.ClientID = c.Bearer.ClientID
+		if bearer.ClientSecret, err = secretOf(c.Bearer.ClientSecret, c.Bearer.ClientSecretFile); err != nil {
+			return nil, err
+		}
 	}
 	if c.Bearer.IntrospectionURL.URL != nil {
 		bearer.Introspection = c.Bearer.IntrospectionURL.String()
@@ -95,7 +107,7 @@ func (h *house) bootstrapper(e *endpoint.Endpoint, folders *containers.Container
 	return &bootstrap.Bootstrapper{
 		Endpoint: e, Info: folders.Info, Check: bearer.Check, Where: h.provider.Provider.Endpoints, ProviderID: c.ProviderID,
 		Schemes: map[string][]string{"iOS": c.URLSchemes.IOS, "Android": c.URLSchemes.Android, "UWP": c.URLSchemes.UWP},
-	}
+	}, nil
 }
 
 // cleanProvider forgets sign-ins and ID tokens that are too old.

@@ -114,6 +114,17 @@ func StartOn(t testing.TB, yaml, state string) *Daemon {
 	return d
 }
 
+// StartAt is [StartEmpty] on an address that the test has chosen beforehand, because others must know it.
+func StartAt(t testing.TB, yaml, listen string) *Daemon {
+	t.Helper()
+	d := prepare(t, yaml)
+	if err := os.Mkdir(d.Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d.runAt(listen)
+	return d
+}
+
 func prepare(t testing.TB, yaml string) *Daemon {
 	t.Helper()
 	root := t.TempDir()
@@ -127,7 +138,12 @@ func prepare(t testing.TB, yaml string) *Daemon {
 
 func (d *Daemon) run() {
 	d.t.Helper()
-	d.start("127.0.0.1:0")
+	d.runAt("127.0.0.1:0")
+}
+
+func (d *Daemon) runAt(listen string) {
+	d.t.Helper()
+	d.start(listen)
 	d.t.Cleanup(func() {
 		d.Stop()
 		if d.t.Failed() {
