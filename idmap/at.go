@@ -104,6 +104,9 @@ func (c *change) seeRoot(ctx context.Context) (*resource, error) {
 
 func (c *change) seeBelow(ctx context.Context, parents []int64, names []string, res dav.Resource) (*resource, error) {
 	r, isNew, err := c.settle(ctx, parents, names, res)
+	if err == nil {
+		err = c.spend(ctx, r, res)
+	}
 	if err != nil || isNew {
 		return r, err
 	}

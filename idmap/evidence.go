@@ -73,6 +73,9 @@ func (r *resource) learn(res dav.Resource, root bool) bool {
 			r.mtime = sqldb.Millis(res.Modified)
 		}
 	}
-	return r.native != before.native || r.rid != before.rid ||
+	if res.StampKnown && res.Stamp != r.stamp {
+		r.stamp = "" // it was taken off, or another's is there
+	}
+	return r.native != before.native || r.rid != before.rid || r.stamp != before.stamp ||
 		r.etag != before.etag || r.size != before.size || r.mtime != before.mtime
 }

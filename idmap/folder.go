@@ -28,7 +28,7 @@ func resembles(known map[string]member, sh *shelf) (like int, clash bool) {
 			return 0, true
 		case k.resource.kind == Container:
 			continue
-		case there && k.resource.alike(sh.all[i]) == unlike:
+		case there && !k.resource.fits(sh.all[i]):
 			return 0, true
 		case there:
 			like++

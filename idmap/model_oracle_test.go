@@ -1,10 +1,13 @@
 package idmap_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 
+	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
@@ -12,9 +15,10 @@ import (
 // A belief is what the map was last seen to say of an ID.
 type belief struct {
 	soul   *soul
-	text   string // its contents when it was seen
+	text   string // its contents as the map knows them, or would if it had read them
 	print  string // and what the server showed of it
 	hashed bool   // the map knows the contents, too
+	stamp  string // that it bore
 }
 
 // shows is what the server says of a file.
@@ -40,13 +44,21 @@ func (st *story) saw(e idmap.Entry, before dav.Path) {
 	}
 	st.tally["told"]++
 	st.log = append(st.log, fmt.Sprintf("    %s is %d at %s", e.ID[:4], x.n, e.Path))
-	st.told[e.ID] = belief{x, x.text, shown, e.Revision.SHA256 != nil}
+	if b.soul != x {
+		b.stamp = ""
+	}
+	text := x.text
+	if sum := sha256.Sum256([]byte(text)); e.Revision.SHA256 != nil && !bytes.Equal(sum[:], e.Revision.SHA256) {
+		text = b.text // the map has not noticed
+	}
+	st.told[e.ID] = belief{x, text, shown, e.Revision.SHA256 != nil, b.stamp}
 }
 
 // excused reports whether nobody can tell from outside that x is not the file that b
 // tells of, and counts by what. That one is no more what it was, and
 //
-//   - x looks as it did, also inside if the map has seen that; or
+//   - x looks as it did, also inside if the map has seen that, or bears its stamp (a copy
+//     does, on some servers); or
 //   - x is where it was, and where the server has no IDs other contents at a place are
 //     an edit (DESIGN 5), and where it has, what is put in the place of a file that is
 //     nowhere any more is its next contents.
@@ -59,7 +71,7 @@ func (st *story) excused(e idmap.Entry, b belief, x *soul, shown string, before 
 	gone := !b.soul.alive || st.ids && st.renumbered(b) || !st.ids && (b.soul.text != b.text || st.swapped(e.ID, b))
 	looks := shown == b.print && (before == e.Path || gone && (!b.hashed || x.text == b.text || st.swapped(e.ID, b)))
 	switch {
-	case looks:
+	case looks, gone && b.stamp != "" && st.stampAt(e.Path) == b.stamp:
 		st.tally["looks the same"]++
 	case gone && before == e.Path:
 		st.tally["only the place speaks"]++
@@ -67,6 +79,13 @@ func (st *story) excused(e idmap.Entry, b belief, x *soul, shown string, before 
 		return false
 	}
 	return true
+}
+
+// stampAt is the stamp that a file bears.
+func (st *story) stampAt(p dav.Path) string {
+	res, err := st.view.Stat(context.Background(), p)
+	st.must(err)
+	return res.Stamp
 }
 
 // renumbered reports whether the file of b bears another ID than it did: somebody has put
@@ -92,4 +111,20 @@ func (st *story) swapped(id idmap.FileID, b belief) bool {
 		}
 	}
 	return false
+}
+
+// stamp marks a file that was opened, and returns what it bears.
+func (st *story) stamp(e idmap.Entry, res dav.Resource) string {
+	ctx := context.Background()
+	stamp, err := st.m.NextStamp(ctx, st.s, e.ID, res)
+	st.must(err)
+	if stamp == "" {
+		return res.Stamp
+	}
+	st.must(st.view.WriteStamp(ctx, e.Path, stamp, davbackend.Condition{}))
+	res, err = st.view.Stat(ctx, e.Path)
+	st.must(err)
+	st.must(st.m.Stamped(ctx, st.s, e.ID, stamp, res))
+	st.tally["stamped"]++
+	return res.Stamp
 }

@@ -185,7 +185,7 @@ func (st *story) look(p dav.Path, open bool) (idmap.Entry, bool) {
 		sum := sha256.Sum256([]byte(st.files[p].text))
 		st.must(st.m.Hash(ctx, e.ID, e.Revision.Number, sum[:]))
 		b := st.told[e.ID]
-		b.hashed = true
+		b.hashed, b.stamp = true, st.stamp(e, res)
 		st.told[e.ID] = b
 	}
 	return e, true
@@ -336,6 +336,14 @@ func stories(t *testing.T, preset upstream.Preset, salt int) map[string]int {
 		t.Fatal(err)
 	}
 	view, last, n, tally := server.View(t), 0, 0, map[string]int{}
+	if slices.Contains([]string{"apache", "lighttpd", "sabre", "wsgidav"}, preset.Name) { // which keep properties
+		if view.Client().Stamp, err = m.StampName(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		profile := view.Client().Profile()
+		profile.Stamps = true
+		view.Client().Learn(profile)
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		s, err := m.Space(context.Background(), preset.Name, strconv.Itoa(n))

@@ -117,12 +117,26 @@ func (q *quest) spread(ctx context.Context) error {
 		if sp.suspects, sp.vague, err = suspects(ctx, q.m.DB.Read(), q.space, sp.shown.res, but); err != nil {
 			return err
 		}
+		if err := q.stamped(ctx, sp, but); err != nil {
+			return err
+		}
 		for _, c := range sp.suspects {
 			if err := q.visit(ctx, sp, c); err != nil {
 				return err
 			}
 		}
 	}
+	return nil
+}
+
+// stamped adds the file whose stamp the spot bears, if what it was called fits.
+func (q *quest) stamped(ctx context.Context, sp *spot, but int64) error {
+	c, err := stamped(ctx, q.m.DB.Read(), q.space, sp.shown.res, but)
+	if err != nil || c == nil || !takesOver(c.path.Base(), sp.path.Base()) ||
+		slices.ContainsFunc(sp.suspects, func(s suspect) bool { return s.num == c.num }) {
+		return err
+	}
+	sp.suspects = append(sp.suspects, *c)
 	return nil
 }
 
@@ -170,6 +184,7 @@ func (q *quest) decide(ctx context.Context) error {
 				sp.claims = append(sp.claims, c)
 			}
 		}
+		sp.claims = byStamp(sp.claims, sp.shown.res)
 		if err := q.read(ctx, sp); err != nil {
 			return err
 		}
@@ -188,8 +203,11 @@ func (q *quest) decide(ctx context.Context) error {
 // read lets the contents decide between claims, where we know them.
 func (q *quest) read(ctx context.Context, sp *spot) error {
 	var left []suspect
-	proven := 0
 	for _, c := range sp.claims {
+		if c.alike(sp.shown.res) == unlike {
+			left = append(left, c) // by its stamp: it was edited
+			continue
+		}
 		same, known, err := q.l.holds(ctx, c.resource, sp.path)
 		if err != nil {
 			return err
@@ -198,7 +216,6 @@ func (q *quest) read(ctx context.Context, sp *spot) error {
 		case known && !same:
 			continue
 		case known:
-			proven++
 		case c.alike(sp.shown.res) == weakly:
 			sp.vague = true
 		}
@@ -210,7 +227,7 @@ func (q *quest) read(ctx context.Context, sp *spot) error {
 
 // prune takes back what rests on something that is not so: a file whose old place holds
 // another file is here only if that other one is known to have come from elsewhere, and
-// a file is in one place.
+// a file is in one place, be it that of two alike which bears its stamp.
 func (q *quest) prune() {
 	for again := true; again; {
 		again = false
@@ -219,11 +236,22 @@ func (q *quest) prune() {
 			if sp.is == nil {
 				continue
 			}
-			if other := at[sp.is.num]; other != nil {
-				sp.is, other.is, again = nil, nil, true
+			other := at[sp.is.num]
+			if other == nil {
+				at[sp.is.num] = sp
 				continue
 			}
-			at[sp.is.num] = sp
+			again = true
+			mine, its := sp.is.bears(sp.shown.res), other.is.bears(other.shown.res)
+			if !mine || its {
+				sp.is = nil
+			}
+			if !its || mine {
+				other.is = nil
+			}
+			if sp.is != nil {
+				at[sp.is.num] = sp
+			}
 		}
 		for _, sp := range q.order {
 			if sp.is == nil {
@@ -278,8 +306,11 @@ func (sp *spot) is0() *resource {
 }
 
 func (q *quest) isTwin(ctx context.Context, sp *spot, res dav.Resource) (bool, error) {
-	if sp.is == nil {
+	if sp.is == nil || sp.is.bears(sp.shown.res) && sp.is.alike(sp.shown.res) != unlike && !sp.is.bears(res) {
 		return false, nil
+	}
+	if sp.is.alike(res) == unlike {
+		return true, nil // another bears the stamp, too
 	}
 	same, known, err := q.l.holds(ctx, sp.is.resource, res.Path)
 	return same || !known, err

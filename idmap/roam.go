@@ -114,8 +114,8 @@ func (m *Map) ownerAt(ctx context.Context, s SpaceID, p dav.Path) (*resource, *p
 	return r, &chain[len(names)], nil
 }
 
-// matches are the files within reach of the start that have the fingerprint of r, but
-// for those that are known to be others, and but for one path.
+// matches are the files within reach of the start that have the fingerprint of r or bear
+// its stamp, but for those that are known to be others, and but for one path.
 func (m *Map) matches(ctx context.Context, s SpaceID, l *looker, r *resource, start, but dav.Path) ([]dav.Resource, error) {
 	var found []dav.Resource
 	err := m.roam(ctx, s, l, start, func(dir dav.Path, sh *shelf) (bool, error) {
@@ -129,7 +129,7 @@ func (m *Map) matches(ctx context.Context, s SpaceID, l *looker, r *resource, st
 func (m *Map) matchesIn(ctx context.Context, s SpaceID, r *resource, dir dav.Path, sh *shelf, but dav.Path) ([]dav.Resource, error) {
 	var like []dav.Resource
 	for _, res := range sh.all {
-		if res.Path != but && r.alike(res) != unlike {
+		if res.Path != but && r.fits(res) {
 			like = append(like, res)
 		}
 	}

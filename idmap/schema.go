@@ -81,5 +81,6 @@ var migrations = []string{
 	);
 	CREATE INDEX idmap_moved_space ON idmap_moved (space, num)`, `
 	-- Files that are known by their fingerprints only.
-	CREATE INDEX idmap_resource_print ON idmap_resource (size, mtime) WHERE native_id IS NULL AND resource_id IS NULL AND kind = 1`,
+	CREATE INDEX idmap_resource_print ON idmap_resource (size, mtime) WHERE native_id IS NULL AND resource_id IS NULL AND kind = 1`, `
+	CREATE INDEX idmap_resource_stamp ON idmap_resource (stamp) WHERE stamp IS NOT NULL`,
 }

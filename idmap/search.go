@@ -90,7 +90,7 @@ func (m *Map) byID(ctx context.Context, s SpaceID, r *resource, was dav.Path, l 
 	return found, err
 }
 
-// byPrint looks for the one file that has the fingerprint of r. If the folder was
+// byPrint looks for the one file that has the fingerprint of r, or its stamp. If the folder was
 // renamed that r was in, or one above, that is what is recorded.
 func (m *Map) byPrint(ctx context.Context, s SpaceID, r *resource, was dav.Path, l *looker) (dav.Resource, error) {
 	old, err := l.at(ctx, was)
@@ -104,7 +104,7 @@ func (m *Map) byPrint(ctx context.Context, s SpaceID, r *resource, was dav.Path,
 	if err != nil {
 		return dav.Resource{}, err
 	}
-	if found, err = l.proven(ctx, r, found); err != nil {
+	if found, err = l.proven(ctx, r, r.chosen(found, was.Base())); err != nil {
 		return dav.Resource{}, err
 	}
 	if len(found) != 1 {
@@ -134,6 +134,10 @@ func (m *Map) byPrint(ctx context.Context, s SpaceID, r *resource, was dav.Path,
 func (l *looker) proven(ctx context.Context, r *resource, all []dav.Resource) ([]dav.Resource, error) {
 	var left []dav.Resource
 	for _, res := range all {
+		if r.alike(res) == unlike {
+			left = append(left, res) // known by its stamp: it was edited
+			continue
+		}
 		same, known, err := l.holds(ctx, r, res.Path)
 		if err != nil {
 			return nil, err

@@ -71,13 +71,13 @@ func (q *quest) rescue(ctx context.Context, sp *spot) (dav.Path, error) {
 	}
 	found, err := q.m.matches(ctx, q.space, q.l, sp.owner, sp.path.Parent(), sp.path)
 	if err == nil {
-		found, err = q.l.proven(ctx, sp.owner, found)
+		found, err = q.l.proven(ctx, sp.owner, sp.owner.chosen(found, sp.path.Base()))
 	}
 	if err != nil || len(found) != 1 {
 		return "", err
 	}
 	res := found[0]
-	if other := q.spots[res.Path]; other != nil && other.is != nil || sp.owner.alike(res) != strongly && sp.owner.sha256 == nil {
+	if other := q.spots[res.Path]; other != nil && other.is != nil || sp.owner.alike(res) != strongly && sp.owner.sha256 == nil && !sp.owner.bears(res) {
 		return "", nil
 	}
 	owner, at, err := q.m.ownerAt(ctx, q.space, res.Path)
@@ -93,7 +93,8 @@ func (q *quest) rescue(ctx context.Context, sp *spot) (dav.Path, error) {
 // aside does not count.
 func (q *quest) elsewhere(ctx context.Context, sp *spot) (bool, error) {
 	is := func(res dav.Resource) bool {
-		return res.Path != sp.path && sp.owner.alike(res) != unlike && !passing(res.Path.Base())
+		there := sp.owner.alike(res) != unlike || sp.owner.bears(res) && !sp.owner.bears(sp.shown.res)
+		return res.Path != sp.path && there && !passing(res.Path.Base())
 	}
 	for _, other := range q.order {
 		if other.holdsFile() && !other.home() && other.is == nil && is(other.shown.res) {
@@ -132,13 +133,20 @@ func (q *quest) void() []step {
 	for _, sp := range q.order[:q.about] {
 		for _, c := range sp.suspects {
 			from := q.spots[c.path]
-			moved := sp.is != nil && sp.is.num == c.num && (sp.owner == nil || takesOver(c.path.Base(), sp.path.Base()))
-			if !moved && (from == nil || from.owner == nil || from.owner.num != c.num || !from.home()) {
+			home := from != nil && from.owner != nil && from.owner.num == c.num && from.home()
+			if c.alike(sp.shown.res) != unlike && !home && !q.moved(c) {
 				all = append(all, step{num: c.num, was: c.place, void: true})
 			}
 		}
 	}
 	return all
+}
+
+// moved reports whether c was found at a spot, and is still itself there.
+func (q *quest) moved(c suspect) bool {
+	return slices.ContainsFunc(q.order, func(sp *spot) bool {
+		return sp.is != nil && sp.is.num == c.num && (sp.owner == nil || takesOver(c.path.Base(), sp.path.Base()))
+	})
 }
 
 func (m *Map) apply(ctx context.Context, s SpaceID, steps []step) error {

@@ -22,6 +22,7 @@ type node struct {
 	etag       int
 	size       int64
 	modified   time.Time
+	stamp      string // a dead property
 }
 
 // A tree is an upstream in memory: what a PROPFIND on it would show. It is an
@@ -29,6 +30,7 @@ type node struct {
 type tree struct {
 	rids, natives bool // serves DAV:resource-id, oc:id
 	noETags       bool
+	stamps        bool // dead properties are kept
 	weak          bool // the next answers carry weak ETags, as Apache's do for a second
 	down          bool
 	nodes         map[dav.Path]*node
@@ -58,6 +60,19 @@ func (tr *tree) edit(p dav.Path) {
 	n.etag = tr.next()
 	n.size++
 	n.modified = n.modified.Add(time.Minute)
+}
+
+// copy is COPY, which takes the stamp along (Apache, lighttpd, WsgiDAV).
+func (tr *tree) copy(from, to dav.Path) *node {
+	n := tr.add(to, false)
+	n.size, n.stamp = tr.nodes[from].size, tr.nodes[from].stamp
+	return n
+}
+
+// clone is cp -p: no stamp, and the same fingerprint.
+func (tr *tree) clone(from, to dav.Path) {
+	n := tr.add(to, false)
+	n.etag, n.size, n.modified = tr.nodes[from].etag, tr.nodes[from].size, tr.nodes[from].modified
 }
 
 func (tr *tree) remove(p dav.Path) {
@@ -93,6 +108,9 @@ func (tr *tree) res(p dav.Path) dav.Resource {
 		if tr.weak {
 			r.ETag = "W/" + r.ETag
 		}
+	}
+	if tr.stamps {
+		r.Stamp, r.StampKnown = n.stamp, true
 	}
 	if tr.rids {
 		r.ResourceID = fmt.Sprintf("urn:ino:%d", n.ino)
