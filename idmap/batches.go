@@ -14,8 +14,8 @@ import (
 const MaxBatch = 500
 
 // Batches records a listing of one container while it arrives, for folders that are
-// too large to be held as [Map.AtAll] does. Its memory is a number per entry, its
-// fingerprint where there is nothing better, and what it holds back. It is for one listing and one goroutine.
+// too large to be held as [Map.AtAll] does. Its memory is a number per entry, and
+// what it holds back. It is for one listing and one goroutine.
 //
 // Nothing is written for members that are as they were. What the listing does not
 // show is not taken for missing.
@@ -25,7 +25,8 @@ type Batches struct {
 	parent dav.Path
 	used   map[int64]bool // resources that this listing has shown
 	held   []dav.Resource
-	looker *looker // for the doubts that the members raise; nil: not yet
+	looker *looker    // for the doubts that the members raise; nil: not yet
+	fresh  []dav.Path // members that it remembers: those of the last See
 }
 
 // Batches begins a listing of the container at parent.
@@ -39,9 +40,32 @@ func (m *Map) Batches(s SpaceID, parent dav.Path) *Batches {
 func (b *Batches) See(ctx context.Context, res []dav.Resource, f Finder) error {
 	if b.looker == nil {
 		b.looker = newLooker(f)
-		b.looker.briefs = make(map[dav.Path]brief)
+		b.looker.recall = b.recall
+	}
+	for _, p := range b.fresh { // they are recorded now
+		delete(b.looker.stats, p)
+	}
+	b.fresh = b.fresh[:0]
+	for _, r := range res {
+		b.fresh = append(b.fresh, r.Path)
 	}
 	return b.m.SeeMembers(ctx, b.space, b.parent, res, b.looker)
+}
+
+// recall is what an earlier part of the listing showed at p, from the database: of a
+// member that was recorded since, the row is what was seen of it.
+func (b *Batches) recall(ctx context.Context, p dav.Path) (dav.Resource, bool, error) {
+	if p.IsRoot() || p.Parent() != b.parent {
+		return dav.Resource{}, false, nil
+	}
+	r, at, err := b.m.ownerAt(ctx, b.space, p)
+	if err != nil || r == nil || at.missing != 0 || !b.used[r.num] {
+		return dav.Resource{}, false, err
+	}
+	return dav.Resource{
+		Path: p, Collection: r.kind == Container, ETag: r.etag, Size: r.size, Modified: sqldb.FromMillis(r.mtime),
+		NativeID: r.native, ResourceID: r.rid, QuotaAvailable: -1,
+	}, true, nil
 }
 
 // Add is [Map.AtAll] for the next members, at most [MaxBatch]. It returns their

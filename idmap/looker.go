@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"davwopi/davbackend/dav"
 )
@@ -39,19 +37,8 @@ type looker struct {
 	lists  map[dav.Path]*shelf
 	sums   map[dav.Path][]byte
 
-	briefs map[dav.Path]brief // of a long listing, in place of sights; else nil
-}
-
-// A brief is what is remembered of a member of a long listing: its fingerprint, if it
-// shows nothing better. A sight is ten times as large.
-type brief struct {
-	etag     dav.ETag
-	size     int64
-	modified int64 // nanoseconds since 1970
-}
-
-func (b brief) resource(p dav.Path) dav.Resource {
-	return dav.Resource{Path: p, ETag: b.etag, Size: b.size, Modified: time.Unix(0, b.modified).UTC(), QuotaAvailable: -1}
+	// recall knows what was shown at a path that is not remembered; nil: nobody does.
+	recall func(ctx context.Context, p dav.Path) (dav.Resource, bool, error)
 }
 
 // A sight is what was at a path.
@@ -93,24 +80,7 @@ func (l *looker) pay() error {
 }
 
 // note says what is at a path, as somebody has seen just now.
-func (l *looker) note(res dav.Resource) {
-	switch {
-	case l.briefs == nil:
-		l.stats[res.Path] = sight{res, true}
-	case printed(res):
-		// The tag is part of a text that is not to be kept for it.
-		l.briefs[res.Path] = brief{dav.ETag(strings.Clone(string(res.ETag))), res.Size, res.Modified.UnixNano()}
-	}
-}
-
-// noted is what is remembered of a path.
-func (l *looker) noted(p dav.Path) (sight, bool) {
-	if s, ok := l.stats[p]; ok {
-		return s, true
-	}
-	b, ok := l.briefs[p]
-	return sight{b.resource(p), ok}, ok
-}
+func (l *looker) note(res dav.Resource) { l.stats[res.Path] = sight{res, true} }
 
 // hold says what a folder holds, as somebody has listed it just now.
 func (l *looker) hold(p dav.Path, all []dav.Resource, whole bool) {
@@ -123,7 +93,7 @@ func (l *looker) hold(p dav.Path, all []dav.Resource, whole bool) {
 
 // saw is what was at a path, if somebody has looked.
 func (l *looker) saw(p dav.Path) (dav.Resource, bool) {
-	if s, ok := l.noted(p); ok {
+	if s, ok := l.stats[p]; ok {
 		return s.res, s.there
 	}
 	if sh := l.lists[p.Parent()]; sh != nil {
@@ -136,8 +106,13 @@ func (l *looker) saw(p dav.Path) (dav.Resource, bool) {
 
 // at looks at a path.
 func (l *looker) at(ctx context.Context, p dav.Path) (sight, error) {
-	if s, ok := l.noted(p); ok {
+	if s, ok := l.stats[p]; ok {
 		return s, nil
+	}
+	if l.recall != nil {
+		if res, ok, err := l.recall(ctx, p); ok || err != nil {
+			return sight{res, ok}, err
+		}
 	}
 	if p.IsRoot() {
 		return sight{dav.Resource{Path: p, Collection: true}, true}, nil
