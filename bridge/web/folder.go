@@ -53,7 +53,6 @@ type folderBody struct {
 	Sort      map[string]sortLink
 	Read      bool   // the rules let this person only read here
 	Share     string // where the folder is shared, "" nowhere
-	Links     string // where the person's links are, "" nowhere
 }
 
 type sortLink struct {
@@ -141,9 +140,7 @@ func (s *site) folder(r *http.Request, who oauth.Principal, at place) (folderBod
 	}
 	s.outages.over(at.Upstream.Name)
 	body := folderBody{Name: s.folderName(at), Cut: !l.whole, Seen: len(l.members), Read: at.Rights < access.Edit}
-	if body.Share = s.sharing(at.Entry.ID); body.Share != "" {
-		body.Links = s.path("links")
-	}
+	body.Share = s.sharing(at.Entry.ID)
 	if body.Crumbs, err = s.crumbs(ctx, who, at); err != nil {
 		return folderBody{}, err
 	}

@@ -53,7 +53,6 @@ type shareBody struct {
 	Form       shareForm // as it was sent, if something was wrong with it
 	Ends       []end
 	Shortest   int // password
-	LinksPage  string
 }
 
 type shareForm struct {
@@ -138,7 +137,7 @@ func (s *site) makeLink(ctx context.Context, who oauth.Principal, at place, f sh
 
 // offer fills in which links who can make at a place.
 func (s *site) offer(body *shareBody, who oauth.Principal, at place) {
-	body.Edit = at.Rights >= access.Edit && at.Seen.MayWrite()
+	body.Edit = at.Rights >= access.Edit
 	guests := s.Rules.AllowsGrant(access.Grant{Upstream: at.Upstream.Name, Principal: access.AnyGuest(), Behind: who}, string(at.Entry.Path))
 	switch {
 	case !s.Shares.Anonymous || at.Upstream.Service == nil:
@@ -155,7 +154,7 @@ func (s *site) offer(body *shareBody, who oauth.Principal, at place) {
 // sharePage shows the links to a place, and the form for another one.
 func (s *site) sharePage(w http.ResponseWriter, r *http.Request, who oauth.Principal, at place, status int, body shareBody) {
 	s.offer(&body, who, at)
-	body.Name, body.Folder, body.Ends, body.Shortest, body.LinksPage = s.folderName(at), at.Entry.Kind == idmap.Container, ends, access.MinSharePassword, s.path("links")
+	body.Name, body.Folder, body.Ends, body.Shortest = s.folderName(at), at.Entry.Kind == idmap.Container, ends, access.MinSharePassword
 	body.Kind = kindOf(extension(at.Entry.Name))
 	var err error
 	if body.Folder {

@@ -16,6 +16,8 @@ import (
 	"davwopi/bridge/locks"
 	"davwopi/bridge/web"
 	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/oauth"
 	"davwopi/test/upstream"
@@ -155,6 +157,33 @@ func TestALinkNeverGivesMoreThanItsPeopleHave(t *testing.T) {
 	}
 	if g, _ := h.person("guest").follow(link); g.status != http.StatusOK {
 		t.Errorf("somebody who may read: %d", g.status)
+	}
+}
+
+// TestALinkNeverGivesMoreThanTheServerDoes: to people with an account, to guests, and to
+// whoever makes it.
+func TestALinkNeverGivesMoreThanTheServerDoes(t *testing.T) {
+	h := newHouse(t, withShares)
+	h.up.Write(t, "plan.txt", "hello")
+	anna := h.person("anna")
+	plan := anna.get("/").id(t, "plan.txt")
+	guest, ben := h.browser(), h.person("ben")
+	at := guest.comeIn(anna.share(plan, "for", "anybody", "rights", "edit"), "", "")
+	link := anna.share(plan, "rights", "edit")
+	h.up.Quirks.Set(func(q *upstream.Quirks) { q.Privileges = func(string, dav.Path) []string { return []string{"read"} } })
+	h.Upstreams.List[0].Client.Learn(davbackend.Profile{Privileges: true})
+	for who, b := range map[string]*browser{"a guest": guest, "ben": ben} {
+		path := at + "/"
+		if b == ben {
+			path = link
+		}
+		page, where := b.follow(path)
+		if g := h.grant(page.token(t), plan); g.Rights != access.View || !strings.Contains(where, "/view/") {
+			t.Errorf("%s may read, and got %v at %s", who, g.Rights, where)
+		}
+	}
+	if got := anna.post("/share/"+plan, url.Values{"for": {"anybody"}, "rights": {"edit"}, "days": {"0"}}); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("anna shares more than she has: %d", got.status)
 	}
 }
 

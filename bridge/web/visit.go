@@ -135,7 +135,7 @@ func (s *site) locate(ctx context.Context, who oauth.Principal, id idmap.FileID)
 	if err := s.findScope(ctx, who); err != nil {
 		return place{}, err
 	}
-	if at.Rights = s.allows(who, at.Upstream.Name, string(at.Entry.Path)); at.Rights < access.View {
+	if at.Rights = min(at.Rights, s.allows(who, at.Upstream.Name, string(at.Entry.Path))); at.Rights < access.View {
 		return place{}, idmap.ErrNotFound
 	}
 	return at, nil

@@ -122,7 +122,7 @@ func (s *site) recall(ctx context.Context, who oauth.Principal, id idmap.FileID)
 		if err != nil {
 			return place{}, err
 		}
-		rights := s.Rules.Allows(who, up.Name, string(known.Path))
+		rights := s.allows(who, up.Name, string(known.Path))
 		if rights < access.View {
 			return place{}, idmap.ErrNotFound
 		}
