@@ -47,7 +47,7 @@ func writeResult(w http.ResponseWriter, status int, result any) {
 	if stream, ok := result.(io.ReadCloser); ok {
 		defer stream.Close()
 		w.Header().Set("Content-Type", "application/octet-stream")
-		if _, err := io.Copy(w, stream); err != nil {
+		if _, err := io.Copy(prompt{w}, stream); err != nil {
 			panic(http.ErrAbortHandler) // the command must see that it is not whole
 		}
 		return
@@ -61,6 +61,17 @@ func writeResult(w http.ResponseWriter, status int, result any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(text.Bytes()) // a command that hung up has nobody to tell
+}
+
+// prompt sends what it is given at once: a command may show how far the daemon is.
+type prompt struct{ w http.ResponseWriter }
+
+func (p prompt) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	if err == nil {
+		err = http.NewResponseController(p.w).Flush()
+	}
+	return n, err
 }
 
 // ErrNoDaemon is returned by [Ask] if no daemon listens on the socket.

@@ -56,18 +56,6 @@ func open(ctx context.Context, k *call) error {
 	return nil
 }
 
-func ids(ctx context.Context, k *call) error {
-	rest, err := k.parse(1, 1)
-	if err != nil {
-		return err
-	}
-	var out json.RawMessage
-	if err := k.ask(ctx, "ids", idsArguments{What: rest[0]}, &out); err != nil {
-		return err
-	}
-	return k.printJSON(out)
-}
-
 func lockCommand(ctx context.Context, k *call) error {
 	rest, err := k.parse(1, 2)
 	if err != nil {

@@ -46,7 +46,11 @@ func (h *house) commands() map[string]bridge.Command {
 	return map[string]bridge.Command{
 		"invite":              asCommand(h.invite),
 		"open":                asCommand(h.open),
-		"ids":                 asCommand(h.describe),
+		"ids":                 asCommand(h.showIDs),
+		"find-ids":            asCommand(h.findIDs),
+		"moved-id":            asCommand(h.movedIDs),
+		"verify-ids":          asCommand(h.verifyIDs),
+		"export-ids":          asCommand(h.exportIDs),
 		"locks":               asCommand(h.listLocks),
 		"release":             asCommand(h.releaseLock),
 		"saves":               asCommand(h.listSaves),
@@ -123,10 +127,6 @@ func (h *house) open(ctx context.Context, in openArguments) (web.Opened, error) 
 		Principal: h.person(in.User), Upstream: in.Upstream, Path: "/" + strings.TrimPrefix(in.Path, "/"),
 		Mode: in.Mode, Editor: in.Editor,
 	})
-}
-
-func (h *house) describe(ctx context.Context, in idsArguments) ([]idmap.Description, error) {
-	return h.ids.Describe(ctx, in.What)
 }
 
 func (h *house) listLocks(ctx context.Context, _ struct{}) ([]lockResult, error) {

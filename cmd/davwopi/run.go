@@ -39,7 +39,7 @@ func commands() []command {
 		{"serve", "", "serve the folder or the upstream until stopped", serve},
 		{"invite", "[-name NAME]", "print a sign-in link for another person", invite},
 		{"open", "[-json] [-user NAME] [-mode edit|view] [-editor NAME] PATH", "make everything that an editor needs to open a document", open},
-		{"ids", "PATH|ID", "say what is known of a file or folder", ids},
+		{"ids", "PATH|ID | show PATH|ID | find TEXT | moved OLD NEW | verify [-repair] [PATH] | export FILE | import FILE", "what is known of files and folders, and by which IDs", ids},
 		{"locks", "list | release ID", "list open documents, release a lock", lockCommand},
 		{"saves", "list | show ID | drop ID", "list, read or drop bytes that wait in the save journal", saveCommand},
 		{"shares", "[-json] list | revoke ID", "list the links that people have made to files, end one at once", shareCommand},
