@@ -58,6 +58,9 @@
 //	proxy         the reverse proxy says who asks, and how
 //	body_size     large saves get through
 //	cookie        sign-in is safe on the way
+//	sign_in       the OpenID Connect provider answers, and is the one that is configured
+//	sign_out      who signs out here is signed out there
+//	phones        Office on phones can sign in there
 //	clock         clocks agree
 //	state         the state directory can be written, and what it lies on
 //	state_space   room on it

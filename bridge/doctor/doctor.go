@@ -37,6 +37,7 @@ type Doctor struct {
 	Editors   []discovery.Editor // those that are configured, without the built-in one
 	Signed    func() []string    // URLs of editors that have ever published proof keys; nil: not known
 	State     string             // state directory
+	SignIn    *SignIn            // nil: people sign in another way
 
 	// Facts returns what measuring an upstream has shown, and false if it was not
 	// measured yet. Nil: nothing is known.
@@ -100,6 +101,9 @@ func (d *Doctor) checks() []check {
 	}
 	for _, e := range d.Editors {
 		list = append(list, check{"editor", e.URL, func(ctx context.Context) []Finding { return d.editor(ctx, e) }})
+	}
+	if d.SignIn != nil {
+		list = append(list, check{"sign_in", d.SignIn.Issuer, d.provider})
 	}
 	if d.Running {
 		list = append(list, check{"public_url", d.Public.String(), d.front})

@@ -35,6 +35,9 @@ func newDoctor(c *config.Config) *doctor.Doctor {
 	if c.Embedded() {
 		d.Folder, _ = filepath.Abs(c.Dir) // without a working directory the name must do
 	}
+	if c.SignIn.Kind == "oidc" {
+		d.SignIn = providerToCheck(c)
+	}
 	for _, n := range c.TrustedProxies {
 		d.TrustedProxies = append(d.TrustedProxies, n.Prefix)
 	}

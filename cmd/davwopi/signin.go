@@ -6,6 +6,7 @@ import (
 	"davwopi/bridge"
 	"davwopi/bridge/bootstrap"
 	"davwopi/bridge/containers"
+	"davwopi/bridge/doctor"
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/web"
 	"davwopi/config"
@@ -108,6 +109,21 @@ func (h *house) bootstrapper(e *endpoint.Endpoint, folders *containers.Container
 		Endpoint: e, Info: folders.Info, Check: bearer.Check, Where: h.provider.Provider.Endpoints, ProviderID: c.ProviderID,
 		Schemes: map[string][]string{"iOS": c.URLSchemes.IOS, "Android": c.URLSchemes.Android, "UWP": c.URLSchemes.UWP},
 	}, nil
+}
+
+// providerToCheck is what the doctor has to know. With a CA file that cannot be read, which serve refuses, it
+// asks as others do.
+func providerToCheck(c *config.Config) *doctor.SignIn {
+	pages := web.Pages{URLs: endpoint.URLs{Public: c.PublicURL.URL}}
+	s := &doctor.SignIn{
+		Issuer: c.SignIn.OIDC.Issuer.String(), Name: c.SignIn.OIDC.Name, Phones: c.OAuth.Mode != "off",
+		Callback: pages.CallbackURL(), Gone: pages.GoneURL(),
+	}
+	if transport, err := newTransport(c.SignIn.OIDC.CAFile); err == nil {
+		transport.DisableKeepAlives = true
+		s.HTTP = transport
+	}
+	return s
 }
 
 // cleanProvider forgets sign-ins and ID tokens that are too old.
