@@ -269,11 +269,12 @@ func (l *large) save(b *testing.B) {
 func (l *large) memory(b *testing.B) {
 	for b.Loop() {
 	}
-	b.ReportMetric(float64(resident(b, os.Getpid()))/(1<<20), "MiB")
+	now, _ := resident(b, os.Getpid())
+	b.ReportMetric(float64(now)/(1<<20), "MiB")
 }
 
-// resident is the resident memory of a process, in bytes.
-func resident(b *testing.B, pid int) int64 {
+// resident is the resident memory of a process now, and its peak, in bytes.
+func resident(b *testing.B, pid int) (now, peak int64) {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -282,9 +283,11 @@ func resident(b *testing.B, pid int) int64 {
 	for line := range strings.Lines(string(text)) {
 		var kib int64
 		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
-			return kib << 10
+			now = kib << 10
+		}
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kib); err == nil {
+			peak = kib << 10
 		}
 	}
-	b.Fatal("no VmRSS")
-	return 0
+	return now, peak
 }
