@@ -11,6 +11,7 @@ import (
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/wopi"
 	"davwopi/idmap"
+	"davwopi/oauth"
 	"davwopi/test/rooms"
 	"davwopi/test/upstream"
 )
@@ -303,5 +304,33 @@ func TestGetFileWopiSrc(t *testing.T) {
 	narrow := ecosystemOf(t, h, h.Open(x, access.Grant{Scope: h.At("/a").ID}))
 	if got := h.Post(narrow, wopi.OverrideGetWopiSrc, "", wopi.HeaderHostNativeFileName, h.URLs.HostEdit(gone.ID)); got.Status != 404 {
 		t.Errorf("outside of the scope: %d", got.Status)
+	}
+}
+
+// A rule may let somebody see a single file: that is no root container.
+func TestAnEntranceThatIsAFile(t *testing.T) {
+	h := rooms.New(t, nil, func(e *endpoint.Endpoint) {
+		e.Rules = access.Rules{
+			{Who: []string{"ben", "eve"}, Path: "/", Rights: 0},
+			{Who: []string{"ben", "eve"}, Path: "/a/x.docx", Rights: access.Edit},
+			{Who: []string{"eve"}, Path: "/b", Rights: access.View},
+			{Who: []string{"eve"}, Path: "/c", Rights: access.View},
+		}
+	})
+	for _, name := range []string{"a/x.docx", "b/y.docx", "c/z.docx"} {
+		h.Servers["main"].Write(t, name, "x")
+	}
+	his := h.Open(h.At("/a/x.docx"), access.Grant{Principal: rooms.Ben})
+	if got := h.Get(ecosystemOf(t, h, his), "root_container_pointer"); got.Status != 404 {
+		t.Errorf("%d %s", got.Status, got.Body)
+	}
+	eve := oauth.Principal{Issuer: "test", Subject: "eve", Name: "Eve"}
+	hers := h.Open(h.At("/a/x.docx"), access.Grant{Principal: eve})
+	root := rootOf(t, h, hers)
+	if below := containersBelow(t, h, root.ContainerPointer.Url); names(below) != "b/c" {
+		t.Errorf("below %s: %s", root.ContainerPointer.Name, names(below))
+	}
+	if got := h.Get(root.ContainerPointer.Url, "children"); got.Header.Get(wopi.HeaderEnumerationIncomplete) != "" {
+		t.Error("the list is said to lack something")
 	}
 }

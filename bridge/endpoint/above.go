@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/wopi"
@@ -84,6 +85,9 @@ func (e *Endpoint) Entrances(ctx context.Context, q *Request) (found []*Request,
 		if ctx.Err() != nil {
 			return nil, false, ctx.Err()
 		}
+		if errors.Is(err, errNoContainer) {
+			continue
+		}
 		if err != nil {
 			whole = false
 			continue
@@ -115,6 +119,9 @@ func (e *Endpoint) Root(ctx context.Context, q *Request) (*Request, error) {
 	return &at, nil
 }
 
+// errNoContainer is of a rule that lets somebody see a single file.
+var errNoContainer = fmt.Errorf("endpoint: an entrance that is a file: %w", idmap.ErrNotFound)
+
 // enter is q for an entrance. The root of an upstream needs no look at it.
 func (e *Endpoint) enter(ctx context.Context, q *Request, in entrance) (*Request, error) {
 	at := *q
@@ -132,6 +139,9 @@ func (e *Endpoint) enter(ctx context.Context, q *Request, in entrance) (*Request
 	}
 	if err != nil {
 		return nil, err
+	}
+	if known.Kind != idmap.Container {
+		return nil, errNoContainer
 	}
 	at.File = known.ID
 	return &at, e.allow(ctx, &at, known)

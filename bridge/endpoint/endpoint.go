@@ -30,6 +30,10 @@ type Endpoint struct {
 	// for grants that have that right. Nil: links are not offered, anywhere.
 	Share func(ctx context.Context, q *Request, edit bool) (string, error)
 
+	// Version and Machine are X-WOPI-ServerVersion and X-WOPI-MachineName of every
+	// answer, for the logs of editors; "" none.
+	Version, Machine string
+
 	// MaxBody is the largest body of a file, in bytes.
 	MaxBody int64
 

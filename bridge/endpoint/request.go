@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -88,11 +89,33 @@ func readHeaders(r *http.Request) (Headers, error) {
 		{wopi.HeaderRelativeTarget, &h.RelativeTarget},
 		{wopi.HeaderRequestedName, &h.RequestedName},
 	} {
-		if *name.into, err = nameHeader(r.Header, name.header); err != nil {
+		*name.into, err = nameHeader(r.Header, name.header)
+		switch {
+		case err == nil:
+		case name.header == wopi.HeaderSuggestedTarget && errors.Is(err, errName):
+			*name.into = leftOf(r.Header.Get(name.header))
+		case errors.Is(err, errName):
+			return h, &wopi.Error{Status: http.StatusBadRequest, Reason: unreadable, InvalidName: unreadable, Err: err}
+		default:
 			return h, err
 		}
 	}
 	return h, nil
+}
+
+// unreadable is said of a name that is no UTF-7.
+const unreadable = "the name cannot be read"
+
+var errName = errors.New("endpoint: no name")
+
+// leftOf is what is taken from a suggested name that cannot be read: its extension, if
+// it has one. Nothing that is suggested is refused.
+func leftOf(text string) *string {
+	_, ext := wopi.SplitExt(text)
+	if strings.Trim(strings.ToLower(ext), ".abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		ext = ""
+	}
+	return &ext
 }
 
 // maxNameHeader bounds a name header; 530 characters of UTF-7 must fit.
@@ -111,7 +134,7 @@ func nameHeader(h http.Header, name string) (*string, error) {
 	}
 	decoded, err := wopi.DecodeUTF7(text)
 	if err != nil {
-		return nil, fmt.Errorf("endpoint: %s: %w", name, err)
+		return nil, fmt.Errorf("%w: %s: %w", errName, name, err)
 	}
 	return &decoded, nil
 }

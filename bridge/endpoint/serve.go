@@ -25,6 +25,11 @@ const maxSmallBody = 64 << 10
 func (e *Endpoint) handler(t Table, d door) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
+		for name, value := range map[string]string{wopi.HeaderServerVersion: e.Version, wopi.HeaderMachineName: e.Machine} {
+			if value != "" {
+				w.Header().Set(name, value)
+			}
+		}
 		ctx, trips := davbackend.CountTrips(r.Context())
 		line := Line{Operation: d.read(r.Method, d.suffix, r.Header)}
 		response, err := e.operate(ctx, t, r, d, &line)
@@ -90,7 +95,7 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, d door
 
 	// 5: headers once
 	if q.Headers, err = readHeaders(r); err != nil {
-		return wopi.Response{}, err
+		return wopi.Response{}, ofBox(line.Operation, err)
 	}
 	line.Correlation, line.Session = q.Headers.Correlation, q.Headers.Session
 	if err := e.admit(ctx, q, sent); err != nil {
@@ -102,6 +107,15 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, d door
 		err = fmt.Errorf("%w: %w", errHalfAnswer, err)
 	}
 	return response, err
+}
+
+// ofBox makes the fault of a name that of a container's, where that is what has names.
+func ofBox(op wopi.Operation, err error) error {
+	var e *wopi.Error
+	if errors.As(err, &e) && (op == wopi.OpCreateChildContainer || op == wopi.OpRenameContainer) {
+		e.InvalidName, e.InvalidBox = "", e.InvalidName
+	}
+	return err
 }
 
 // admit bounds the body, and what a grant may whose session has ended.

@@ -222,6 +222,10 @@ func TestStatusesOfWhatIsWrong(t *testing.T) {
 		{"DeleteContainer, not empty", "/a", posts(wopi.OverrideDeleteContainer, ""), 409, ""},
 		{"RenameContainer, illegal name", "/empty", posts(wopi.OverrideRenameContainer, "", wopi.HeaderRequestedName, "a/b"), 400, wopi.HeaderInvalidContainerName},
 		{"RenameContainer, exists", "/empty", posts(wopi.OverrideRenameContainer, "", wopi.HeaderRequestedName, "a"), 409, ""},
+		{"PutRelativeFile, exact name unreadable", "/a/x.docx", posts(wopi.OverridePutRelative, "y", wopi.HeaderRelativeTarget, "a+2AA-b"), 400, wopi.HeaderInvalidFileNameError},
+		{"RenameFile, name unreadable", "/a/x.docx", posts(wopi.OverrideRenameFile, "", wopi.HeaderRequestedName, "a+2AA-b"), 400, wopi.HeaderInvalidFileNameError},
+		{"RenameContainer, name unreadable", "/a", posts(wopi.OverrideRenameContainer, "", wopi.HeaderRequestedName, "a+2AA-b"), 400, wopi.HeaderInvalidContainerName},
+		{"CreateChildContainer, exact name unreadable", "/a", posts(wopi.OverrideCreateChildContainer, "", wopi.HeaderRelativeTarget, "+2AA-"), 400, wopi.HeaderInvalidContainerName},
 		{"an operation that is not there", "/a/x.docx", posts("READ_SECURE_STORE", ""), 501, ""},
 		{"no override", "/a/x.docx", posts("", ""), 501, ""},
 	} {
@@ -275,6 +279,44 @@ func TestStatusesOfWhatIsNotOffered(t *testing.T) {
 	}{{on.At("/a/x.docx"), posts(wopi.OverridePutRelative, "y", overwrite...)}, {on.At("/a"), posts(wopi.OverrideCreateChildFile, "", overwrite...)}} {
 		if got := c.do(on, on.Open(c.at, access.Grant{})); got.Status != 501 {
 			t.Errorf("over a file that may only be read: %d", got.Status)
+		}
+	}
+}
+
+// Suggested mode knows no 400 and no 409 (reference 6.9, 7.2): whatever the name is, the
+// host finds one, and keeps an extension that can be read.
+func TestWhateverIsSuggestedIsTaken(t *testing.T) {
+	for _, suggested := range []string{
+		"taken.docx", "", ".", "..", ".docx", "a/b", "a\\b", "~$taken.docx", ".~lock.x#", "+2AA-.xlsx", "+2AA-", "+AAA-.xlsx", "nul+AAA-", strings.Repeat("x", 600) + ".xlsx", "CON", " ", "+",
+	} {
+		h := statusHouse(t, everything)
+		for path, override := range map[string]string{"/a/x.docx": wopi.OverridePutRelative, "/a": wopi.OverrideCreateChildFile} {
+			got := h.Post(h.Open(h.At(path), access.Grant{}), override, "", wopi.HeaderSuggestedTarget, suggested)
+			var made wopi.PutRelativeFileInfo
+			got.Into(t, &made)
+			if content, there := h.Servers["main"].Read(t, "a/"+made.Name); !there || content != "" {
+				t.Errorf("%q at %s: %q", suggested, path, made.Name)
+			}
+			if strings.HasSuffix(suggested, ".xlsx") && !strings.HasSuffix(made.Name, ".xlsx") {
+				t.Errorf("%q at %s lost its extension: %q", suggested, path, made.Name)
+			}
+		}
+		var box wopi.RootContainer
+		h.Post(h.Open(h.At("/a"), access.Grant{}), wopi.OverrideCreateChildContainer, "", wopi.HeaderSuggestedTarget, suggested).Into(t, &box)
+		if content, _ := h.Servers["main"].Read(t, "a/taken.docx"); content != "x" {
+			t.Errorf("%q was written over what is there", suggested)
+		}
+	}
+}
+
+// Every answer says which program gave it, a refusal too.
+func TestEveryAnswerNamesItsProgram(t *testing.T) {
+	h := statusHouse(t, everything)
+	h.Version, h.Machine = "davwopi 1.2.3", "nas"
+	good := h.Open(h.At("/a/x.docx"), access.Grant{})
+	for _, got := range []rooms.Answer{h.Get(good, ""), h.Get(good, "contents"), h.Get(good+"x", ""), h.Post(good, "NOTHING", "")} {
+		if got.Header.Get(wopi.HeaderServerVersion) != "davwopi 1.2.3" || got.Header.Get(wopi.HeaderMachineName) != "nas" {
+			t.Errorf("%d %v", got.Status, got.Header)
 		}
 	}
 }
