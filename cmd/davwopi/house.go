@@ -258,7 +258,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	urls := endpoint.URLs{Public: c.PublicURL.URL, WOPI: c.WOPIURL.URL}
 	shared := &endpoint.Endpoint{
 		URLs: urls, Tokens: h.tokens, Rules: h.rules, Upstreams: h.upstreams, IDs: h.ids, Locks: h.locks,
-		Saves: h.saves, Editors: h.editors, MaxBody: int64(c.Saves.MaxFileSize), Log: j.WOPI, Now: time.Now,
+		Saves: h.saves, Editors: h.editors, Version: brand + " " + buildVersion(), Machine: machine(c), MaxBody: int64(c.Saves.MaxFileSize), Log: j.WOPI, Now: time.Now,
 		Offers: endpoint.Offers{
 			WriteRelative: c.WOPI.WriteRelative, FileURL: c.WOPI.FileURL,
 			BusinessUsers: c.WOPI.BusinessUsers, Containers: c.WOPI.Containers,
