@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // A disk is the file operations that the spool's promise rests on, so that a test
@@ -60,4 +61,14 @@ func osDisk() disk {
 			return errors.Join(d.Sync(), d.Close())
 		},
 	}
+}
+
+// makeDir makes a folder under one that is there, with a name that a power cut leaves:
+// what is fsynced in a folder that is forgotten is lost. One that is there already may
+// have been made by a process that came no further.
+func makeDir(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return osDisk().syncDir(filepath.Dir(path))
 }

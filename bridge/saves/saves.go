@@ -157,7 +157,7 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 	s.sights = &sights{at: make(map[sight]time.Time)}
 	s.keeper = new(keeper)
 	s.live = &live{ids: make(map[string]bool), tries: make(map[string]try)}
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+	if err := makeDir(s.Dir); err != nil {
 		return nil, fmt.Errorf("saves: %w", err)
 	}
 	var err error

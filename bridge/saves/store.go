@@ -164,7 +164,7 @@ func (s *Saves) dropFile(r *row) error {
 // checkVolume proves that dir keeps what it is told to: a file is written, fsynced,
 // renamed, its directory fsynced, read again and removed.
 func (s *Saves) checkVolume(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(dir); err != nil {
 		return err
 	}
 	const body = "davwopi looks whether this volume keeps its files"

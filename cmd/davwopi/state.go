@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -32,9 +33,43 @@ func databaseOf(c *config.Config) (string, error) {
 	return filepath.Join(c.State.Dir, "state.db"), nil
 }
 
+// makeState makes the state directory and the folders above it that are missing, with
+// names that a power cut leaves: what is fsynced in a folder that is forgotten is lost.
+func makeState(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	// One that is there may have been made by a process that came no further.
+	fresh := []string{dir}
+	for above := filepath.Dir(dir); above != filepath.Dir(above); above = filepath.Dir(above) {
+		if _, err := os.Stat(above); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		fresh = append(fresh, above)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, d := range fresh {
+		above, err := os.Open(filepath.Dir(d))
+		if errors.Is(err, fs.ErrPermission) {
+			continue // where it may not look it has not made anything
+		}
+		if err != nil {
+			return err
+		}
+		_ = above.Sync() // some file systems cannot sync a folder, and are no worse than before
+		if err := above.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (h *house) openState(ctx context.Context, key string) (err error) {
 	c := h.config
-	if err := os.MkdirAll(c.State.Dir, 0o700); err != nil {
+	if err := makeState(c.State.Dir); err != nil {
 		return err
 	}
 	if err := h.holdDirectory(); err != nil {
