@@ -11,7 +11,6 @@ import (
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
 	"davwopi/bridge/wopi"
-	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
@@ -69,7 +68,7 @@ type folder struct {
 type pourer struct {
 	*Containers
 	q       *endpoint.Request
-	view    *davbackend.View
+	view    idmap.Finder // as the person who asks
 	at      idmap.Entry
 	to      io.Writer
 	filter  wopi.ExtensionFilter

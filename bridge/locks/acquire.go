@@ -33,7 +33,10 @@ func (l *Locks) Lock(ctx context.Context, t Target, a Actor, id wopi.LockID) err
 		if err != nil {
 			return err
 		}
-		return asMismatch(l.takeAgain(ctx, &taker{l: l, t: t, a: a, id: id, old: r, again: again, byLock: true}, nil, now))
+		if err = l.takeAgain(ctx, &taker{l: l, t: t, a: a, id: id, old: r, again: again, byLock: true}, nil, now); err == nil {
+			l.opened(t)
+		}
+		return asMismatch(err)
 	})
 }
 

@@ -68,6 +68,7 @@ func (l *Locks) Tend(ctx context.Context) error {
 		files[i] = r.file
 	}
 	forEach(ctx, files, func(file idmap.FileID) { l.look(ctx, file, now) })
+	l.stampOpened(ctx)
 	return ctx.Err()
 }
 

@@ -31,6 +31,9 @@ type Locks struct {
 	// OnError hears what failed in the background and will be tried again: what in a
 	// few words without names of documents, and the error. Nil: nobody hears it.
 	OnError func(what string, err error)
+	// Debug hears, once for each upstream, of what does no harm: why no file is stamped.
+	// Nil: nobody hears it.
+	Debug func(what string, err error)
 
 	k *innards
 }
@@ -46,9 +49,11 @@ type innards struct {
 	leaseFor time.Duration
 	renew    time.Duration // between two renewals of a row that is being taken
 
-	mu       sync.Mutex
-	handlers map[string]settler // guarded by mu
-	swept    time.Time          // guarded by mu
+	mu        sync.Mutex
+	handlers  map[string]settler      // guarded by mu
+	swept     time.Time               // guarded by mu
+	unstamped map[idmap.FileID]Target // guarded by mu: opened, and perhaps to be stamped
+	noStamps  map[string]bool         // guarded by mu: upstreams of which Debug has heard
 }
 
 // Times that are not configuration.

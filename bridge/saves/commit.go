@@ -58,6 +58,7 @@ func (d *delivery) commit(ctx context.Context, res dav.Resource) (idmap.Revision
 	if err != nil {
 		return idmap.Revision{}, d.unrecorded(err)
 	}
+	d.stamped(ctx, res)
 	if err := d.s.step("recorded"); err != nil {
 		return idmap.Revision{}, err
 	}

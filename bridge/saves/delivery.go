@@ -44,6 +44,8 @@ type delivery struct {
 	reshadowed bool           // the DAV lock was taken again, once
 	missed     bool           // the file was not there, once
 	tempSeen   dav.Resource   // the temp when it was verified
+	stamp      string         // that was written on a temp
+	stampOn    dav.Path       // which one
 	staged     bool           // that was in this round
 	attempt    int            // names tried for a new file
 	pre        *row           // pre-image of exactly what the last look showed

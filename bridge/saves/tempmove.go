@@ -30,6 +30,7 @@ func (d *delivery) moveIn(ctx context.Context) (dav.Resource, error) {
 	if err := d.mine(ctx); err != nil {
 		return dav.Resource{}, err
 	}
+	d.stampTemp(ctx)
 	if err := d.announce(ctx, target, d.was.ETag); err != nil {
 		return dav.Resource{}, err
 	}

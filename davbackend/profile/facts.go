@@ -35,7 +35,7 @@ type Facts struct {
 	MoveOntoLocked string `json:"move_onto_locked"` // MOVE of a temporary file onto the locked one: "keeps the lock", "drops the lock", "refused"
 	MoveOfLocked   string `json:"move_of_locked"`   // "carries the lock", "drops the lock", "refused"
 
-	DeadProps       string `json:"dead_props"`        // "stored", "refused", "pretended" (success, and nothing is there)
+	DeadProps       string `json:"dead_props"`        // "stored", "stored, as an edit" (ETag or time is another then), "refused", "pretended" (success, and nothing is there)
 	PropsCopied     bool   `json:"props_copied"`      // COPY duplicates dead properties
 	PropsWithFolder bool   `json:"props_with_folder"` // children keep theirs when their folder is moved
 	PropsMovedOver  string `json:"props_moved_over"`  // MOVE of a new file onto one that has them: "kept", "lost"

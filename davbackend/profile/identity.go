@@ -46,8 +46,20 @@ func claims(a davbackend.RawAnswer, p dav.Path) bool {
 	return ok && set
 }
 
-func (m *measuring) properties(ctx context.Context) (err error) {
-	m.f.DeadProps, err = m.setStamp(ctx, m.file, "of the document")
+// properties tries whether one is kept, and whether that makes other contents of the
+// file: a stamp on it would look like an edit.
+func (m *measuring) properties(ctx context.Context) error {
+	before, _, err := m.look(ctx, m.file)
+	if err != nil {
+		return err
+	}
+	if m.f.DeadProps, err = m.setStamp(ctx, m.file, "of the document"); err != nil || m.f.DeadProps != "stored" {
+		return err
+	}
+	now, ok, err := m.look(ctx, m.file)
+	if err == nil && ok && (after(now.ETag, before.ETag) == "another" || !now.Modified.Equal(before.Modified)) {
+		m.f.DeadProps = "stored, as an edit"
+	}
 	return err
 }
 

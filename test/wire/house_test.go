@@ -94,6 +94,8 @@ type house struct {
 	ahead time.Duration // of the database's clock; guarded by mu
 	lines []endpoint.Line
 	heard []string
+
+	whispered []string // what did no harm; guarded by mu
 }
 
 // newHouse builds a house over an upstream of its own. change may be nil.
@@ -160,6 +162,8 @@ func (h *house) restart() {
 	var err error
 	h.ids, err = idmap.New(ctx, h.db)
 	h.must(err)
+	h.client.Stamp, err = h.ids.StampName(ctx)
+	h.must(err)
 	h.ups.IDs = h.ids
 	h.space, err = h.ids.Space(ctx, "main", "")
 	h.must(err)
@@ -170,7 +174,7 @@ func (h *house) restart() {
 		defer h.mu.Unlock()
 		h.heard = append(h.heard, what+": "+err.Error())
 	}
-	h.locks, err = locks.New(ctx, locks.Locks{DB: h.db, IDs: h.ids, Upstreams: h.ups, Respect: !h.blind, Announce: !h.quiet, OnError: onError})
+	h.locks, err = locks.New(ctx, locks.Locks{DB: h.db, IDs: h.ids, Upstreams: h.ups, Respect: !h.blind, Announce: !h.quiet, OnError: onError, Debug: h.whisper})
 	h.must(err)
 	h.must(h.locks.Alone(ctx))
 	h.saves, err = saves.New(ctx, saves.Saves{
