@@ -61,6 +61,11 @@ func (j *Journalist) Loop(what string, err error) {
 	j.cause(j.Log.Error().Str("loop", what), err).Msg("background work failed; it is tried again")
 }
 
+// Harmless logs what a background loop could do without.
+func (j *Journalist) Harmless(what string, err error) {
+	j.cause(j.Log.Debug().Str("loop", what), err).Msg("background work was left out")
+}
+
 func level(status int, err error) zerolog.Level {
 	switch {
 	case errors.Is(err, dav.ErrUnauthorized):
