@@ -43,6 +43,14 @@ func (r *reader) check(c *Config) {
 }
 
 func (r *reader) checkAddresses(c *Config) {
+	if c.Metrics.Listen != "" {
+		_, port, err := net.SplitHostPort(c.Metrics.Listen)
+		if err != nil {
+			r.fault("metrics.listen", "%q is not an address such as 127.0.0.1:9464", c.Metrics.Listen)
+		} else if c.Metrics.Listen == c.Listen && port != "0" {
+			r.fault("metrics.listen", "must be another address than listen: who sees the pages should not see the figures")
+		}
+	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		r.fault("listen", "%q is not an address such as 127.0.0.1:8880", c.Listen)

@@ -87,8 +87,9 @@ type Config struct {
 	OAuth OAuth `yaml:"oauth"`
 
 	// Admins are the sign-in names of those who see /doctor and everybody's links to files
-	// in the browser: with sign-in links, the names that they were invited by. Whoever holds the first link, which serve
-	// prints, is always one. Default none.
+	// in the browser, and may release the locks of others there: with sign-in links, the
+	// names that they were invited by. Whoever holds the first link, which serve prints,
+	// is always one. Default none.
 	Admins []string `yaml:"admins"`
 
 	// Access are rules that limit people to a subtree or to reading. Without
@@ -112,6 +113,9 @@ type Config struct {
 
 	// Walk says how the bridge looks for what others have renamed or moved.
 	Walk Walk `yaml:"walk"`
+
+	// Metrics are figures for Prometheus.
+	Metrics Metrics `yaml:"metrics"`
 
 	// Log says what is logged, to standard error.
 	Log Log `yaml:"log"`
@@ -290,6 +294,22 @@ type Saves struct {
 	// MaxAge is how long the oldest save may have waited when another begins to. What
 	// waits already goes on. Default 24h.
 	MaxAge time.Duration `yaml:"max_age"`
+	// Undo keeps what a save replaces for a while, so that the save can be undone. false:
+	// nothing is kept; a save that would empty a document is refused then. Default true.
+	Undo bool `yaml:"undo"`
+	// UndoAge is for how long. Default 168h.
+	UndoAge time.Duration `yaml:"undo_age"`
+	// UndoSize is how much is kept in all, the oldest goes first; a document that is
+	// larger is not kept. Default 1G.
+	UndoSize Size `yaml:"undo_size"`
+}
+
+// Metrics are figures for Prometheus.
+type Metrics struct {
+	// Listen is the address of a web server of its own for /metrics, such as
+	// 127.0.0.1:9464. There is no sign-in: let only the machine that collects reach it.
+	// Default none.
+	Listen string `yaml:"listen"`
 }
 
 // Walk is the search for what others have renamed or moved, before somebody asks for
@@ -354,7 +374,7 @@ func Default() *Config {
 		SignIn:      defaultSignIn(),
 		WOPI:        WOPI{WriteRelative: true, Containers: true},
 		Locks:       Locks{RespectLockFiles: true},
-		Saves:       Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second, WhenUpstreamIsDown: "auto", MaxAge: 24 * time.Hour},
+		Saves:       Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second, WhenUpstreamIsDown: "auto", MaxAge: 24 * time.Hour, Undo: true, UndoAge: 168 * time.Hour, UndoSize: 1 << 30},
 		Walk:        Walk{Enabled: true, Every: 6 * time.Hour, RequestsPerSecond: 2, Within: 720 * time.Hour},
 		Log:         Log{Level: "info", Format: "text"},
 	}

@@ -13,8 +13,7 @@ import (
 // (recovered WHO DATE).EXT". What was kept for recovery leaves the journal with it;
 // pre-images stay, and what waits is still delivered.
 //
-// Errors: [ErrNoEntry]; [ErrInUse] if a request works on it or its outcome is not
-// settled yet; those of [Saves.Create].
+// Errors: [ErrNoEntry]; [ErrInUse] if a request works on it; those of [Saves.Create].
 func (s *Saves) Restore(ctx context.Context, id string, p Place) (idmap.Entry, error) {
 	if !s.live.take(id) {
 		return idmap.Entry{}, ErrInUse
@@ -24,8 +23,7 @@ func (s *Saves) Restore(ctx context.Context, id string, p Place) (idmap.Entry, e
 	if err != nil {
 		return idmap.Entry{}, err
 	}
-	// Its own temp may be a file, or a copy be there already: settle says.
-	if unsettled := r.sent != sentNothing || r.temp != "" || r.state == stateSpooled || r.state == stateDelivering; unsettled {
+	if r.state == stateSpooled || r.state == stateDelivering {
 		return idmap.Entry{}, ErrInUse
 	}
 	body, _, err := s.Open(ctx, id)
@@ -40,7 +38,28 @@ func (s *Saves) Restore(ctx context.Context, id string, p Place) (idmap.Entry, e
 	if err != nil || r.acknowledged() || r.state == statePreimage || r.state == stateVerified {
 		return made, err
 	}
-	return made, s.forget(context.WithoutCancel(ctx), r)
+	s.letGo(context.WithoutCancel(ctx), r)
+	return made, nil
+}
+
+// letGo removes an entry whose bytes are in a file of their own now. What an upload of
+// it has left on the upstream is settled first: that may be a file, too.
+func (s *Saves) letGo(ctx context.Context, r *row) {
+	var err error
+	if r.sent != sentNothing || r.temp != "" {
+		if err = s.settle(ctx, r); err == nil {
+			r, err = s.entry(ctx, r.id)
+		}
+	}
+	if errors.Is(err, ErrNoEntry) {
+		return
+	}
+	if err == nil && r.sent == sentNothing && r.temp == "" {
+		err = s.forget(ctx, r)
+	}
+	if err != nil {
+		s.OnError("saves: dropping entry "+r.id+", which was restored", err) // it is offered once more
+	}
 }
 
 // PlaceOf is where an entry's bytes would be restored without anybody's help: in the

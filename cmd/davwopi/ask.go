@@ -79,31 +79,6 @@ func lockCommand(ctx context.Context, k *call) error {
 	return fmt.Errorf("%w: list or release ID", errUsage)
 }
 
-func saveCommand(ctx context.Context, k *call) error {
-	rest, err := k.parse(1, 2)
-	if err != nil {
-		return err
-	}
-	switch {
-	case rest[0] == "list" && len(rest) == 1:
-		var out []saveResult
-		if err := k.ask(ctx, "saves", struct{}{}, &out); err != nil {
-			return err
-		}
-		w := tabwriter.NewWriter(k.stdout, 0, 8, 2, ' ', 0)
-		fmt.Fprintln(w, "ID\tAT\tSTATE\tNAME\tBYTES\tWHO\tREASON")
-		for _, s := range out {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", s.ID, s.At, s.State, s.Name, s.Size, s.Writer, s.Reason)
-		}
-		return w.Flush()
-	case rest[0] == "show" && len(rest) == 2:
-		return k.ask(ctx, "show-save", dropArguments{ID: rest[1]}, k.stdout)
-	case rest[0] == "drop" && len(rest) == 2:
-		return k.ask(ctx, "drop", dropArguments{ID: rest[1]}, new(struct{}))
-	}
-	return fmt.Errorf("%w: list, show ID or drop ID", errUsage)
-}
-
 func appPassword(ctx context.Context, k *call) error {
 	var in appPasswordArguments
 	k.flags.StringVar(&in.Name, "name", "", "`NAME` by which you know it")

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -37,11 +36,6 @@ type appPasswordResult struct{ URL, User, Password string }
 
 type lockResult struct{ File, Path, Who, State, Expires string }
 
-type saveResult struct {
-	ID, At, State, Name, Writer, Reason string
-	Size                                int64
-}
-
 func (h *house) commands() map[string]bridge.Command {
 	return map[string]bridge.Command{
 		"invite":              asCommand(h.invite),
@@ -58,6 +52,8 @@ func (h *house) commands() map[string]bridge.Command {
 		"revoke-share":        asCommand(h.revokeShare),
 		"show-save":           asCommand(h.showSave),
 		"drop":                asCommand(h.dropSave),
+		"restore-save":        asCommand(h.restoreSave),
+		"undo-save":           asCommand(h.undoSave),
 		"backup":              asCommand(h.backup),
 		"doctor":              asCommand(h.examine),
 		"rehearse":            asCommand(h.rehearse),
@@ -153,29 +149,6 @@ func (h *house) releaseLock(ctx context.Context, in releaseArguments) (struct{},
 		return struct{}{}, err
 	}
 	return struct{}{}, h.locks.Release(ctx, id)
-}
-
-func (h *house) listSaves(ctx context.Context, _ struct{}) ([]saveResult, error) {
-	entries, err := h.saves.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := []saveResult{}
-	for _, e := range entries {
-		out = append(out, saveResult{
-			ID: e.ID, At: e.At.Format(time.RFC3339), State: e.State, Name: e.Name, Writer: e.Writer, Reason: e.Reason, Size: e.Size,
-		})
-	}
-	return out, nil
-}
-
-func (h *house) showSave(ctx context.Context, in dropArguments) (io.ReadCloser, error) {
-	bytes, _, err := h.saves.Open(ctx, in.ID)
-	return bytes, err
-}
-
-func (h *house) dropSave(ctx context.Context, in dropArguments) (struct{}, error) {
-	return struct{}{}, h.saves.Drop(ctx, in.ID)
 }
 
 func (h *house) newAppPassword(ctx context.Context, in appPasswordArguments) (appPasswordResult, error) {

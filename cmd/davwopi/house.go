@@ -110,10 +110,6 @@ func (h *house) openUpstreams(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stamp, err := h.ids.StampName(ctx)
-	if err != nil {
-		return err
-	}
 	h.upstreams = &access.Upstreams{Credentials: credentials, IDs: h.ids, Sealer: h.sealer}
 	for i := range h.config.Upstreams {
 		up, err := newUpstream(&h.config.Upstreams[i])
@@ -125,7 +121,6 @@ func (h *house) openUpstreams(ctx context.Context) error {
 				return err
 			}
 		}
-		up.Client.Stamp = stamp
 		h.upstreams.List = append(h.upstreams.List, up)
 	}
 	return h.openProfiles(ctx)
@@ -191,7 +186,7 @@ func (h *house) openSafety(ctx context.Context, j *bridge.Journalist) (err error
 	h.locks, err = locks.New(ctx, locks.Locks{
 		DB: h.db, IDs: h.ids, Upstreams: h.upstreams,
 		Respect: c.Locks.RespectLockFiles, Announce: *c.Locks.AnnounceLocks,
-		OnError: j.Loop, Debug: j.Harmless,
+		OnError: j.Loop,
 	})
 	if err != nil {
 		return err
@@ -206,6 +201,7 @@ func (h *house) openSafety(ctx context.Context, j *bridge.Journalist) (err error
 		InDatabase: c.Saves.Store == "database", Volume: c.Saves.Dir, Replicas: c.Replicas,
 		MaxBytes: int64(c.Saves.MaxFileSize), Patience: c.Saves.Patience,
 		WhenDown: saves.Policy(c.Saves.WhenUpstreamIsDown), MaxAge: c.Saves.MaxAge,
+		UndoBytes: h.undoBytes(), UndoAge: c.Saves.UndoAge,
 		OnError: j.Loop,
 	})
 	if err != nil {

@@ -41,7 +41,7 @@ func commands() []command {
 		{"open", "[-json] [-user NAME] [-mode edit|view] [-editor NAME] PATH", "make everything that an editor needs to open a document", open},
 		{"ids", "PATH|ID | show PATH|ID | find TEXT | moved OLD NEW | verify [-repair] [PATH] | export FILE | import FILE", "what is known of files and folders, and by which IDs", ids},
 		{"locks", "list | release ID", "list open documents, release a lock", lockCommand},
-		{"saves", "list | show ID | drop ID", "list, read or drop bytes that wait in the save journal", saveCommand},
+		{"saves", "list | show ID | restore ID | undo PATH|ID | drop ID [-user NAME]", "list and read what lies in the save journal, make a document of it, undo a save, or drop it", saveCommand},
 		{"shares", "[-json] list | revoke ID", "list the links that people have made to files, end one at once", shareCommand},
 		{"state", "backup FILE|DIR | restore [-replace] FILE | restored", "back up IDs, locks and waiting saves; put a backup back", stateCommand},
 		{"app-password", "[-name NAME] | list | revoke ID", "make a password for /dav/", appPassword},

@@ -46,13 +46,17 @@ func serve(ctx context.Context, k *call) (err error) {
 	}
 	admin, err := listenAdmin(socketOf(c))
 	if err != nil {
-		return errors.Join(err, public.Close())
+		return closeAll(err, public)
+	}
+	figures, err := h.listenFigures()
+	if err != nil {
+		return closeAll(err, public, admin)
 	}
 	if err := h.saves.Recover(ctx); err != nil {
 		log.Error().Str("cause", bridge.Cause(err)).Msg("not everything in the save journal could be looked at; see davwopi saves list")
 	}
 	h.greet(ctx, k)
-	return h.run(ctx, public, admin)
+	return h.run(ctx, public, admin, figures)
 }
 
 // variable is the value of an environment variable.
@@ -145,10 +149,13 @@ func (h *house) what() string {
 }
 
 // run serves and keeps until ctx ends or something fails, then drains.
-func (h *house) run(ctx context.Context, public, admin net.Listener) error {
+func (h *house) run(ctx context.Context, public, admin, figures net.Listener) error {
 	servers := map[net.Listener]*http.Server{
 		public: newServer(h.bridge.Handler()),
 		admin:  newServer(h.bridge.Admin()),
+	}
+	if figures != nil {
+		servers[figures] = newServer(h.figures())
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
