@@ -110,6 +110,10 @@ func (h *house) openUpstreams(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stamp, err := h.ids.StampName(ctx)
+	if err != nil {
+		return err
+	}
 	h.upstreams = &access.Upstreams{Credentials: credentials, IDs: h.ids, Sealer: h.sealer}
 	for i := range h.config.Upstreams {
 		up, err := newUpstream(&h.config.Upstreams[i])
@@ -121,6 +125,7 @@ func (h *house) openUpstreams(ctx context.Context) error {
 				return err
 			}
 		}
+		up.Client.Stamp = stamp
 		h.upstreams.List = append(h.upstreams.List, up)
 	}
 	return h.openProfiles(ctx)
@@ -186,7 +191,7 @@ func (h *house) openSafety(ctx context.Context, j *bridge.Journalist) (err error
 	h.locks, err = locks.New(ctx, locks.Locks{
 		DB: h.db, IDs: h.ids, Upstreams: h.upstreams,
 		Respect: c.Locks.RespectLockFiles, Announce: *c.Locks.AnnounceLocks,
-		OnError: j.Loop,
+		OnError: j.Loop, Debug: j.Harmless,
 	})
 	if err != nil {
 		return err
