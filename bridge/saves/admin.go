@@ -102,11 +102,7 @@ func (s *Saves) Drop(ctx context.Context, id string) error {
 	}
 	if r.state == stateWaiting {
 		// Its strings named bytes that nobody will have.
-		known, err := s.IDs.Known(ctx, r.space, r.file)
-		if err == nil && known.Revision.Number == r.revision {
-			_, err = s.IDs.Issue(ctx, r.space, r.file, r.revision)
-		}
-		if err != nil && !errors.Is(err, idmap.ErrNotFound) && !errors.Is(err, idmap.ErrNewer) {
+		if err := s.takeBack(ctx, r); err != nil {
 			return err
 		}
 	}

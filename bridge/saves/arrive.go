@@ -79,11 +79,34 @@ func (d *delivery) deliverWaiting(ctx context.Context) error {
 	return d.ended(ctx, err)
 }
 
+// takeBack gives what lies on the upstream strings of its own, if it still has those that
+// were given out for a waiting save that does not become the file's contents.
+func (d *delivery) takeBack(ctx context.Context) error {
+	if d.r.state != stateWaiting {
+		return nil
+	}
+	return d.s.takeBack(ctx, d.r)
+}
+
+func (s *Saves) takeBack(ctx context.Context, r *row) error {
+	known, err := s.IDs.Known(ctx, r.space, r.file)
+	if err == nil && known.Revision.Number == r.revision {
+		_, err = s.IDs.Issue(ctx, r.space, r.file, r.revision)
+	}
+	if errors.Is(err, idmap.ErrNotFound) || errors.Is(err, idmap.ErrNewer) {
+		return nil
+	}
+	return err
+}
+
 // ended is what follows from an attempt to deliver what was acknowledged.
 func (d *delivery) ended(ctx context.Context, err error) error {
 	var conflict *ConflictError
 	var foreign *foreignError
 	if errors.As(err, &foreign) && d.pending == nil {
+		if ours, oerr := d.mayBeOurs(ctx); ours || oerr != nil {
+			return errors.Join(err, oerr)
+		}
 		d.holder = foreign.holder
 		err = d.conflict(ctx, "conflict")
 	}
@@ -111,6 +134,9 @@ func (d *delivery) lend(ctx context.Context) error {
 	var mismatch *locks.MismatchError
 	switch {
 	case errors.As(err, &mismatch):
+		if ours, oerr := d.mayBeOurs(ctx); ours || oerr != nil {
+			return errors.Join(err, oerr)
+		}
 		d.holder = mismatch.Reason
 		return nil
 	case errors.Is(err, dav.ErrNotFound):

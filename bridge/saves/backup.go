@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
@@ -62,7 +63,8 @@ func IsSpool(name string) bool {
 //   - what nobody was answered for is unacknowledged, and never written by itself;
 //   - what was acknowledged waits as it did, but is written only over exactly what lay
 //     there when it began to wait, by the upstream's own evidence. If anything else lies
-//     there it becomes a conflict copy, unless it is these bytes.
+//     there it becomes a conflict copy, unless it is these bytes. Locks that the bridge of
+//     then may have left upstream are waited for.
 func Restored(ctx context.Context, db *sqldb.DB, dir string) error {
 	if err := db.Migrate(ctx, "saves", migrations); err != nil {
 		return fmt.Errorf("saves: %w", err)
@@ -74,6 +76,10 @@ func Restored(ctx context.Context, db *sqldb.DB, dir string) error {
 	if err != nil {
 		return fmt.Errorf("saves: %w", err)
 	}
+	now, err := db.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("saves: %w", err)
+	}
 	renamed := `UPDATE saves_entry SET place = ? WHERE place = store`
 	if db.Shared() {
 		renamed += ` AND 1 = 0` // files of bridges that are not in the database are where they are
@@ -81,7 +87,7 @@ func Restored(ctx context.Context, db *sqldb.DB, dir string) error {
 	err = db.Write(ctx, func(tx sqldb.Queryer) error {
 		for _, c := range []statement{
 			{`UPDATE saves_entry SET state = ?, reason = ? WHERE state IN (?, ?)`, []any{stateUnacknowledged, "from a backup; it is not known what became of it", stateSpooled, stateDelivering}},
-			{`UPDATE saves_entry SET restored = 1 WHERE state IN (?, ?)`, []any{stateWaiting, stateAside}},
+			{`UPDATE saves_entry SET restored = ? WHERE state IN (?, ?)`, []any{sqldb.Millis(now), stateWaiting, stateAside}},
 			{`UPDATE saves_entry SET sent = 0, beside = 0`, nil},
 			{renamed, []any{store}},
 			{`UPDATE saves_entry SET store = ?`, []any{store}},
@@ -102,7 +108,7 @@ func Restored(ctx context.Context, db *sqldb.DB, dir string) error {
 // deliveredSince reports whether the file has the bytes of an entry from a backup: they
 // may have been delivered after it was made. The last look is that then.
 func (d *delivery) deliveredSince(ctx context.Context) (bool, error) {
-	if d.r.restored == 0 {
+	if d.r.restored.IsZero() {
 		return false, nil
 	}
 	err := d.look(ctx)
@@ -113,6 +119,36 @@ func (d *delivery) deliveredSince(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	return d.holds(ctx, d.was)
+}
+
+// stillThere reports whether what the bytes of an entry from a backup rest on still lies
+// there, by the upstream's own evidence. Equal contents prove nothing: they may have been
+// saved again since the backup, over what these bytes have become.
+func (d *delivery) stillThere(ctx context.Context) (bool, error) {
+	base, err := d.s.IDs.RevisionAt(ctx, d.file, d.base)
+	if errors.Is(err, idmap.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil || base.Size != d.was.Size {
+		return false, err
+	}
+	if base.ETag != "" || d.was.ETag != "" {
+		return base.ETag.Same(d.was.ETag), nil
+	}
+	return !base.Modified.IsZero() && base.Modified.Equal(d.was.Modified), nil
+}
+
+// oldLocks is how long after a restore a foreign lock may be one that our own bridge took
+// after the backup was made, and that nobody refreshes any more.
+const oldLocks = 35 * time.Minute
+
+// mayBeOurs reports whether a lock that stands in the way may be such a one.
+func (d *delivery) mayBeOurs(ctx context.Context) (bool, error) {
+	if d.r.restored.IsZero() {
+		return false, nil
+	}
+	now, err := d.s.DB.Now(ctx)
+	return now.Sub(d.r.restored) < oldLocks, err
 }
 
 type statement struct {

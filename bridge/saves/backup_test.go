@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,6 +94,47 @@ func TestRestoredWaitingSaves(t *testing.T) {
 	}
 }
 
+// TestRestoredSavesWaitForOldLocks: a lock that our own bridge may have taken after the
+// backup was made is no reason for a conflict copy before it must have run out.
+func TestRestoredSavesWaitForOldLocks(t *testing.T) {
+	for _, goes := range []bool{true, false} {
+		g := newRig(t, upstream.Strict(t), davbackend.Unknown)
+		g.patient(Queue, nil)
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.Collabora)
+		g.down()
+		told := o.mustPut("the save")
+		g.server.Quirks.Reset()
+		g.server.DropLocks(t, "/a.txt")
+		if _, _, err := g.view.Lock(t.Context(), "/a.txt", davbackend.LockRequest{Owner: "Ann via davwopi", Timeout: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		g.backTo()
+		g.saves.sweep(t.Context())
+		g.wantState("the save", stateWaiting)
+		if n := g.names(); len(n) != 1 {
+			for _, name := range n {
+				if name != "a.txt" && !strings.HasPrefix(name, tempPrefix) {
+					t.Errorf("the folder holds %v", n)
+				}
+			}
+		}
+		if goes {
+			g.server.DropLocks(t, "/a.txt")
+		}
+		g.later(oldLocks + time.Minute)
+		g.up() // the next try is due
+		g.saves.sweep(t.Context())
+		if goes {
+			g.wantOn("a.txt", "the save")
+			g.wantStrings(o, told)
+		} else {
+			g.wantOn("a.txt", "old")
+			g.wantState("the save", stateConflict)
+		}
+	}
+}
+
 // TestRestoredUnansweredSaves: what a backup says was on its way is never written, nor is
 // anything taken for a piece of it; its temp goes.
 func TestRestoredUnansweredSaves(t *testing.T) {
@@ -118,6 +160,32 @@ func TestRestoredUnansweredSaves(t *testing.T) {
 			g.wantNoTemps()
 		})
 	}
+}
+
+// TestRestoredBetweenTwoSaves: the backup was made while the next save was about to begin
+// to wait: its revision was issued already. The one before it is delivered all the same.
+func TestRestoredBetweenTwoSaves(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Unknown)
+	g.patient(Queue, nil)
+	g.server.Write(t, "a.txt", "old")
+	o := g.open("a.txt", wopi.Collabora)
+	g.down()
+	told := o.mustPut("acknowledged")
+	g.die("issued")
+	if _, err := o.put("on its way"); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+	g.server.Quirks.Reset()
+	g.later(2 * time.Minute)
+	g.backTo()
+	for range 3 {
+		g.saves.sweep(t.Context())
+	}
+	g.wantOn("a.txt", "acknowledged")
+	if now := g.known(o).Revision; now.Version != told.Version {
+		t.Errorf("the file is %s, the editor was told %s", now.Version, told.Version)
+	}
+	g.wantState("on its way", stateUnacknowledged)
 }
 
 // TestNothingRecursAfterARestore: strings that were given out after the backup was made

@@ -73,10 +73,9 @@ func (d *delivery) outside(ctx context.Context) (bool, error) {
 	if err != nil || own {
 		return false, err
 	}
-	if d.r.restored == 1 {
-		// Equal contents prove nothing: what the bytes rest on may have been saved again
-		// since the backup, over what these bytes have become.
-		return true, nil
+	if !d.r.restored.IsZero() {
+		still, err := d.stillThere(ctx)
+		return !still, err
 	}
 	same, err := d.unchanged(ctx)
 	return !same, err

@@ -46,6 +46,9 @@ func (d *delivery) conflict(ctx context.Context, word string) error {
 
 // keepConflict ends a conflict whose copy could not be made: the bytes stay here.
 func (d *delivery) keepConflict(ctx context.Context, cause error) error {
+	if err := d.takeBack(ctx); err != nil {
+		return err
+	}
 	err := d.s.advance(ctx, d.r, func(n *row) { n.state, n.etag, n.reason = stateConflict, "", bounded(cause.Error()) }, nil)
 	if err != nil {
 		return err
@@ -137,6 +140,9 @@ func (d *delivery) name() string {
 // copied writes down that the bytes are in e.
 func (d *delivery) copied(ctx context.Context, e idmap.Entry, res dav.Resource) error {
 	waited := d.r.state == stateWaiting
+	if err := d.takeBack(ctx); err != nil {
+		return err
+	}
 	return d.s.advance(ctx, d.r, func(n *row) {
 		n.arrived(e.Revision, res)
 		n.state, n.copy, n.reason = stateConflict, e.ID, "changed outside"

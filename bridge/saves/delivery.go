@@ -125,7 +125,7 @@ func (d *delivery) may(ctx context.Context) error {
 // idmap judges by them, and compare looks at the contents.
 func (d *delivery) touched(ctx context.Context, known idmap.Entry, res dav.Resource) error {
 	rev := known.Revision
-	if res.NativeID != "" || res.ResourceID != "" || d.r.restored == 1 {
+	if res.NativeID != "" || res.ResourceID != "" || !d.r.restored.IsZero() {
 		return nil
 	}
 	if len(rev.SHA256) == 0 || res.Size != rev.Size || res.ETag == "" || rev.ETag == "" || res.ETag.Same(rev.ETag) {

@@ -132,7 +132,7 @@ var migrations = []string{
 		store TEXT {{bytes}} PRIMARY KEY,
 		seen BIGINT NOT NULL
 	)`,
-	`-- 1: acknowledged, and from a backup: see Restored.
+	`-- When it was put back from a backup in which it was acknowledged; 0: it was not. See Restored.
 	ALTER TABLE saves_entry ADD COLUMN restored BIGINT NOT NULL DEFAULT 0`,
 }
 
@@ -151,7 +151,7 @@ type row struct {
 	office         int64
 	pinned         []byte
 	made           time.Time
-	restored       int64 // 1: acknowledged, and from a backup
+	restored       time.Time // when it was put back from a backup in which it was acknowledged; zero: it was not
 	// ------
 	store    string // of the bridge that works on it
 	state    string
@@ -178,11 +178,11 @@ type scanner interface{ Scan(...any) error }
 
 func scan(from scanner) (*row, error) {
 	var r row
-	var made, changed int64
+	var made, changed, restored int64
 	err := from.Scan(&r.num, &r.id, &r.store, &r.place, &r.kind, &r.file, &r.space, &r.upstream, &r.name, &r.size, &r.sha256,
-		&r.writer, &r.user, &r.member, &r.office, &r.pinned, &made, &r.restored, &r.state, &r.editing, &r.base, &r.revision, &r.serial,
+		&r.writer, &r.user, &r.member, &r.office, &r.pinned, &made, &restored, &r.state, &r.editing, &r.base, &r.revision, &r.serial,
 		&r.target, &r.before, &r.temp, &r.tempETag, &r.sent, &r.beside, &r.copy, &r.etag, &r.reason, &changed)
-	r.made, r.changed = sqldb.FromMillis(made), sqldb.FromMillis(changed)
+	r.made, r.changed, r.restored = sqldb.FromMillis(made), sqldb.FromMillis(changed), sqldb.FromMillis(restored)
 	return &r, err
 }
 
@@ -200,7 +200,7 @@ func (s *Saves) insert(ctx context.Context, r *row) error {
 		return tx.QueryRow(ctx, `INSERT INTO saves_entry (`+columns+`)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING num`,
 			r.id, r.store, r.place, r.kind, string(r.file), int64(r.space), r.upstream, r.name, r.size, r.sha256,
-			r.writer, r.user, r.member, r.office, r.pinned, sqldb.Millis(r.made), r.restored, r.state, r.editing, r.base, r.revision, r.serial,
+			r.writer, r.user, r.member, r.office, r.pinned, sqldb.Millis(r.made), sqldb.Millis(r.restored), r.state, r.editing, r.base, r.revision, r.serial,
 			string(r.target), string(r.before), string(r.temp), string(r.tempETag), r.sent, r.beside, string(r.copy), string(r.etag),
 			r.reason, sqldb.Millis(r.changed)).Scan(&r.num)
 	})

@@ -572,3 +572,29 @@ func TestWaitingOnBothDatabases(t *testing.T) {
 		g.wantPinned(o, false)
 	})
 }
+
+// TestStringsOfAConflictAreTakenBack: a waiting save that had to give way to somebody
+// else's lock becomes a conflict copy. The strings that were given out for it are not
+// those of the file then, whose contents are the old ones.
+func TestStringsOfAConflictAreTakenBack(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Unknown)
+	g.patient(Queue, nil)
+	g.server.Write(t, "a.txt", "old")
+	o := g.open("a.txt", wopi.Collabora)
+	g.down()
+	told := o.mustPut("the save")
+	g.server.DropLocks(t, "/a.txt")
+	g.up()
+	ctx := t.Context()
+	if _, _, err := g.view.Lock(ctx, "/a.txt", davbackend.LockRequest{Owner: "Word on a desk", Timeout: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		g.saves.sweep(ctx)
+	}
+	g.wantOn("a.txt", "old")
+	g.wantState("the save", stateConflict)
+	if now := g.known(o).Revision; now.Version == told.Version || now.LastModified == told.LastModified {
+		t.Errorf("%s, %s was given out for the save, and is what the old contents are called", now.Version, now.LastModified)
+	}
+}
