@@ -195,7 +195,10 @@ func TestBackupDuringAStorm(t *testing.T) {
 		}
 	})
 	for _, doc := range all[2:] {
-		until(t, doc.name+" to arrive", func() bool { on, _ := s.Read(t, doc.name); return strings.HasPrefix(on, doc.name) && on >= doc.contents(floor[doc.name]) })
+		until(t, doc.name+" to arrive", func() bool {
+			on, _ := s.Read(t, doc.name)
+			return strings.HasPrefix(on, doc.name) && on >= doc.contents(floor[doc.name])
+		})
 	}
 	// This server's ETags change with a rename, so it is not certain that nobody has saved.
 	for n, name := range []string{"doc0", "moved"} {
