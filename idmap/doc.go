@@ -8,15 +8,16 @@
 //
 // It does not own files, rights or locks: whether a person may see a file is
 // decided by the person's own PROPFIND, before its result comes here. It talks to
-// an upstream only through [Finder], in [Map.Find], [Map.See], [Map.SeeAll] and
-// [Map.SeeMembers].
+// an upstream only through [Finder], in [Map.Find], [Map.See], [Map.SeeAll],
+// [Map.SeeMembers] and [Batches.See].
 //
 // # How a caller uses it
 //
 // [New] once per process. [Map.Space] names a root; [Map.At] and [Map.AtAll] turn
 // what a PROPFIND showed into entries with IDs; [Map.Find] turns an ID back into
-// the resource. What we do ourselves is recorded by [Map.Wrote], [Map.Moved] and
-// [Map.Deleted] right after the upstream has confirmed it.
+// the resource. What we do ourselves is recorded by [Map.Made], [Map.Wrote],
+// [Map.Moved] and [Map.Deleted] right after the upstream has confirmed it. Whoever may
+// write a file marks it: [Map.NextStamp] and [Map.Stamped].
 //
 // # Rules
 //
@@ -69,6 +70,11 @@
 //     upstream's look-up says, or the nearest 30 folders where it has none. In a larger
 //     tree without a look-up the old one may lie farther away; but there every program
 //     that saves by temp and rename would end the ID at each save. See replaced.go.
+//   - 2026-11-28: Stamps, measured on Apache 2.4.71, lighttpd 1.4.69 and as sabre and
+//     WsgiDAV are known: beside the fingerprint they decide two things, a file that was
+//     edited and moved by WebDAV (or on Apache's disk with its folder), and which of two
+//     that look alike it is. A rename of a file on the disk loses the stamp on both; the
+//     fingerprint is what finds it. So a stamp never speaks against a fingerprint.
 //   - 2026-11-28: A folder without an ID of its own is known by its files: half of
 //     them are there as they were, and none is another.
 //   - 2026-11-28: The background walk ([Walk]) follows people: it looks into folders that
