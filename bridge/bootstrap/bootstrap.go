@@ -197,7 +197,7 @@ func (b *Bootstrapper) addToken(ctx context.Context, q *endpoint.Request, v *vis
 
 // addSource is the shortcut of GetFileWopiSrc.
 func (b *Bootstrapper) addSource(ctx context.Context, q *endpoint.Request, v *visit, info *wopi.BootstrapInfo) error {
-	id, err := b.URLs.FileIn(v.r.Header.Get(wopi.HeaderHostNativeFileName))
+	id, err := b.FileIn(ctx, v.r.Header.Get(wopi.HeaderHostNativeFileName))
 	if err != nil {
 		return err
 	}

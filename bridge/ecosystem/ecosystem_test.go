@@ -279,9 +279,18 @@ func TestGetFileWopiSrc(t *testing.T) {
 			t.Errorf("%s: %d", name, got.Status)
 		}
 	}
+	h.Links = map[string]idmap.FileID{"wbs_y": y.ID, "wbs_folder": h.At("/b").ID, "wbs_hidden": h.At("/hidden.docx").ID}
+	var linked wopi.URLInfo
+	h.Post(address, wopi.OverrideGetWopiSrc, "", wopi.HeaderHostNativeFileName, h.URLs.Link("wbs_y")).Into(t, &linked)
+	if !sameResource(linked.Url, h.URLs.WOPISrc(y.ID)) {
+		t.Errorf("by a link: %s", linked.Url)
+	}
 	gone := h.At("/b/y.docx")
 	for name, native := range map[string]string{
 		"nothing":           "",
+		"no such link":      h.URLs.Link("wbs_x"),
+		"a folder's link":   h.URLs.Link("wbs_folder"),
+		"a hidden one's":    h.URLs.Link("wbs_hidden"),
 		"no address":        "y.docx",
 		"another host":      "https://elsewhere.example/edit/" + string(y.ID),
 		"another page":      h.URLs.Public.JoinPath("settings", string(y.ID)).String(),

@@ -12,7 +12,7 @@ import (
 // getFileWopiSrc is WOPI's GetFileWopiSrc: the WOPISrc, with a token, of what one of
 // our own addresses shows.
 func (e *Ecosystem) getFileWopiSrc(ctx context.Context, q *endpoint.Request) (wopi.Response, error) {
-	id, err := e.URLs.FileIn(q.Headers.NativeName)
+	id, err := e.FileIn(ctx, q.Headers.NativeName)
 	if err != nil {
 		return wopi.Response{}, err
 	}

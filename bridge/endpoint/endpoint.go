@@ -30,6 +30,10 @@ type Endpoint struct {
 	// for grants that have that right. Nil: links are not offered, anywhere.
 	Share func(ctx context.Context, q *Request, edit bool) (string, error)
 
+	// Linked is the file or folder to which the link with that secret leads, or
+	// [idmap.ErrNotFound]. Nil: there are no links.
+	Linked func(ctx context.Context, secret string) (idmap.FileID, error)
+
 	// Version and Machine are X-WOPI-ServerVersion and X-WOPI-MachineName of every
 	// answer, for the logs of editors; "" none.
 	Version, Machine string

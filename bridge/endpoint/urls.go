@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"path"
@@ -103,6 +104,19 @@ func (u URLs) FileIn(address string) (idmap.FileID, error) {
 		}
 	}
 	return "", errForeignAddress
+}
+
+// FileIn is [URLs.FileIn], and the file to which a link of ours leads. Whose link it is
+// does not matter: who asks reaches no more by it than without.
+func (e *Endpoint) FileIn(ctx context.Context, address string) (idmap.FileID, error) {
+	if e.Linked != nil {
+		for _, rest := range e.URLs.below(address) {
+			if secret, ok := strings.CutPrefix(rest, "s/"); ok {
+				return e.Linked(ctx, secret)
+			}
+		}
+	}
+	return e.URLs.FileIn(address)
 }
 
 // SourceIn is what a WOPISrc of ours names: a file or a container. Everything else is [idmap.ErrNotFound].

@@ -100,7 +100,7 @@ func (s *site) localPath(next string) string {
 		return s.path()
 	}
 	rest := strings.TrimPrefix(u.EscapedPath(), s.base)
-	for _, page := range []string{"/folder/", "/edit/", "/view/", "/download/", "/open", "/saves", "/doctor", "/share/", "/links", "/s/", "/shared/"} {
+	for _, page := range []string{"/folder/", "/edit/", "/view/", "/download/", "/document/", "/open", "/saves", "/doctor", "/share/", "/links", "/s/", "/shared/"} {
 		if strings.HasPrefix(rest, page) {
 			return u.EscapedPath()
 		}

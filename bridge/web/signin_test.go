@@ -33,7 +33,7 @@ func TestSignInGoesOnlyToPagesOfOurs(t *testing.T) {
 	b := h.person("anna")
 	id := strings.Repeat("a", 26)
 	for next, want := range map[string]string{
-		"/edit/" + id: "/edit/" + id, "": "/", "//evil.example/edit/x": "/", "/\\evil.example": "/", "https://evil.example/": "/",
+		"/edit/" + id: "/edit/" + id, "/document/" + id: "/document/" + id, "": "/", "//evil.example/edit/x": "/", "/\\evil.example": "/", "https://evil.example/": "/",
 		"/folder//evil": "/folder/evil", "javascript:alert(1)": "/", "/api/v1/open": "/", "/edit/x\r\nSet-Cookie: a": "/", "/signout": "/",
 	} {
 		got := b.get("/signin?next=" + url.QueryEscape(next))

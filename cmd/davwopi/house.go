@@ -269,7 +269,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 			WriteRelative: c.WOPI.WriteRelative, FileURL: c.WOPI.FileURL,
 			BusinessUsers: c.WOPI.BusinessUsers, Containers: c.WOPI.Containers,
 		},
-		Share: h.share,
+		Share: h.share, Linked: h.linked,
 	}
 	h.pages = &web.Pages{
 		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,

@@ -51,6 +51,7 @@ type House struct {
 	State      string // the state directory
 	Servers    map[string]*upstream.Server
 	Activities *files.Activities
+	Links      map[string]idmap.FileID // by the secrets of links; set before it is asked
 	Web        *httptest.Server
 
 	mu    sync.Mutex
@@ -86,6 +87,7 @@ func Over(t testing.TB, names []string, servers map[string]*upstream.Server, cha
 	h.DB = db
 	db.SetClock(h.now)
 	h.Endpoint = h.endpoint(names)
+	h.Endpoint.Linked = h.linked
 	if change != nil {
 		change(h.Endpoint)
 	}
@@ -138,6 +140,13 @@ func (h *House) endpoint(names []string) *endpoint.Endpoint {
 		Editors: &discovery.Editors{}, MaxBody: 1 << 20, Log: h.log, Now: time.Now,
 		Offers: endpoint.Offers{WriteRelative: true, FileURL: true, Containers: true},
 	}
+}
+
+func (h *House) linked(_ context.Context, secret string) (idmap.FileID, error) {
+	if id, ok := h.Links[secret]; ok {
+		return id, nil
+	}
+	return "", idmap.ErrNotFound
 }
 
 // Must ends the test on an error.
