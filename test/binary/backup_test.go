@@ -98,7 +98,7 @@ func idAt(t *testing.T, d *daemon.Daemon, what string) (id, path string) {
 // bridge comes back for other contents.
 func TestBackupDuringAStorm(t *testing.T) {
 	needDaemon(t)
-	needsDisk(t)
+	daemon.NeedsDisk(t)
 	ctx := t.Context()
 	s := upstream.Strict(t)
 	cool := office.NewEditor(t, wopi.Collabora, true, "odt")
@@ -186,7 +186,7 @@ func TestBackupDuringAStorm(t *testing.T) {
 	s.Write(t, "doc1.odt", "another document")
 
 	state := restoreTo(t, file, config, filepath.Join(d.State, "secret.key"))
-	again := daemon.StartOn(t, config, state)
+	again := daemon.StartWith(t, config, daemon.Options{State: state})
 	t.Cleanup(func() {
 		if t.Failed() {
 			saves, _ := again.Run("saves", "list")

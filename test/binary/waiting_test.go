@@ -96,24 +96,12 @@ func (a *switched) start() {
 	a.until(true)
 }
 
-// needsDisk skips where saves never wait.
-func needsDisk(t *testing.T) {
-	t.Helper()
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(t.TempDir(), &st); err != nil {
-		t.Fatal(err)
-	}
-	if kind := uint32(st.Type); kind == 0x01021994 || kind == 0x794c7630 || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail < st.Blocks/20 {
-		t.Skip("the temporary directory is a tmpfs or an overlay, or nearly full: no save would wait")
-	}
-}
-
 // TestSavesWaitForApache: ONLYOFFICE and Collabora save while a real Apache is dead,
 // and are told 200. The daemon is killed and started again, Apache comes back, and
 // what was acknowledged last is there, under the strings that were given out.
 func TestSavesWaitForApache(t *testing.T) {
 	needDaemon(t)
-	needsDisk(t)
+	daemon.NeedsDisk(t)
 	s, apache := switchedApache(t)
 	cool := office.NewEditor(t, wopi.Collabora, true, "odt")
 	only := office.NewEditor(t, wopi.OnlyOffice, true, "docx")

@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -75,6 +76,7 @@ type Daemon struct {
 
 	t       testing.TB
 	program string
+	under   []string // runs program
 	config  string
 	command *exec.Cmd
 	log     *lockedBuffer
@@ -102,13 +104,34 @@ func StartEmpty(t testing.TB, yaml string) *Daemon {
 	return d
 }
 
-// StartOn is [StartEmpty] with its state in a directory that the test has made.
-func StartOn(t testing.TB, yaml, state string) *Daemon {
+// Options are the surroundings of a daemon that a test has made itself.
+type Options struct {
+	State string   // state directory, "": a fresh one
+	Dir   string   // folder to serve, "": a fresh one that is empty
+	Under []string // command that runs the program as its child or in its own place
+	// MayFail: [StartWith] returns nil if the daemon does not start, and the test goes on.
+	MayFail bool
+}
+
+// StartWith is [Start] with other surroundings.
+func StartWith(t testing.TB, yaml string, o Options) *Daemon {
 	t.Helper()
 	d := prepare(t, yaml)
-	d.State = state
-	if err := os.Mkdir(d.Dir, 0o755); err != nil {
+	d.under = o.Under
+	if o.State != "" {
+		d.State = o.State
+	}
+	if o.Dir != "" {
+		d.Dir = o.Dir
+	} else if err := os.Mkdir(d.Dir, 0o755); err != nil {
 		t.Fatal(err)
+	}
+	if o.MayFail {
+		if !d.begin("127.0.0.1:0", 30*time.Second) {
+			return nil
+		}
+		d.t.Cleanup(d.end)
+		return d
 	}
 	d.run()
 	return d
@@ -123,6 +146,19 @@ func StartAt(t testing.TB, yaml, listen string) *Daemon {
 	}
 	d.runAt(listen)
 	return d
+}
+
+// NeedsDisk skips where saves never wait: on a tmpfs or an overlay, or a disk that is
+// nearly full.
+func NeedsDisk(t testing.TB) {
+	t.Helper()
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(t.TempDir(), &st); err != nil {
+		t.Fatal(err)
+	}
+	if kind := uint32(st.Type); kind == 0x01021994 || kind == 0x794c7630 || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail < st.Blocks/20 {
+		t.Skip("the temporary directory is a tmpfs or an overlay, or nearly full: no save would wait")
+	}
 }
 
 func prepare(t testing.TB, yaml string) *Daemon {
@@ -144,12 +180,15 @@ func (d *Daemon) run() {
 func (d *Daemon) runAt(listen string) {
 	d.t.Helper()
 	d.start(listen)
-	d.t.Cleanup(func() {
-		d.Stop()
-		if d.t.Failed() {
-			d.t.Logf("log of the daemon:\n%s", d.Log())
-		}
-	})
+	d.t.Cleanup(d.end)
+}
+
+// end ends the daemon with its test.
+func (d *Daemon) end() {
+	d.Stop()
+	if d.t.Failed() {
+		d.t.Logf("log of the daemon:\n%s", d.Log())
+	}
 }
 
 var (
@@ -168,7 +207,8 @@ func (d *Daemon) start(listen string) {
 // dead now.
 func (d *Daemon) begin(listen string, limit time.Duration) bool {
 	d.t.Helper()
-	d.command = exec.Command(d.program, "serve", "-config", d.config, "-listen", listen, "-state", d.State, "-dir", d.Dir)
+	args := append(slices.Clone(d.under), d.program, "serve", "-config", d.config, "-listen", listen, "-state", d.State, "-dir", d.Dir)
+	d.command = exec.Command(args[0], args[1:]...)
 	d.command.Env = append(os.Environ(), "DAVWOPI_SECRET_KEY=")
 	d.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	d.command.Stderr = d.log

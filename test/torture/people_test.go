@@ -34,6 +34,12 @@ type desk struct {
 	answers map[string]int // guarded by mu: what was answered how often
 }
 
+// count notes an answer, and what the person has been through.
+func (p *person) count(what string, a office.Answer, err error) {
+	p.history = append(p.history, fmt.Sprintf("%s %s of %v: %s %v", time.Now().Format("15:04:05.000"), what, p.from, a, err))
+	p.desk.count(what, a, err)
+}
+
 func (d *desk) count(what string, a office.Answer, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -58,6 +64,7 @@ type person struct {
 	from    []string // the versions that the next one is made from
 	made    int      // versions
 	renames int
+	history []string // every answer, for whoever must find out what went wrong
 }
 
 func (p *person) String() string { return fmt.Sprintf("%s%s", p.upstream, p.path) }

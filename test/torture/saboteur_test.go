@@ -133,7 +133,7 @@ func (s *saboteur) setUp() {
 	why := s.mount(state)
 	yaml := fmt.Sprintf("editors: [%q, %q, %q]\nsaves: {patience: 2s}\nlocks: {announce_locks: false}\nlog: {level: info}\n", s.Editors[0], s.Editors[1], s.Editors[2])
 	if s.Storage == "embedded" {
-		s.d = daemon.StartOn(s.t, yaml, state)
+		s.d = daemon.StartWith(s.t, yaml, daemon.Options{State: state})
 		s.folders["main"] = s.d.Dir
 	} else {
 		s.servers = []*upstream.Server{upstream.Apache(s.t), upstream.NginxLocking(s.t, "20s"), upstream.Rclone(s.t)}
@@ -142,7 +142,7 @@ func (s *saboteur) setUp() {
 			yaml += fmt.Sprintf("- {name: %s, url: %q, user: %q, password: %q}\n", u.Name, u.URL, u.User, u.Password)
 			s.folders[u.Name], s.views[u.Name] = u.Dir, u.View(s.t)
 		}
-		s.d = daemon.StartOn(s.t, yaml, state)
+		s.d = daemon.StartWith(s.t, yaml, daemon.Options{State: state})
 	}
 	accounts := map[string]account{}
 	for _, u := range s.servers {
@@ -383,10 +383,23 @@ func (s *saboteur) editInPlace(ctx context.Context, path, id string) error {
 	if err != nil {
 		return err
 	}
-	if whole, err := s.wroteOver(ctx, old, path, id, noteOutside); err != nil || !whole {
+	if whole, err := s.wroteOver(ctx, old, path, id, noteSent); err != nil || !whole {
 		return err
 	}
-	_, err = f.WriteAt(contents(id, len(old)), 0)
+	mine, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if there, err := os.Stat(path); err != nil || !os.SameFile(mine, there) {
+		return nil // replaced since it was opened: what is written now goes nowhere
+	}
+	if _, err := f.WriteAt(contents(id, len(old)), 0); err != nil {
+		return err
+	}
+	if there, err := os.Stat(path); err != nil || !os.SameFile(mine, there) {
+		return nil
+	}
+	_, err = s.wroteOver(ctx, old, path, id, noteOutside)
 	return err
 }
 

@@ -369,6 +369,7 @@ func (d *desk) verdict(t *testing.T, people []*person) {
 	t.Logf("journal: %v", r.States)
 	if r.bad() > 0 || len(stuck) > 0 {
 		t.Error("the ledger is not satisfied")
+		d.tell(t, people, fmt.Sprint(r, stuck))
 	}
 	if r.Acknowledged == 0 || r.Files != len(people) {
 		t.Errorf("%d saves were acknowledged, and %d documents are there of %d", r.Acknowledged, r.Files, len(people))
@@ -378,6 +379,31 @@ func (d *desk) verdict(t *testing.T, people []*person) {
 	for _, never := range []string{"save 401", "save 404", "unlock 401", "unlock 404"} {
 		if n := d.answers[never]; n > 0 {
 			t.Errorf("%d times %s: a grant or an ID was lost", n, never)
+		}
+	}
+}
+
+// tell prints what the people have been through whose documents are spoken of, and
+// keeps state and folders if DAVWOPI_TEST_TORTURE_KEEP says where.
+func (d *desk) tell(t *testing.T, people []*person, said string) {
+	t.Helper()
+	for _, p := range people {
+		name := strings.TrimSuffix(p.path, filepath.Ext(p.path))
+		if strings.Contains(said, name+".") || strings.Contains(said, name+"-") || strings.Contains(said, fmt.Sprintf("outside/%d/", p.number)) {
+			t.Logf("%s:\n%s", p, strings.Join(p.history, "\n"))
+		}
+	}
+	where := os.Getenv("DAVWOPI_TEST_TORTURE_KEEP")
+	if where == "" {
+		return
+	}
+	from := []string{fmt.Sprintf("/proc/%d/root%s", d.setting.PID, d.setting.State), filepath.Dir(d.locks)}
+	for _, f := range d.setting.Folders {
+		from = append(from, f)
+	}
+	for i, f := range from {
+		if out, err := exec.Command("cp", "-a", f, filepath.Join(where, fmt.Sprintf("%s-%d-%d", filepath.Base(f), d.setting.PID, i))).CombinedOutput(); err != nil {
+			t.Logf("keeping %s: %v %s", f, err, out)
 		}
 	}
 }
