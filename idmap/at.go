@@ -115,6 +115,7 @@ func (c *change) seeBelow(ctx context.Context, parents []int64, names []string, 
 		if err := c.advance(ctx, r, res, nil); err != nil {
 			return nil, err
 		}
+		r.inode = "" // a new one may have been put in its place, without a look at the disk
 	}
 	if r.learn(res, false) || r.revision != revision {
 		err = c.save(ctx, r)

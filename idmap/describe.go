@@ -33,6 +33,7 @@ type Description struct {
 type Evidence struct {
 	NativeID   string    `json:"native_id,omitempty"`
 	ResourceID string    `json:"resource_id,omitempty"`
+	Inode      string    `json:"inode,omitempty"` // of the file on a disk that is mounted here
 	Stamp      string    `json:"stamp,omitempty"`
 	ETag       dav.ETag  `json:"etag,omitempty"`
 	Size       int64     `json:"size"` // -1 unknown
@@ -124,7 +125,7 @@ func (m *Map) describe(ctx context.Context, id FileID) ([]Description, error) {
 	}
 	d.ID, d.Kind = r.id, r.kind.String()
 	d.Number, d.Version, d.Modified = r.revision, r.version, r.lastModified
-	d.Evidence = Evidence{NativeID: r.native, ResourceID: r.rid, Stamp: r.stamp, ETag: r.etag, Size: r.size,
+	d.Evidence = Evidence{NativeID: r.native, ResourceID: r.rid, Inode: r.inode, Stamp: r.stamp, ETag: r.etag, Size: r.size,
 		Modified: sqldb.FromMillis(r.mtime), SHA256: fmt.Sprintf("%x", r.sha256)}
 	if r.died != 0 {
 		d.State, d.Since = "tombstone", sqldb.FromMillis(r.died)

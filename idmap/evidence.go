@@ -24,6 +24,8 @@ func (r *resource) compare(res dav.Resource) verdict {
 		return verdictOf(r.native == res.NativeID)
 	case r.rid != "" && res.ResourceID != "":
 		return verdictOf(r.rid == res.ResourceID)
+	case r.hasInode(res):
+		return same // another inode says little: programs save by replacing the file
 	}
 	return unsure
 }
@@ -61,6 +63,9 @@ func (r *resource) learn(res dav.Resource, root bool) bool {
 		if res.ResourceID != "" {
 			r.rid = res.ResourceID
 		}
+		if res.Inode != "" {
+			r.inode = res.Inode
+		}
 	}
 	if r.kind == File {
 		if res.ETag != "" {
@@ -76,6 +81,10 @@ func (r *resource) learn(res dav.Resource, root bool) bool {
 	if res.StampKnown && res.Stamp != r.stamp {
 		r.stamp = "" // it was taken off, or another's is there
 	}
-	return r.native != before.native || r.rid != before.rid || r.stamp != before.stamp ||
+	return r.native != before.native || r.rid != before.rid || r.inode != before.inode || r.stamp != before.stamp ||
 		r.etag != before.etag || r.size != before.size || r.mtime != before.mtime
 }
+
+// provisional reports whether a container was only made because something below it was
+// seen.
+func (r *resource) provisional() bool { return r.native == "" && r.rid == "" && r.inode == "" }

@@ -50,6 +50,7 @@ type resourceRow struct {
 	Size         int64  `json:"size"`
 	MTime        int64  `json:"mtime,omitempty"`
 	SHA256       []byte `json:"sha256,omitempty"`
+	Inode        string `json:"inode,omitempty"`
 }
 
 type placeRow struct {
@@ -149,7 +150,7 @@ var (
 		"space":    carry[spaceRow]("idmap_space", "num, upstream, root", "num"),
 		"epoch":    carry[epochRow]("idmap_epoch", "num, nonce, began", "num"),
 		"resource": carry[resourceRow]("idmap_resource", "num, id, upstream, home, kind, died, native_id, resource_id, stamp, stamp_serial, "+
-			"epoch, revision, version, last_modified, top, floor, etag, size, mtime, sha256", "num"),
+			"epoch, revision, version, last_modified, top, floor, etag, size, mtime, sha256, inode", "num"),
 		"place":    carry[placeRow]("idmap_place", "parent, space, name, waiting, resource, missing, seen", "parent, space, name, waiting"),
 		"revision": carry[revisionRow]("idmap_revision", "resource, number, version, last_modified, etag, size, mtime, sha256", "resource, number"),
 	}
@@ -164,7 +165,7 @@ func (r *epochRow) fields() []any { return []any{&r.Num, &r.Nonce, &r.Began} }
 
 func (r *resourceRow) fields() []any {
 	return []any{&r.Num, &r.ID, &r.Upstream, &r.Home, &r.Kind, &r.Died, (*optional)(&r.NativeID), (*optional)(&r.ResourceID), (*optional)(&r.Stamp),
-		&r.StampSerial, &r.Epoch, &r.Revision, &r.Version, &r.LastModified, &r.Top, &r.Floor, &r.ETag, &r.Size, &r.MTime, &r.SHA256}
+		&r.StampSerial, &r.Epoch, &r.Revision, &r.Version, &r.LastModified, &r.Top, &r.Floor, &r.ETag, &r.Size, &r.MTime, &r.SHA256, (*optional)(&r.Inode)}
 }
 
 func (r *placeRow) fields() []any {

@@ -72,6 +72,9 @@ func (c *change) mine(ctx context.Context, id FileID) (*resource, *place, error)
 
 // bind makes the evidence of res that of r alone.
 func (c *change) bind(ctx context.Context, r *resource, res dav.Resource) error {
+	if r.kind == File {
+		r.inode = "" // it may have been replaced without a look at the disk
+	}
 	r.learn(res, false)
 	if err := c.claim(ctx, r); err != nil {
 		return err
@@ -255,7 +258,7 @@ func (c *change) moveOnto(ctx context.Context, r *resource, to dav.Path) error {
 		return nil // below itself, which is refused
 	}
 	owner, err := resourceBy(ctx, c.tx, `r.num = ?`, chain[len(names)].resource)
-	if err != nil || owner.kind != Container || owner.native != "" || owner.rid != "" {
+	if err != nil || owner.kind != Container || !owner.provisional() {
 		return err
 	}
 	above, err := up(ctx, c.tx, c.space, r.num)

@@ -61,10 +61,10 @@ func (c *change) create(ctx context.Context, parent int64, name string, res dav.
 		}
 	}
 	r.learn(res, parent == 0)
-	err := c.tx.QueryRow(ctx, `INSERT INTO idmap_resource (id, upstream, home, kind, died, native_id, resource_id,
+	err := c.tx.QueryRow(ctx, `INSERT INTO idmap_resource (id, upstream, home, kind, died, native_id, resource_id, inode,
 		epoch, revision, version, last_modified, top, floor, etag, size, mtime)
-		VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING num`,
-		r.id, c.upstream, c.space, r.kind, orNull(r.native), orNull(r.rid),
+		VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING num`,
+		r.id, c.upstream, c.space, r.kind, orNull(r.native), orNull(r.rid), orNull(r.inode),
 		r.epoch, r.revision, r.version, r.lastModified, r.top, r.floor, r.etag, r.size, r.mtime).Scan(&r.num)
 	if err != nil {
 		return nil, err
@@ -110,7 +110,10 @@ func (c *change) knownBy(ctx context.Context, res dav.Resource) (*resource, erro
 		}
 	}
 	if res.ResourceID == "" {
-		return nil, nil
+		if !res.Collection || res.Inode == "" {
+			return nil, nil // a file may have been put in the place of another: see alike
+		}
+		return c.firstUnused(ctx, `r.inode = ? AND r.home = ?`+order, res.Inode, c.space, Container, c.space)
 	}
 	r, err := c.firstUnused(ctx, `r.resource_id = ? AND r.home = ?`+order, res.ResourceID, c.space, kindOf(res), c.space)
 	if r != nil && r.native != "" && res.NativeID != "" {
@@ -195,7 +198,7 @@ func (c *change) settle(ctx context.Context, parents []int64, names []string, re
 	if err := c.put(ctx, known.num, parent, name); err != nil {
 		return nil, false, err
 	}
-	if owner != nil && v == unsure && owner.kind == Container {
+	if owner != nil && v == unsure && owner.kind == Container && owner.inode == "" {
 		err = c.inherit(ctx, owner.num, known.num)
 	}
 	return known, false, err
@@ -223,7 +226,7 @@ func (c *change) inherit(ctx context.Context, from, to int64) error {
 				if err != nil {
 					return err
 				}
-				if older.kind == Container && younger.kind == Container && younger.native == "" && younger.rid == "" {
+				if older.kind == Container && younger.kind == Container && younger.provisional() {
 					todo = append(todo, pair{younger.num, older.num})
 					if err := c.put(ctx, older.num, now.to, child.name); err != nil {
 						return err
@@ -288,6 +291,12 @@ func (c *change) revive(ctx context.Context, r *resource) error {
 func (c *change) claim(ctx context.Context, r *resource) error {
 	if r.native != "" {
 		_, err := c.tx.Exec(ctx, `UPDATE idmap_resource SET native_id = NULL WHERE native_id = ? AND upstream = ? AND num <> ?`, r.native, c.upstream, r.num)
+		if err != nil {
+			return err
+		}
+	}
+	if r.inode != "" {
+		_, err := c.tx.Exec(ctx, `UPDATE idmap_resource SET inode = NULL WHERE inode = ? AND home = ? AND num <> ?`, r.inode, c.space, r.num)
 		if err != nil {
 			return err
 		}

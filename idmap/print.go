@@ -3,6 +3,7 @@ package idmap
 import (
 	"context"
 	"path"
+	"slices"
 	"strings"
 
 	"davwopi/davbackend/dav"
@@ -42,7 +43,14 @@ func (r *resource) void() bool { return r.byPrintOnly() && r.mtime == 0 }
 // when a file is moved.
 func (r *resource) alike(res dav.Resource) likeness {
 	switch {
-	case !r.byPrintOnly() || !printed(res) || r.size != res.Size || r.mtime != sqldb.Millis(res.Modified):
+	case !r.byPrintOnly() || !printed(res):
+		return unlike
+	case r.inode != "" && res.Inode != "":
+		if r.inode != res.Inode {
+			return unlike // a copy, even if it has the time of the original
+		}
+		return strongly
+	case r.size != res.Size || r.mtime != sqldb.Millis(res.Modified):
 		return unlike
 	case r.etag == "" || res.ETag == "":
 		return weakly
@@ -62,26 +70,17 @@ type suspect struct {
 // suspects finds the files of a space, but for one, that have the fingerprint of res.
 // many says that there are more than maxAlike.
 func suspects(ctx context.Context, q sqldb.Queryer, s SpaceID, res dav.Resource, but int64) (list []suspect, many bool, err error) {
-	rows, err := q.Query(ctx, `SELECT `+resourceColumns+`, `+placeColumns+` FROM idmap_resource r JOIN idmap_place p ON p.resource = r.num
-		WHERE r.size = ? AND r.mtime = ? AND r.kind = 1 AND r.native_id IS NULL AND r.resource_id IS NULL AND r.died = 0
-		AND p.space = ? AND r.num <> ? LIMIT 40`, res.Size, sqldb.Millis(res.Modified), s, but)
-	if err != nil {
+	if list, err = suspectsBy(ctx, q, s, res, but, `r.size = ? AND r.mtime = ?`, res.Size, sqldb.Millis(res.Modified)); err != nil {
 		return nil, false, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		c := suspect{resource: new(resource)}
-		if err := rows.Scan(append(c.columns(), c.place.columns()...)...); err != nil {
+	if res.Inode != "" {
+		other := func(c suspect) bool { return c.inode == res.Inode }
+		more, err := suspectsBy(ctx, q, s, res, but, `r.inode = ? AND r.home = ?`, res.Inode, s)
+		if err != nil {
 			return nil, false, err
 		}
-		if c.alike(res) != unlike {
-			list = append(list, c)
-		}
+		list = append(slices.DeleteFunc(list, other), more...)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, false, err
-	}
-	rows.Close()
 	if len(list) > maxAlike {
 		return nil, true, nil
 	}
@@ -93,6 +92,28 @@ func suspects(ctx context.Context, q sqldb.Queryer, s SpaceID, res dav.Resource,
 		list[i].path = located(s, list[i].resource, chain).Path
 	}
 	return list, false, nil
+}
+
+// suspectsBy finds those of which a condition on r is true.
+func suspectsBy(ctx context.Context, q sqldb.Queryer, s SpaceID, res dav.Resource, but int64, where string, args ...any) ([]suspect, error) {
+	rows, err := q.Query(ctx, `SELECT `+resourceColumns+`, `+placeColumns+` FROM idmap_resource r JOIN idmap_place p ON p.resource = r.num
+		WHERE `+where+` AND r.kind = 1 AND r.native_id IS NULL AND r.resource_id IS NULL AND r.died = 0
+		AND p.space = ? AND r.num <> ? LIMIT 40`, append(args, s, but)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []suspect
+	for rows.Next() {
+		c := suspect{resource: new(resource)}
+		if err := rows.Scan(append(c.columns(), c.place.columns()...)...); err != nil {
+			return nil, err
+		}
+		if c.alike(res) != unlike {
+			list = append(list, c)
+		}
+	}
+	return list, rows.Err()
 }
 
 // takesOver reports whether a file that was called from and is called to now is still

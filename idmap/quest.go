@@ -44,7 +44,7 @@ func (sp *spot) home() bool {
 	switch {
 	case sp.owner == nil || !sp.shown.there || sp.owner.kind != kindOf(sp.shown.res):
 		return false
-	case sp.owner.kind == Container:
+	case sp.owner.kind == Container, sp.owner.compare(sp.shown.res) == same:
 		return true
 	case sp.owner.void() && (sp.owner.etag == "" || sp.shown.res.ETag == ""):
 		return false // an equal size says nothing
@@ -178,7 +178,7 @@ func (q *quest) decide(ctx context.Context) error {
 				sp.vague = true
 			case from.owner != nil && from.owner.num == c.num && from.home():
 				// It is where it was, and this is a copy.
-			case c.place.waiting != 0 && from.holdsFile():
+			case c.place.waiting != 0 && from.holdsFile() && !c.hasInode(sp.shown.res):
 				sp.vague = true // another has its name, and nobody knows since when
 			default:
 				sp.claims = append(sp.claims, c)
@@ -257,7 +257,7 @@ func (q *quest) prune() {
 			if sp.is == nil {
 				continue
 			}
-			if from := q.spots[sp.is.path]; from.holdsFile() && from.is == nil {
+			if from := q.spots[sp.is.path]; from.holdsFile() && from.is == nil && !sp.is.hasInode(sp.shown.res) {
 				sp.is, again = nil, true
 			}
 		}
@@ -269,7 +269,7 @@ func (q *quest) prune() {
 func (q *quest) twins(ctx context.Context) error {
 	var moved []*spot
 	for _, sp := range q.order {
-		if sp.is != nil {
+		if sp.is != nil && !sp.is.hasInode(sp.shown.res) { // the disk knows no twins
 			moved = append(moved, sp)
 		}
 	}

@@ -135,9 +135,9 @@ func (c *change) advance(ctx context.Context, r *resource, res dav.Resource, sha
 
 // save writes everything of r that may have changed.
 func (c *change) save(ctx context.Context, r *resource) error {
-	_, err := c.tx.Exec(ctx, `UPDATE idmap_resource SET native_id = ?, resource_id = ?, stamp = ?, epoch = ?, revision = ?, version = ?,
+	_, err := c.tx.Exec(ctx, `UPDATE idmap_resource SET native_id = ?, resource_id = ?, inode = ?, stamp = ?, epoch = ?, revision = ?, version = ?,
 		last_modified = ?, top = ?, floor = ?, etag = ?, size = ?, mtime = ?, sha256 = ? WHERE num = ?`,
-		orNull(r.native), orNull(r.rid), orNull(r.stamp), r.epoch, r.revision, r.version,
+		orNull(r.native), orNull(r.rid), orNull(r.inode), orNull(r.stamp), r.epoch, r.revision, r.version,
 		r.lastModified, r.top, r.floor, r.etag, r.size, r.mtime, r.sha256, r.num)
 	return err
 }

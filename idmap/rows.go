@@ -20,6 +20,7 @@ type resource struct {
 	died         int64
 	native       string
 	rid          string
+	inode        string
 	stamp        string
 	epoch        int64
 	revision     int64
@@ -32,16 +33,16 @@ type resource struct {
 	sha256       []byte
 }
 
-const resourceColumns = `r.num, r.id, r.kind, r.died, COALESCE(r.native_id, ''), COALESCE(r.resource_id, ''), COALESCE(r.stamp, ''),
+const resourceColumns = `r.num, r.id, r.kind, r.died, COALESCE(r.native_id, ''), COALESCE(r.resource_id, ''), COALESCE(r.inode, ''), COALESCE(r.stamp, ''),
 	r.epoch, r.revision, r.version, r.last_modified, r.top, r.floor, r.etag, r.size, r.mtime, r.sha256`
 
 // resourceOrNone is resourceColumns for an outer join: num is 0 where there is none.
-const resourceOrNone = `COALESCE(r.num, 0), COALESCE(r.id, ''), COALESCE(r.kind, 0), COALESCE(r.died, 0), COALESCE(r.native_id, ''), COALESCE(r.resource_id, ''),
+const resourceOrNone = `COALESCE(r.num, 0), COALESCE(r.id, ''), COALESCE(r.kind, 0), COALESCE(r.died, 0), COALESCE(r.native_id, ''), COALESCE(r.resource_id, ''), COALESCE(r.inode, ''),
 	COALESCE(r.stamp, ''), COALESCE(r.epoch, 0), COALESCE(r.revision, 0), COALESCE(r.version, ''), COALESCE(r.last_modified, ''), COALESCE(r.top, 0),
 	COALESCE(r.floor, 0), COALESCE(r.etag, ''), COALESCE(r.size, 0), COALESCE(r.mtime, 0), r.sha256`
 
 func (r *resource) columns() []any {
-	return []any{&r.num, &r.id, &r.kind, &r.died, &r.native, &r.rid, &r.stamp,
+	return []any{&r.num, &r.id, &r.kind, &r.died, &r.native, &r.rid, &r.inode, &r.stamp,
 		&r.epoch, &r.revision, &r.version, &r.lastModified, &r.top, &r.floor, &r.etag, &r.size, &r.mtime, &r.sha256}
 }
 

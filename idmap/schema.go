@@ -82,5 +82,8 @@ var migrations = []string{
 	CREATE INDEX idmap_moved_space ON idmap_moved (space, num)`, `
 	-- Files that are known by their fingerprints only.
 	CREATE INDEX idmap_resource_print ON idmap_resource (size, mtime) WHERE native_id IS NULL AND resource_id IS NULL AND kind = 1`, `
-	CREATE INDEX idmap_resource_stamp ON idmap_resource (stamp) WHERE stamp IS NOT NULL`,
+	CREATE INDEX idmap_resource_stamp ON idmap_resource (stamp) WHERE stamp IS NOT NULL`, `
+	-- What the disk knows a file by, where it is mounted here. Means something in home only.
+	ALTER TABLE idmap_resource ADD COLUMN inode TEXT {{bytes}};
+	CREATE INDEX idmap_resource_inode ON idmap_resource (inode, home) WHERE inode IS NOT NULL`,
 }

@@ -52,6 +52,12 @@ func (m *Map) beyond(ctx context.Context, s SpaceID, r *resource, was dav.Path, 
 	if recent {
 		l.left = min(l.left, 1)
 	}
+	if !recent {
+		e, res, err := m.byInode(ctx, s, r, was, l)
+		if !errors.Is(err, ErrMissing) {
+			return e, res, err
+		}
+	}
 	var res dav.Resource
 	switch {
 	case recent && r.native == "" && r.rid == "":

@@ -101,6 +101,9 @@ func (q *quest) elsewhere(ctx context.Context, sp *spot) (bool, error) {
 			return true, nil
 		}
 	}
+	if paths, known := sp.owner.onDisk(ctx, q.l); known {
+		return slices.ContainsFunc(paths, func(p dav.Path) bool { return p != sp.path && !passing(p.Base()) }), nil
+	}
 	found := false
 	err := q.m.roam(ctx, q.space, q.l, sp.path.Parent(), func(dir dav.Path, sh *shelf) (bool, error) {
 		some, err := q.m.matchesIn(ctx, q.space, sp.owner, dir, sh, sp.path)

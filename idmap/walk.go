@@ -205,6 +205,15 @@ func (p paced) ByNativeID(ctx context.Context, nativeID string) (dav.Path, error
 	return p.f.ByNativeID(ctx, nativeID)
 }
 
+// ByInode asks the disk, which is no request.
+func (p paced) ByInode(ctx context.Context, inode string) ([]dav.Path, error) {
+	disk, ok := p.f.(InodeFinder)
+	if !ok {
+		return nil, dav.ErrUnsupported
+	}
+	return disk.ByInode(ctx, inode)
+}
+
 type pacedHasher struct {
 	paced
 	h Hasher

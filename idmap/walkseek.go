@@ -17,7 +17,7 @@ func (r *round) seek(ctx context.Context, root int64) error {
 	if err != nil {
 		return err
 	}
-	lost, err := r.lost(ctx, r.row.searched, `r.native_id IS NOT NULL`, maxFound)
+	lost, err := r.lost(ctx, r.row.searched, `(r.native_id IS NOT NULL OR r.inode IS NOT NULL)`, maxFound)
 	if err == nil {
 		err = r.find(ctx, lost)
 	}
@@ -184,11 +184,11 @@ func isMissing(ctx context.Context, q sqldb.Queryer, s SpaceID, num int64) (bool
 
 // knownByID are the living resources that have an ID of the upstream that res has.
 func knownByID(ctx context.Context, q sqldb.Queryer, s SpaceID, res dav.Resource) ([]int64, error) {
-	if res.NativeID == "" && res.ResourceID == "" {
+	if res.NativeID == "" && res.ResourceID == "" && res.Inode == "" {
 		return nil, nil
 	}
-	rows, err := q.Query(ctx, `SELECT r.num FROM idmap_resource r WHERE r.died = 0 AND r.kind = ? AND (r.native_id = ? OR r.resource_id = ? AND r.home = ?)
-		LIMIT 16`, kindOf(res), orNull(res.NativeID), orNull(res.ResourceID), s)
+	rows, err := q.Query(ctx, `SELECT r.num FROM idmap_resource r WHERE r.died = 0 AND r.kind = ? AND (r.native_id = ? OR r.resource_id = ? AND r.home = ? OR r.inode = ? AND r.home = ?)
+		LIMIT 16`, kindOf(res), orNull(res.NativeID), orNull(res.ResourceID), s, orNull(res.Inode), s)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ type Resource struct {
 	ContentType    string
 	NativeID       string // oc:id, else oc:fileid; "" none
 	ResourceID     string // DAV:resource-id's href, "" none
+	Inode          string // what the disk knows it by, where it is mounted here: inode and birth; "" unknown
 	DisplayName    string
 	Locks          []ActiveLock
 	LocksKnown     bool                // lockdiscovery was answered with 200
