@@ -35,4 +35,7 @@
 //   - 2026-11-20: asked to edit, the choice goes edit, convert, view over all
 //     editors. A person gets the most that anybody can do now, and
 //     Action.Mode says which it is.
+//   - 2026-11-28: an Office Online Server lists the validator for .wopitest with view
+//     alone, and its suite writes. It is an editor here, so that its token may.
+
 package discovery

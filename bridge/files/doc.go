@@ -30,4 +30,8 @@
 // 2026-11-28: comments are kept as they are told, one row for each, newest first; what
 // was changed or deleted is told by further rows. Editors send again what they got no
 // answer to, so an Id is kept once.
+//
+// 2026-11-28: PutRelativeFile looks first, and is 404 for a file that is gone: the copy
+// belongs beside where the file is, and there may be no such place any more.
+
 package files

@@ -83,4 +83,13 @@
 //   - 2026-11-28 Somebody with an account who opens an anonymous link is a guest there,
 //     too, and is shown the way to the file as themselves: two sets of rights on one page
 //     could not be told apart.
+//   - 2026-11-28 Converting makes a second file: only the page that was asked to edit
+//     does it, and the page that shows the file says so before. A ticket's page never
+//     does, since the copy's own page wants a session.
+//   - 2026-11-28 The rights of a page are cut to what the upstream says, as those of the
+//     files endpoint are: an editor in edit mode with a file that it may not save is a
+//     promise that nobody keeps.
+//   - 2026-11-28 Of a comment the latest words are shown, under the name of who wrote
+//     those, not of who began: nobody can put words into another's mouth.
+
 package web

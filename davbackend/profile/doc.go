@@ -39,4 +39,9 @@
 //     for each server version and in the background.
 //   - 2026-11-28: the file's name has a space, because dav-ext for nginx compares tags
 //     undecoded: what works for plain names only would be found by a user instead.
+//   - 2026-11-28: privileges (RFC 3744) are believed if they allow what the measuring has
+//     just done. A server that denies it, says nothing, or leaves out that who sees the
+//     set may read, is not asked again: a wrong no would lock people out, a wrong yes is
+//     refused by the server itself.
+
 package profile
