@@ -37,5 +37,4 @@
 //     Action.Mode says which it is.
 //   - 2026-11-28: an Office Online Server lists the validator for .wopitest with view
 //     alone, and its suite writes. It is an editor here, so that its token may.
-
 package discovery

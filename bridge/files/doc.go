@@ -33,5 +33,4 @@
 //
 // 2026-11-28: PutRelativeFile looks first, and is 404 for a file that is gone: the copy
 // belongs beside where the file is, and there may be no such place any more.
-
 package files

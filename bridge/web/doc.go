@@ -91,5 +91,4 @@
 //     promise that nobody keeps.
 //   - 2026-11-28 Of a comment the latest words are shown, under the name of who wrote
 //     those, not of who began: nobody can put words into another's mouth.
-
 package web

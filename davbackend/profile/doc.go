@@ -43,5 +43,4 @@
 //     just done. A server that denies it, says nothing, or leaves out that who sees the
 //     set may read, is not asked again: a wrong no would lock people out, a wrong yes is
 //     refused by the server itself.
-
 package profile
