@@ -148,6 +148,12 @@ func StartAt(t testing.TB, yaml, listen string) *Daemon {
 	return d
 }
 
+// StartOn is [StartEmpty] with its state in a directory that the test has made.
+func StartOn(t testing.TB, yaml, state string) *Daemon {
+	t.Helper()
+	return StartWith(t, yaml, Options{State: state})
+}
+
 // NeedsDisk skips where saves never wait: on a tmpfs or an overlay, or a disk that is
 // nearly full.
 func NeedsDisk(t testing.TB) {
