@@ -812,3 +812,41 @@ func TestFormsOfLinksAreChecked(t *testing.T) {
 		t.Errorf("%d links were made", n)
 	}
 }
+
+// TestInAnOutageALinkShowsWhatWaitsBelowIt: and nothing else that its visitor has seen.
+func TestInAnOutageALinkShowsWhatWaitsBelowIt(t *testing.T) {
+	h := newHouse(t, func(h *house) {
+		withShares(h)
+		h.onDisk()
+	})
+	h.up.Write(t, "secret.txt", "old")
+	h.up.Write(t, "team/plan.txt", "old")
+	anna, ben, guest := h.person("anna"), h.person("ben"), h.browser()
+	root := anna.get("/")
+	team, secret := root.id(t, "team"), root.id(t, "secret.txt")
+	plan := anna.get("/folder/"+team).id(t, "plan.txt")
+	_, bens := ben.follow(anna.share(team))
+	ben.get("/") // who has seen the other one, too
+	guests := guest.comeIn(anna.share(team, "for", "anybody"), "", "") + "/"
+	guest.get(guests)
+	for _, id := range []string{plan, secret} {
+		w := h.writes(id, "anna", wopi.Collabora)
+		h.down()
+		h.must(w.save("saved in the outage"))
+		h.up.Quirks.Reset()
+	}
+	h.down()
+	for at, b := range map[string]*browser{bens: ben, guests: guest} {
+		page := b.get(at)
+		contains(t, page.body, "plan.txt", at+"download/"+plan)
+		if strings.Contains(page.body, "secret.txt") {
+			t.Errorf("the link shows what was not shared:\n%s", page.body)
+		}
+		if got := b.get(at + "download/" + plan); got.body != "saved in the outage" {
+			t.Errorf("%d %q", got.status, got.body)
+		}
+		if got := b.get(at + "download/" + secret); got.status != http.StatusNotFound {
+			t.Errorf("what was not shared: %d", got.status)
+		}
+	}
+}

@@ -158,7 +158,7 @@ func (s *site) bound(o opening) opening {
 func (s *site) serveShared(w http.ResponseWriter, r *http.Request, session oauth.Session) {
 	at, err := s.locate(r.Context(), session.Principal, s.visit.share.Resource)
 	if err != nil {
-		s.fail(w, r, session.Principal, err)
+		s.failList(w, r, session.Principal, err)
 		return
 	}
 	if at.Entry.Kind == idmap.Container {
