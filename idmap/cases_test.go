@@ -70,7 +70,7 @@ func (w *shop) see(name string) idmap.Entry {
 
 func (w *shop) list(name string) {
 	w.Helper()
-	p, all := dav.Path("/"+name), []dav.Resource(nil)
+	p, all := dav.Path("/"+strings.Trim(name, "/")), []dav.Resource(nil)
 	w.must(w.view.List(w.Context(), p, func(r dav.Resource) error { all = append(all, r); return nil }))
 	_, err := w.m.SeeAll(w.Context(), w.s, p, all, true, w.view)
 	w.must(err)

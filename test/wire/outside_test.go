@@ -162,19 +162,16 @@ func TestOutsideEditBeforeLock(t *testing.T) {
 }
 
 // TestFolderRenamedOutside: a folder above is renamed on the disk while the file is
-// open. Once somebody has seen where it is the saves go on and the ID stays; until
-// then they are kept.
+// open. The next save follows it, by its resource-id or by its fingerprint, and lands
+// where it is now.
 func TestFolderRenamedOutside(t *testing.T) {
 	eachProfile(t, func(t *testing.T, h *house) {
 		s, e := h.began("work/deep/a.txt", wopi.Collabora)
 		h.at("/work")
 		h.mustSave(s, "one")
 		h.rename("work", "play")
-		h.save(s, "before anybody has seen it")
-		h.wantKept("before anybody has seen it")
-		if h.noIDs {
-			return // nobody knows that it is the same file
-		}
+		h.mustSave(s, "before anybody has seen it")
+		h.wantFile("play/deep/a.txt", "before anybody has seen it")
 		if h.at("/play/deep/a.txt").ID != e.ID {
 			t.Fatal("the file has another ID")
 		}
@@ -208,7 +205,7 @@ func TestFileMovedAwayAndCopiedBack(t *testing.T) {
 		h.save(s, "two")
 		h.wantKept("one", "two")
 		if h.noIDs {
-			return // nothing tells them apart
+			return // equal contents in its place are the document's: the save went there
 		}
 		at := h.at("/archive/a.txt")
 		if at.ID != e.ID {
@@ -217,6 +214,31 @@ func TestFileMovedAwayAndCopiedBack(t *testing.T) {
 		if h.at("/a.txt").ID == e.ID {
 			t.Errorf("the copy has the file's ID")
 		}
+	})
+}
+
+// TestReplacedByAnotherProgram: a desktop program saves by a temporary file and a rename
+// on the disk, while the document is open here. It stays the same document, and what was
+// written is an outside edit of it.
+func TestReplacedByAnotherProgram(t *testing.T) {
+	eachProfile(t, func(t *testing.T, h *house) {
+		s, e := h.began("a.docx", wopi.Microsoft)
+		h.mustSave(s, "one")
+		h.server.Write(t, "~WRD0001.tmp", "the desktop's")
+		h.rename("~WRD0001.tmp", "a.docx")
+		if a := h.save(s, "two"); a.Status != http.StatusConflict {
+			t.Errorf("PutFile: %s", a)
+		}
+		h.wantFile("a.docx", "the desktop's")
+		h.wantKept("two")
+		found, _, err := h.ids.Find(t.Context(), h.space, e.ID, h.view(anna))
+		if err != nil || found.Path != "/a.docx" {
+			t.Errorf("the document is at %q, %v", found.Path, err)
+		}
+		_, err = s.Close(t.Context())
+		h.must(err)
+		h.mustSave(h.reopened(found, wopi.Microsoft), "three")
+		h.wantFile("a.docx", "three")
 	})
 }
 
