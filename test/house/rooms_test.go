@@ -20,7 +20,7 @@ const root = "../.."
 // test files are not bound by it, except that only tests may import test.
 var mayImport = map[string]string{
 	"cmd/davwopi": "bridge bridge/access bridge/bootstrap bridge/containers bridge/discovery bridge/doctor bridge/ecosystem bridge/endpoint bridge/files bridge/locks bridge/metrics bridge/rehearse bridge/saves bridge/textedit bridge/web " +
-		"config davbackend davbackend/dav davbackend/localdav davbackend/profile idmap idmap/sqldb oauth",
+		"config davbackend davbackend/dav davbackend/localdav davbackend/profile idmap idmap/sqldb oauth oauth/facade",
 	"config": "",
 
 	"bridge":            "bridge/access bridge/endpoint davbackend davbackend/dav oauth",
@@ -48,6 +48,7 @@ var mayImport = map[string]string{
 	"idmap":               "davbackend/dav idmap/sqldb",
 	"idmap/sqldb":         "",
 	"oauth":               "idmap/sqldb",
+	"oauth/facade":        "idmap/sqldb oauth",
 }
 
 // livesIn says where each outside library may be used.

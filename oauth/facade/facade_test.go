@@ -1,0 +1,657 @@
+package facade_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"davwopi/idmap/sqldb"
+	"davwopi/idmap/sqldb/sqldbtest"
+	"davwopi/oauth"
+	"davwopi/oauth/facade"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	mira = oauth.Principal{Issuer: "https://id.example.test", Subject: "2482", Name: "Mira"}
+	ben  = oauth.Principal{Issuer: "https://id.example.test", Subject: "99", Name: "Ben"}
+)
+
+const stop = "https://localhost"
+
+// A rig is a facade with a clock, and a program that talks to it.
+type rig struct {
+	*facade.Facade
+	t    *testing.T
+	db   *sqldb.DB
+	mu   sync.Mutex
+	now  time.Time
+	gone error // what Alive says
+	peer string
+}
+
+func (r *rig) clock() time.Time { r.mu.Lock(); defer r.mu.Unlock(); return r.now }
+func (r *rig) later(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now = r.now.Add(d)
+}
+
+func newRig(t *testing.T, db *sqldb.DB, change func(*facade.Facade)) *rig {
+	t.Helper()
+	r := &rig{t: t, db: db, now: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC), peer: "192.0.2.1:5"}
+	db.SetClock(r.clock)
+	r.Facade = r.replica(change)
+	return r
+}
+
+// replica is another facade on the same tables.
+func (r *rig) replica(change func(*facade.Facade)) *facade.Facade {
+	r.t.Helper()
+	sealer, err := oauth.NewSealer([]byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	base, err := url.Parse("https://docs.example.test")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	f := facade.Facade{
+		Base: base,
+		Clients: []facade.Client{
+			{ID: "office", Secrets: [][32]byte{facade.SecretHash("old one"), facade.SecretHash("0ffice")}, Redirects: []string{stop, "ms-word-tp:"}},
+			{ID: "other", Secrets: [][32]byte{facade.SecretHash("0ther")}, Redirects: []string{"https://other.example/cb?x=1"}},
+		},
+		Alive: func(context.Context, oauth.Principal) error { return r.gone },
+	}
+	if change != nil {
+		change(&f)
+	}
+	made, err := facade.New(r.t.Context(), r.db, sealer, f)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return made
+}
+
+// request is what Office asks for, with changes in pairs.
+func request(change ...string) url.Values {
+	q := url.Values{"client_id": {"office"}, "redirect_uri": {stop}, "response_type": {"code"}, "scope": {""}, "rs": {"de-DE"}, "build": {"16.0"}, "platform": {"iOS"}}
+	for i := 0; i < len(change); i += 2 {
+		q.Set(change[i], change[i+1])
+	}
+	return q
+}
+
+// allow is a whole authorization: the query of the redirect.
+func (r *rig) allow(q url.Values, p oauth.Principal) url.Values {
+	r.t.Helper()
+	_, sealed, err := r.Begin(r.t.Context(), q)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req, err := r.Open(r.t.Context(), sealed)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	to, err := r.Allow(r.t.Context(), p, req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	u, err := url.Parse(to)
+	if err != nil || !strings.HasPrefix(to, q.Get("redirect_uri")) {
+		r.t.Fatalf("%s, %v", to, err)
+	}
+	if u.Opaque != "" {
+		back, err := url.ParseQuery(u.Opaque)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return back
+	}
+	return u.Query()
+}
+
+type tokens struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+	Type    string `json:"token_type"`
+	Expires any    `json:"expires_in"`
+	Error   string `json:"error"`
+}
+
+// post sends a form to an endpoint.
+func post(t *testing.T, handler http.HandlerFunc, peer string, form url.Values, header ...string) (*httptest.ResponseRecorder, tokens) {
+	t.Helper()
+	q := httptest.NewRequest(http.MethodPost, "/oauth2/token", strings.NewReader(form.Encode()))
+	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	q.RemoteAddr = peer
+	for i := 0; i < len(header); i += 2 {
+		q.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	handler(w, q)
+	var got tokens
+	if w.Body.Len() > 0 && json.Unmarshal(w.Body.Bytes(), &got) != nil {
+		t.Errorf("no JSON: %s", w.Body)
+	}
+	if w.Header().Get("Cache-Control") != "no-store" {
+		t.Error("the answer may be stored")
+	}
+	return w, got
+}
+
+// form is a grant of Office, with its secret and changes in pairs.
+func form(change ...string) url.Values {
+	q := url.Values{"client_id": {"office"}, "client_secret": {"0ffice"}}
+	for i := 0; i < len(change); i += 2 {
+		q.Set(change[i], change[i+1])
+	}
+	return q
+}
+
+func code(c string, change ...string) url.Values {
+	return form(append([]string{"grant_type", "authorization_code", "code", c, "redirect_uri", stop}, change...)...)
+}
+
+func refresh(token string, change ...string) url.Values {
+	return form(append([]string{"grant_type", "refresh_token", "refresh_token", token}, change...)...)
+}
+
+// redeem is a grant that succeeds.
+func (r *rig) redeem(f url.Values) tokens {
+	r.t.Helper()
+	w, got := post(r.t, r.ServeToken, r.peer, f)
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" || got.Type != "Bearer" {
+		r.t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	return got
+}
+
+// refused is a grant that does not succeed.
+func (r *rig) refused(what string, f url.Values, want string, header ...string) {
+	r.t.Helper()
+	status := http.StatusBadRequest
+	if want == "invalid_client" {
+		status = http.StatusUnauthorized
+	}
+	w, got := post(r.t, r.ServeToken, r.peer, f, header...)
+	if w.Code != status || got.Error != want || got.Access != "" {
+		r.t.Errorf("%s: %d %s, want %s", what, w.Code, w.Body, want)
+	}
+}
+
+// good reports whose access token it is; "" nobody's.
+func (r *rig) good(token string) string {
+	r.t.Helper()
+	p, _, err := r.Check(r.t.Context(), token, r.peer)
+	if err != nil && !errors.Is(err, oauth.ErrBearer) {
+		r.t.Fatal(err)
+	}
+	return p.Subject
+}
+
+func TestTheWholeFlow(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		r := newRig(t, db, nil)
+		back := r.allow(request(), mira)
+		got := r.redeem(code(back.Get("code")))
+		if n, ok := got.Expires.(float64); !ok || n != 3600 {
+			t.Errorf("expires_in %v", got.Expires)
+		}
+		if r.good(got.Access) != "2482" {
+			t.Error("the access token is not good")
+		}
+		next := r.redeem(refresh(got.Refresh))
+		if r.good(next.Access) != "2482" || next.Refresh == got.Refresh || r.good(got.Access) != "2482" {
+			t.Error("after a refresh")
+		}
+		r.later(time.Hour)
+		if r.good(next.Access) != "" {
+			t.Error("good for ever")
+		}
+		if last := r.redeem(refresh(next.Refresh)); r.good(last.Access) != "2482" {
+			t.Error("after an hour")
+		}
+		for _, other := range []string{got.Refresh, back.Get("code"), "wbw_" + got.Access[4:], strings.ToUpper(got.Access), ""} {
+			if r.good(other) != "" {
+				t.Errorf("%.8s is good as an access token", other)
+			}
+		}
+		if err := r.Clean(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestBegin: an unknown program or a redirect URI that is wrong by one character is never sent anywhere.
+func TestBegin(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), nil)
+	for name, q := range map[string]url.Values{
+		"unknown program":     request("client_id", "offices"),
+		"no program":          request("client_id", ""),
+		"a slash more":        request("redirect_uri", stop+"/"),
+		"another port":        request("redirect_uri", stop+":444"),
+		"upper case":          request("redirect_uri", "https://LOCALHOST"),
+		"a query more":        request("redirect_uri", stop+"?a=b"),
+		"another program's":   request("redirect_uri", "https://other.example/cb?x=1"),
+		"no redirect":         request("redirect_uri", ""),
+		"a user in it":        request("redirect_uri", "https://localhost@evil.example"),
+		"an unlisted scheme":  request("redirect_uri", "ms-excel-tp:"),
+		"twice":               {"client_id": {"office", "office"}, "redirect_uri": {stop}, "response_type": {"code"}},
+		"twice, by case":      {"client_id": {"office"}, "Client_ID": {"other"}, "redirect_uri": {stop}, "response_type": {"code"}},
+		"a very long one":     request("build", strings.Repeat("x", 600)),
+		"a very long state":   request("state", strings.Repeat("x", 2000)),
+		"redirect URI: blank": request("redirect_uri", " "+stop),
+	} {
+		req, sealed, err := r.Begin(t.Context(), q)
+		if err == nil || req.Redirect != "" || sealed != "" || !errors.Is(err, facade.ErrClient) && !errors.Is(err, facade.ErrRequest) {
+			t.Errorf("%s: %+v, %v", name, req, err)
+		}
+	}
+	for name, q := range map[string]url.Values{
+		"a token at once": request("response_type", "token"), "plain PKCE": request("code_challenge", strings.Repeat("a", 43), "code_challenge_method", "plain"),
+		"a short challenge": request("code_challenge", "a", "code_challenge_method", "S256"), "a method only": request("code_challenge_method", "S256"),
+	} {
+		req, _, err := r.Begin(t.Context(), q)
+		if !errors.Is(err, facade.ErrRequest) || req.Redirect != stop || req.Fail("invalid_request") != stop+"?error=invalid_request" {
+			t.Errorf("%s: %+v, %v", name, req, err)
+		}
+	}
+	// As samples have them, and what nobody knows.
+	q := url.Values{"Client_Id": {"office"}, "Redirect_URI": {stop}, "Response_Type": {"code"}, "Rs": {"enUS"}, "Build": {"16"}, "Platform": {"Android"}, "unheard": {"of"}}
+	if req, _, err := r.Begin(t.Context(), q); err != nil || req.Language != "en-US" || req.Platform != "Android" {
+		t.Errorf("%+v, %v", req, err)
+	}
+	if req, _, err := r.Begin(t.Context(), request("platform", "<b>", "rs", "de\r\nX: y")); err != nil || req.Platform != "" || req.Language != "" {
+		t.Errorf("%+v, %v", req, err)
+	}
+}
+
+// TestRedirects: what is given back, in the form that each kind of redirect URI wants.
+func TestRedirects(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), func(f *facade.Facade) { f.TokenHint = true })
+	back := r.allow(request("redirect_uri", "ms-word-tp:", "action", "{A-1}&x=y", "state", "s&t"), mira)
+	if back.Get("action") != "{A-1}&x=y" || back.Get("state") != "s&t" || back.Get("tk") != "https://docs.example.test/oauth2/token" || back.Get("sc") == "" {
+		t.Errorf("%v", back)
+	}
+	other := url.Values{"client_id": {"other"}, "redirect_uri": {"https://other.example/cb?x=1"}, "response_type": {"code"}}
+	if back := r.allow(other, mira); back.Get("x") != "1" || back.Get("code") == "" {
+		t.Errorf("%v", back)
+	}
+	req, _, err := r.Begin(t.Context(), request("state", "s"))
+	if err != nil || req.Deny() != stop+"?error=access_denied&state=s" {
+		t.Errorf("%s, %v", req.Deny(), err)
+	}
+}
+
+// TestARequestIsOver after ten minutes, when it was changed, and when the program is no longer configured.
+func TestARequestIsOver(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), nil)
+	_, sealed, err := r.Begin(t.Context(), request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"", "x", sealed[:len(sealed)-2], sealed + "AA", "!" + sealed} {
+		if _, err := r.Open(t.Context(), bad); !errors.Is(err, facade.ErrOver) {
+			t.Errorf("%.10s: %v", bad, err)
+		}
+	}
+	without := r.replica(func(f *facade.Facade) { f.Clients = f.Clients[1:] })
+	if _, err := without.Open(t.Context(), sealed); !errors.Is(err, facade.ErrClient) {
+		t.Error(err)
+	}
+	r.later(10 * time.Minute)
+	if _, err := r.Open(t.Context(), sealed); !errors.Is(err, facade.ErrOver) {
+		t.Error(err)
+	}
+}
+
+// TestConsent is remembered for one person, program and kind of phone.
+func TestConsent(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		r := newRig(t, db, nil)
+		asked := func(p oauth.Principal, q url.Values) bool {
+			t.Helper()
+			req, _, err := r.Begin(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			given, err := r.Consented(t.Context(), p, req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return !given
+		}
+		if !asked(mira, request()) {
+			t.Error("silent at first")
+		}
+		r.allow(request(), mira)
+		if asked(mira, request()) {
+			t.Error("asked again")
+		}
+		if !asked(ben, request()) || !asked(mira, request("platform", "Android")) ||
+			!asked(mira, url.Values{"client_id": {"other"}, "redirect_uri": {"https://other.example/cb?x=1"}, "response_type": {"code"}, "platform": {"iOS"}}) {
+			t.Error("silent for another person, phone or program")
+		}
+		if err := r.RevokeAll(t.Context(), mira.Key()); err != nil {
+			t.Fatal(err)
+		}
+		if !asked(mira, request()) {
+			t.Error("silent after everything was revoked")
+		}
+	})
+}
+
+// TestCodes: each is good once, for a minute, for its program, redirect URI and verifier; used twice it revokes its family.
+func TestCodes(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		r := newRig(t, db, nil)
+		fresh := func() string { return r.allow(request(), mira).Get("code") }
+		r.refused("unknown", code("wbc_"+strings.Repeat("a", 43)), "invalid_grant")
+		r.refused("none", code(""), "invalid_grant")
+		r.refused("wrong redirect by one character", code(fresh(), "redirect_uri", stop+"/"), "invalid_grant")
+		stolen := fresh()
+		r.refused("another program's", code(stolen, "client_id", "other", "client_secret", "0ther"), "invalid_grant")
+		first := r.redeem(code(stolen)) // the thief has not used it up
+		r.refused("replayed", code(stolen), "invalid_grant")
+		if r.good(first.Access) != "" {
+			t.Error("a replayed code leaves its tokens good")
+		}
+		r.refused("the refresh token of a replayed code", refresh(first.Refresh), "invalid_grant")
+		old := fresh()
+		r.later(time.Minute)
+		r.refused("a minute old", code(old), "invalid_grant")
+		without := code(fresh())
+		without.Del("redirect_uri")
+		r.redeem(without) // older builds of Office
+
+		verifier := strings.Repeat("v", 50)
+		sum := sha256.Sum256([]byte(verifier))
+		challenge := []string{"code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]), "code_challenge_method", "S256"}
+		r.refused("stripped PKCE", code(r.allow(request(challenge...), mira).Get("code")), "invalid_grant")
+		r.refused("another verifier", code(r.allow(request(challenge...), mira).Get("code"), "code_verifier", verifier+"x"), "invalid_grant")
+		r.refused("a verifier out of nothing", code(fresh(), "code_verifier", verifier), "invalid_grant")
+		if got := r.redeem(code(r.allow(request(challenge...), mira).Get("code"), "code_verifier", verifier)); r.good(got.Access) != "2482" {
+			t.Error("with PKCE")
+		}
+	})
+}
+
+// TestRefreshTokens rotate; within a minute the same one gives the same successor; later, or after its successor was used,
+// it revokes the family.
+func TestRefreshTokens(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		r := newRig(t, db, nil)
+		first := r.redeem(code(r.allow(request(), mira).Get("code")))
+		a, b := r.redeem(refresh(first.Refresh)), r.redeem(refresh(first.Refresh))
+		if a.Refresh != b.Refresh || a.Access == b.Access {
+			t.Error("after a lost answer there is another successor, or the same access token")
+		}
+		c := r.redeem(refresh(a.Refresh))
+		r.refused("after its successor was used", refresh(first.Refresh), "invalid_grant")
+		if r.good(c.Access) != "" {
+			t.Error("the family lives on")
+		}
+		r.refused("the last of a revoked family", refresh(c.Refresh), "invalid_grant")
+
+		second := r.redeem(code(r.allow(request(), mira).Get("code")))
+		thief := r.redeem(refresh(second.Refresh))
+		r.later(time.Minute)
+		r.refused("stolen and used, then by its owner", refresh(second.Refresh), "invalid_grant")
+		if r.good(thief.Access) != "" {
+			t.Error("the thief's token is good")
+		}
+		r.refused("the thief's", refresh(thief.Refresh), "invalid_grant")
+
+		third := r.redeem(code(r.allow(request(), mira).Get("code")))
+		r.refused("another program's", refresh(third.Refresh, "client_id", "other", "client_secret", "0ther"), "invalid_grant")
+		r.refused("an access token", refresh(third.Access), "invalid_grant")
+		r.later(30 * 24 * time.Hour)
+		r.refused("unused for a month", refresh(third.Refresh), "invalid_grant")
+
+		fourth := r.redeem(code(r.allow(request(), mira).Get("code")))
+		for range 6 {
+			r.later(15 * 24 * time.Hour)
+			if w, got := post(t, r.ServeToken, r.peer, refresh(fourth.Refresh)); w.Code == http.StatusOK {
+				fourth = got
+				continue
+			}
+			break
+		}
+		r.refused("after ninety days", refresh(fourth.Refresh), "invalid_grant")
+	})
+}
+
+// TestADisabledAccount ends at the next refresh after ten minutes; a provider that cannot be asked ends nothing.
+func TestADisabledAccount(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), nil)
+	got := r.redeem(code(r.allow(request(), mira).Get("code")))
+	r.gone = errors.New("the provider is down")
+	got = r.redeem(refresh(got.Refresh))
+	r.later(10 * time.Minute)
+	if w, body := post(t, r.ServeToken, r.peer, refresh(got.Refresh)); w.Code != http.StatusServiceUnavailable || body.Error != "temporarily_unavailable" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	r.gone = nil
+	got = r.redeem(refresh(got.Refresh))
+	r.gone = fmt.Errorf("x: %w", facade.ErrGone)
+	got = r.redeem(refresh(got.Refresh))
+	r.later(10 * time.Minute)
+	r.refused("the account is gone", refresh(got.Refresh), "invalid_grant")
+	if r.good(got.Access) != "" {
+		t.Error("the access token is good")
+	}
+}
+
+// TestSecrets: several at once, in the form or the header, never in both, never in the address.
+func TestSecrets(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), nil)
+	fresh := func(change ...string) url.Values { return code(r.allow(request(), mira).Get("code"), change...) }
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("office:0ffice"))
+	r.redeem(fresh("client_secret", "old one"))
+	for name, secret := range map[string]string{"wrong": "x", "none": "", "the other's": "0ther", "in other case": "0FFICE"} {
+		r.refused(name, fresh("client_secret", secret), "invalid_client")
+	}
+	r.refused("unknown program", fresh("client_id", "nobody"), "invalid_client")
+	without := fresh()
+	without.Del("client_secret")
+	without.Del("client_id")
+	if w, _ := post(t, r.ServeToken, r.peer, without, "Authorization", basic); w.Code != http.StatusOK {
+		t.Errorf("in the header: %d %s", w.Code, w.Body)
+	}
+	r.refused("in both", fresh(), "invalid_request", "Authorization", basic)
+	mixed := fresh("client_id", "other")
+	mixed.Del("client_secret")
+	r.refused("mixed programs", mixed, "invalid_client", "Authorization", basic)
+}
+
+// TestTheTokenEndpointIsStrict.
+func TestTheTokenEndpointIsStrict(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), nil)
+	fresh := func() url.Values { return code(r.allow(request(), mira).Get("code")) }
+	twice := fresh()
+	twice.Add("code", "x")
+	r.refused("repeated parameter", twice, "invalid_request")
+	long := fresh()
+	long.Set("junk", strings.Repeat("x", 17<<10))
+	r.refused("oversized form", long, "invalid_request")
+	r.refused("no grant", form(), "invalid_request")
+	r.refused("another grant", form("grant_type", "client_credentials"), "unsupported_grant_type")
+	for name, q := range map[string]*http.Request{
+		"GET":            httptest.NewRequest("GET", "/oauth2/token?"+fresh().Encode(), nil),
+		"in the address": httptest.NewRequest("POST", "/oauth2/token?client_secret=0ffice", strings.NewReader(fresh().Encode())),
+		"JSON":           httptest.NewRequest("POST", "/oauth2/token", strings.NewReader("{}")),
+	} {
+		if name == "in the address" {
+			q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		w := httptest.NewRecorder()
+		r.ServeToken(w, q)
+		if w.Code != http.StatusBadRequest && w.Code != http.StatusMethodNotAllowed || strings.Contains(w.Body.String(), "access_token") {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+// TestBruteForce: after twenty wrong ones a peer is told to wait, and others are not kept out by an address of their own.
+func TestBruteForce(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), nil)
+	good := r.allow(request(), mira).Get("code")
+	var w *httptest.ResponseRecorder
+	tries := 0
+	for ; tries < 100; tries++ {
+		if w, _ = post(t, r.ServeToken, "192.0.2.66:1", code(fmt.Sprintf("wbc_%043d", tries))); w.Code != http.StatusBadRequest {
+			break
+		}
+	}
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" || tries > 40 {
+		t.Errorf("after %d: %d", tries, w.Code)
+	}
+	r.later(10 * time.Second)
+	if w, _ := post(t, r.ServeToken, "192.0.2.1:1", code(good)); w.Code != http.StatusOK {
+		t.Errorf("somebody else: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestSessionContext must agree with the row where it is given, and opens nothing.
+func TestSessionContext(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), nil)
+	back := r.allow(request(), mira)
+	w, got := post(t, r.ServeToken, r.peer, code(back.Get("code")), facade.HeaderSessionContext, back.Get("sc"))
+	if w.Code != http.StatusOK || w.Header().Get(facade.HeaderSessionContext) != back.Get("sc") {
+		t.Errorf("%d %q", w.Code, w.Header().Get(facade.HeaderSessionContext))
+	}
+	other := r.allow(request(), ben)
+	r.refused("another's context", code(other.Get("code")), "invalid_grant", facade.HeaderSessionContext, back.Get("sc"))
+	r.refused("a forged context", refresh(got.Refresh), "invalid_grant", facade.HeaderSessionContext, strings.Split(back.Get("sc"), ".")[0]+".AAAAAAAAAAAAAAAA")
+	if r.good(back.Get("sc")) != "" {
+		t.Error("the context opens something")
+	}
+}
+
+// TestRevoke ends a family; what is not there, or another's, is answered alike and changes nothing.
+func TestRevoke(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		r := newRig(t, db, nil)
+		got := r.redeem(code(r.allow(request(), mira).Get("code")))
+		for name, f := range map[string]url.Values{
+			"unknown": form("token", "wbr_x"), "another program": form("token", got.Refresh, "client_id", "other", "client_secret", "0ther"),
+		} {
+			if w, _ := post(t, r.ServeRevoke, r.peer, f); w.Code != http.StatusOK || r.good(got.Access) != "2482" {
+				t.Errorf("%s: %d", name, w.Code)
+			}
+		}
+		if w, _ := post(t, r.ServeRevoke, r.peer, form("token", got.Access, "client_secret", "x")); w.Code != http.StatusUnauthorized {
+			t.Errorf("with a wrong secret: %d", w.Code)
+		}
+		if w, _ := post(t, r.ServeRevoke, r.peer, form("token", got.Refresh)); w.Code != http.StatusOK || r.good(got.Access) != "" {
+			t.Errorf("%d, and the access token is good for %q", w.Code, r.good(got.Access))
+		}
+		r.refused("a revoked one", refresh(got.Refresh), "invalid_grant")
+	})
+}
+
+// TestReplicas share one store: what one gave out the other takes, once.
+func TestReplicas(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		r := newRig(t, db, nil)
+		other := r.replica(nil) // also: a restart between code and token
+		c := r.allow(request(), mira).Get("code")
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		won := 0
+		for i := range 4 {
+			wg.Go(func() {
+				handler := r.ServeToken
+				if i%2 == 1 {
+					handler = other.ServeToken
+				}
+				if w, _ := post(t, handler, r.peer, code(c)); w.Code == http.StatusOK {
+					mu.Lock()
+					defer mu.Unlock()
+					won++
+				}
+			})
+		}
+		wg.Wait()
+		if won > 1 {
+			t.Errorf("one code was good %d times", won)
+		}
+		got := r.redeem(code(r.allow(request(), mira).Get("code")))
+		if p, _, err := other.Check(t.Context(), got.Access, r.peer); err != nil || p.Subject != "2482" {
+			t.Errorf("%+v, %v", p, err)
+		}
+	})
+}
+
+func TestExpiresAsText(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), func(f *facade.Facade) { f.ExpiresAsText = true })
+	if got := r.redeem(code(r.allow(request(), mira).Get("code"))); got.Expires != "3600" {
+		t.Errorf("%v", got.Expires)
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), nil)
+	w := httptest.NewRecorder()
+	r.ServeMetadata(w, httptest.NewRequest("GET", "/", nil))
+	var m map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &m); err != nil || m["issuer"] != "https://docs.example.test" || m["token_endpoint"] != "https://docs.example.test/oauth2/token" {
+		t.Errorf("%v, %v", m, err)
+	}
+	if a, token, err := r.Where(t.Context()); err != nil || strings.ContainsAny(a+token, "=,?") {
+		t.Errorf("%s %s %v", a, token, err)
+	}
+}
+
+// TestNothingIsStoredReadable: neither codes nor tokens are in the database as they were given out.
+func TestNothingIsStoredReadable(t *testing.T) {
+	db := sqldbtest.New(t)
+	r := newRig(t, db, nil)
+	back := r.allow(request(), mira)
+	got := r.redeem(code(back.Get("code")))
+	for _, table := range []string{"facade_family", "facade_code", "facade_access", "facade_refresh", "facade_consent"} {
+		rows, err := db.Read().Query(t.Context(), `SELECT * FROM `+table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		columns, err := rows.Columns()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			values := make([]any, len(columns))
+			for i := range values {
+				values[i] = new(any)
+			}
+			if err := rows.Scan(values...); err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range values {
+				text := fmt.Sprintf("%s", *v.(*any))
+				for _, secret := range []string{back.Get("code"), got.Access, got.Refresh} {
+					if strings.Contains(text, secret[4:]) {
+						t.Errorf("%s holds %s", table, secret[:4])
+					}
+				}
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
