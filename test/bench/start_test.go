@@ -1,11 +1,14 @@
 package bench
 
 import (
+	"bytes"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -57,7 +60,10 @@ func (l *large) serve(b *testing.B, program, dir string) (took time.Duration, he
 		b.Fatal(err)
 	}
 	command := exec.Command(program, "serve", "-listen", address, "-state", l.dir, "-dir", dir)
-	command.Env = append(os.Environ(), "DAVWOPI_SECRET_KEY=", "DAVWOPI_CONFIG=")
+	// Variables of that name are configuration.
+	command.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "DAVWOPI_") })
+	var said bytes.Buffer
+	command.Stderr = &said
 	began := time.Now()
 	if err := command.Start(); err != nil {
 		b.Fatal(err)
@@ -71,7 +77,8 @@ func (l *large) serve(b *testing.B, program, dir string) (took time.Duration, he
 			}
 		}
 		if took = time.Since(began); took > 2*time.Minute {
-			b.Fatalf("no answer: %v", err)
+			_ = command.Process.Kill()
+			b.Fatalf("no answer: %v, %v: %s", err, command.Wait(), &said)
 		}
 		time.Sleep(time.Millisecond) // what is measured is far above
 	}
