@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test test-race check conform torture bench fuzz model browser image deps-debian
+.PHONY: help run test test-race check conform torture gibibyte bench fuzz model browser image deps-debian
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ conform: ## Microsoft's cases against the built daemon, on the embedded upstream
 torture: ## 1,000 kills of the daemon under load, and what the ledger says; about an hour
 	DAVWOPI_TEST_TORTURE_KILLS=1000 DAVWOPI_TEST_TORTURE_DOCUMENTS=200 DAVWOPI_TEST_TORTURE_UPTIME=1300 \
 		$(GO) test -count=1 -v -timeout 0 ./test/torture
+
+gibibyte: ## a document of 1 GiB through the journal in a database, and the memory that it takes
+	DAVWOPI_TEST_GIBIBYTE=1 $(GO) test -count=1 -v -run TestGibibyte ./test/binary
 
 bench: ## figures of the rooms
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./...

@@ -85,6 +85,9 @@ func (r *reader) checkState(c *Config) {
 			c.Saves.Store = "database"
 		}
 	}
+	if c.Saves.Store == "database" && !s.Shared() {
+		r.fault("saves.store", "database needs state.url: SQLite would only write every byte twice")
+	}
 	if c.Saves.Dir != "" && c.Saves.Store == "database" {
 		r.fault("saves.dir", "is for store: files")
 	}

@@ -285,8 +285,8 @@ type Saves struct {
 	// bridges cannot read (store). Default auto.
 	WhenUpstreamIsDown string `yaml:"when_upstream_is_down" values:"auto,queue,refuse"`
 	// Store is where the bytes of saves are kept until they are on the upstream. files:
-	// below the state directory, or in dir. database: in the state database. Default
-	// database with state.url, else files.
+	// below the state directory, or in dir. database: in the database of state.url, where
+	// the other bridges can read them. Default database with state.url, else files.
 	Store string `yaml:"store" values:"files,database"`
 	// Dir is a folder on a volume that all bridges share, for store: files. It must pass
 	// a check of what a journal needs (fsync, rename). Default saves in the state directory.

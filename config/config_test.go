@@ -192,7 +192,7 @@ func TestState(t *testing.T) {
 		"state: {dir: a, url: 'postgres:///d?host=/run/postgresql'}\nreplicas: true": "a postgres:///d?host=/run/postgresql database",
 		"state: {url: postgresql://h/d}\nsaves: {store: files}":                      "davwopi-data postgresql://h/d files",
 		"state: {url: postgresql://h/d}\nsaves: {dir: /mnt/saves}":                   "davwopi-data postgresql://h/d files",
-		"state: a\nsaves: {store: database}":                                         "a  database",
+		"state: a\nsaves: {store: database}":                                         "saves.store: database needs state.url",
 		"state: {url: mysql://u:geheim@h/d}":                                         "state.url: wants an address that begins with postgres://",
 		"state: {url: postgres://u:geheim@h/d, url_file: f}":                         "state.url: cannot be used together",
 		"replicas: true": "replicas: needs state.url: SQLite",

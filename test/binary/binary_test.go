@@ -283,8 +283,21 @@ func TestKilled(t *testing.T) {
 // TestGibibyte moves a file of 1 GiB through GetFile and PutFile.
 func TestGibibyte(t *testing.T) {
 	needDaemon(t)
+	gibibyte(t, daemon.Start(t, ""))
+}
+
+// TestGibibyteInTheDatabase is TestGibibyte with the journal in PostgreSQL.
+func TestGibibyteInTheDatabase(t *testing.T) {
+	needDaemon(t)
+	if os.Getenv("DAVWOPI_TEST_GIBIBYTE") == "" {
+		t.Skip("writes some 3 GiB: set DAVWOPI_TEST_GIBIBYTE=1")
+	}
+	gibibyte(t, daemon.Start(t, postgresConfig(t, "")))
+}
+
+func gibibyte(t *testing.T, d *daemon.Daemon) {
+	t.Helper()
 	const size, most = 1 << 30, 64 << 20
-	d := daemon.Start(t, "")
 	file, err := os.Create(filepath.Join(d.Dir, "big.bin"))
 	if err != nil {
 		t.Fatal(err)
