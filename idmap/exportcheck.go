@@ -78,7 +78,7 @@ func (r *resourceRow) check() error {
 		return bad("times of %s", r.ID)
 	}
 	return firstOf(numbers(r.Num-1, r.Upstream-1, r.Home-1, r.Died, r.StampSerial, r.Epoch, r.Revision),
-		texts(r.NativeID, r.ResourceID, r.Stamp), checkContents(r.ETag, r.Size, r.MTime, r.SHA256))
+		texts(r.NativeID, r.ResourceID, r.Stamp, r.Inode), checkContents(r.ETag, r.Size, r.MTime, r.SHA256))
 }
 
 func (r *placeRow) check() error {

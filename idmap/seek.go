@@ -10,7 +10,7 @@ import (
 
 // Seek finds files and folders, also missing and dead ones, for the operator: by a
 // part of their name, large and small letters of ASCII being the same, or by what they
-// are known by: the whole native id, resource-id, ETag, stamp or SHA-256 (hexadecimal),
+// are known by: the whole native id, resource-id, inode, ETag, stamp or SHA-256 (hexadecimal),
 // or the beginning of their ID. Those by evidence come first. It looks at every row, so
 // it takes seconds where there are millions. more says that there are more than limit.
 func (m *Map) Seek(ctx context.Context, text string, limit int) (found []Description, more bool, err error) {
@@ -45,9 +45,9 @@ func (m *Map) seek(ctx context.Context, text string, limit int) ([]FileID, error
 		query string
 		args  []any
 	}{
-		{`SELECT r.id FROM idmap_resource r WHERE r.native_id = ? OR r.resource_id = ? OR r.stamp = ? OR r.etag = ? OR r.etag = ?
+		{`SELECT r.id FROM idmap_resource r WHERE r.native_id = ? OR r.resource_id = ? OR r.inode = ? OR r.stamp = ? OR r.etag = ? OR r.etag = ?
 			OR r.id LIKE ? ESCAPE '\' OR r.sha256 = ? ORDER BY r.num LIMIT ?`,
-			[]any{text, text, text, text, `"` + text + `"`, literally(text) + "%", sum, limit}},
+			[]any{text, text, text, text, text, `"` + text + `"`, literally(text) + "%", sum, limit}},
 		{`SELECT r.id FROM idmap_place p JOIN idmap_resource r ON r.num = p.resource WHERE LOWER(p.name) LIKE ? ESCAPE '\' ORDER BY r.num LIMIT ?`,
 			[]any{"%" + literally(lower(text)) + "%", limit}},
 	} {

@@ -271,7 +271,7 @@ func (c *change) makeWay(ctx context.Context, r, owner *resource, res dav.Resour
 			return "", err
 		}
 	}
-	if err := c.claim(ctx, &resource{num: r.num, native: owner.native, rid: owner.rid}); err != nil {
+	if err := c.claim(ctx, &resource{num: r.num, native: owner.native, rid: owner.rid, inode: owner.inode}); err != nil {
 		return "", err
 	}
 	return owner.id, c.bury(ctx, owner.num)
@@ -325,7 +325,8 @@ func (c *change) unite(ctx context.Context, from, to int64) error {
 
 // seen is r as the PROPFIND showed it of which r was made.
 func (r *resource) seen() dav.Resource {
-	return dav.Resource{Collection: r.kind == Container, NativeID: r.native, ResourceID: r.rid, ETag: r.etag, Size: r.size, Modified: sqldb.FromMillis(r.mtime)}
+	return dav.Resource{Collection: r.kind == Container, NativeID: r.native, ResourceID: r.rid, Inode: r.inode, Stamp: r.stamp, StampKnown: r.stamp != "",
+		ETag: r.etag, Size: r.size, Modified: sqldb.FromMillis(r.mtime)}
 }
 
 // takeOn makes res what r is known by, whatever it was known by before, and its
@@ -336,6 +337,6 @@ func (c *change) takeOn(ctx context.Context, r *resource, res dav.Resource) erro
 			return err
 		}
 	}
-	r.native, r.rid = "", ""
+	r.native, r.rid, r.inode = "", "", ""
 	return c.bind(ctx, r, res)
 }
