@@ -16,8 +16,9 @@ import (
 type wire struct {
 	*http.Transport
 	mu     sync.Mutex
-	change func(body []byte) []byte // guarded by mu; nil: nothing
-	writes int                      // guarded by mu; PUTs and MOVEs
+	change func(body []byte) []byte  // guarded by mu; nil: nothing
+	before func(method string) error // guarded by mu; asked before a request is sent; nil: nobody
+	writes int                       // guarded by mu; PUTs and MOVEs
 }
 
 func newWire() *wire { return &wire{Transport: davbackend.NewTransport()} }
@@ -35,6 +36,14 @@ func (w *wire) written() int {
 }
 
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	before := w.before
+	w.mu.Unlock()
+	if before != nil {
+		if err := before(r.Method); err != nil {
+			return nil, err
+		}
+	}
 	resp, err := w.Transport.RoundTrip(r)
 	w.mu.Lock()
 	change := w.change

@@ -42,6 +42,7 @@ type DB struct {
 	lock  *fileLock // SQLite; nil for PostgreSQL
 	path  string    // SQLite
 	clock atomic.Pointer[func() time.Time]
+	fault atomic.Pointer[func() error]
 }
 
 type dialect int
@@ -110,6 +111,17 @@ func (db *DB) SetClock(now func() time.Time) {
 		return
 	}
 	db.clock.Store(&now)
+}
+
+// SetFault lets a test fail write transactions: f is asked before each one is
+// committed, and if it returns an error, nothing has changed and [DB.Write] returns
+// that. nil ends it.
+func (db *DB) SetFault(f func() error) {
+	if f == nil {
+		db.fault.Store(nil)
+		return
+	}
+	db.fault.Store(&f)
 }
 
 // Millis is how a time is stored: milliseconds since 1970, and 0 for the zero time.

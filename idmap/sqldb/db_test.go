@@ -325,3 +325,27 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestFault(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		migrate(t, db, "things", things)
+		dead := errors.New("dead")
+		insert := func() error {
+			return db.Write(t.Context(), func(tx sqldb.Queryer) error {
+				_, err := tx.Exec(t.Context(), `INSERT INTO thing (name, n) VALUES ('x', 1)`)
+				return err
+			})
+		}
+		db.SetFault(func() error { return dead })
+		if err := insert(); !errors.Is(err, dead) {
+			t.Error(err)
+		}
+		if n := number(t, db, `SELECT COUNT(*) FROM thing`); n != 0 {
+			t.Errorf("%d rows of a transaction that failed", n)
+		}
+		db.SetFault(nil)
+		if err := insert(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -85,6 +85,11 @@ func (db *DB) writeOnce(ctx context.Context, f func(tx Queryer) error) (failed, 
 	if err := f(w); err != nil {
 		return w.failed, err
 	}
+	if fault := db.fault.Load(); fault != nil {
+		if err := (*fault)(); err != nil {
+			return w.failed, err
+		}
+	}
 	if err := tx.Commit(); err != nil {
 		return w.failed, fmt.Errorf("sqldb: commit: %w", err)
 	}
