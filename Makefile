@@ -25,8 +25,9 @@ check: ## formatting, vet, staticcheck
 conform: ## Microsoft's cases against the built daemon, on the embedded upstream and on each real one
 	$(GO) test -count=1 -v -run TestConform ./test/conform/...
 
-torture: ## 1,000 kills of the daemon under load, and what the ledger says; about an hour
-	DAVWOPI_TEST_TORTURE_KILLS=1000 DAVWOPI_TEST_TORTURE_DOCUMENTS=200 DAVWOPI_TEST_TORTURE_UPTIME=1300 \
+torture: ## 1,000 kills of the daemon, 200 power cuts, 20 deaths at each step: an hour or two
+	DAVWOPI_TEST_POINT_ROUNDS=20 $(GO) test -count=1 -v -timeout 0 -run TestEveryPoint ./bridge/saves
+	DAVWOPI_TEST_TORTURE_KILLS=1000 DAVWOPI_TEST_TORTURE_DOCUMENTS=200 DAVWOPI_TEST_TORTURE_UPTIME=1300 DAVWOPI_TEST_POWER_CUTS=200 \
 		$(GO) test -count=1 -v -timeout 0 ./test/torture
 
 gibibyte: ## a document of 1 GiB through the journal in a database, and the memory that it takes

@@ -64,6 +64,7 @@ type person struct {
 	from    []string // the versions that the next one is made from
 	made    int      // versions
 	renames int
+	ended   int      // IDs of the document that were given up
 	history []string // every answer, for whoever must find out what went wrong
 }
 
@@ -142,9 +143,9 @@ func (p *person) open(ctx context.Context) bool {
 	}
 	if p.lock == "" {
 		p.made++
-		p.lock = fmt.Sprintf("lock of %s, %d", path.Base(p.path), p.made)
+		p.lock = fmt.Sprintf("lock of %d, %d", p.number, p.made)
 		if p.client.Office == wopi.OnlyOffice {
-			p.lock = "lock of " + path.Base(p.path)
+			p.lock = fmt.Sprintf("lock of %d", p.number)
 		}
 	}
 	p.client.LockID = p.lock
@@ -156,8 +157,11 @@ func (p *person) open(ctx context.Context) bool {
 	release()
 	if err != nil {
 		p.count("open", office.Answer{}, err)
-		if strings.Contains(err.Error(), ": 404") || strings.Contains(err.Error(), ": 401") {
-			p.count("open refused: "+err.Error(), office.Answer{}, nil)
+		switch {
+		case strings.Contains(err.Error(), ": 401"):
+			p.count("open", office.Answer{Status: http.StatusUnauthorized}, nil)
+		case strings.Contains(err.Error(), ": 404"):
+			p.gone()
 		}
 		return false
 	}
@@ -173,6 +177,16 @@ func (p *person) open(ctx context.Context) bool {
 	}
 	p.session, p.from = s, []string{id}
 	return true
+}
+
+// gone is what a person does whose document is not found under its ID any more: look
+// into the folder, where it lies.
+func (p *person) gone() {
+	p.ended++
+	p.session, p.lock, p.client = nil, "", nil
+	if there := documentIn(p.setting.Folders[p.upstream], p.number); there != "" {
+		p.path = "/" + path.Base(there)
+	}
 }
 
 // find asks the daemon for an editing link, as a page would.
@@ -207,8 +221,8 @@ func (p *person) save(ctx context.Context, exit bool) bool {
 	if err == nil && a.Status == http.StatusConflict {
 		return p.conflict(ctx, a)
 	}
-	if err == nil && (a.Status == http.StatusNotFound || a.Status == http.StatusUnauthorized) {
-		p.session, p.lock, p.client = nil, "", nil
+	if err == nil && a.Status == http.StatusNotFound {
+		p.gone()
 	}
 	return err == nil && a.Status == http.StatusOK
 }
@@ -216,7 +230,7 @@ func (p *person) save(ctx context.Context, exit bool) bool {
 // write makes a version and says so to the ledger; nil if that is not possible.
 func (p *person) write(ctx context.Context) []byte {
 	p.made++
-	id := fmt.Sprintf("%s/%s/%d", p.upstream, path.Base(p.path), p.made)
+	id := fmt.Sprintf("%s/d%04d%s/%d", p.upstream, p.number, path.Ext(p.path), p.made)
 	if p.book.write(ctx, note{What: noteSent, Version: id, From: p.from}) != nil {
 		return nil
 	}
@@ -278,7 +292,7 @@ func (p *person) rename(ctx context.Context) {
 	}
 	defer release()
 	p.renames++
-	a, err := p.client.RenameFile(ctx, p.lock, fmt.Sprintf("%s-r%d", strings.TrimSuffix(path.Base(p.path), path.Ext(p.path)), p.renames), nil)
+	a, err := p.client.RenameFile(ctx, p.lock, fmt.Sprintf("d%04d-r%d", p.number, p.renames), nil)
 	p.count("rename", a, err)
 }
 

@@ -11,8 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -312,7 +310,7 @@ func fill(path, disk string, left int64) error {
 	return nil
 }
 
-var documentName = regexp.MustCompile(`^d(\d+)(-r\d+)?\.[a-z]+$`)
+var documentName = regexp.MustCompile(`^d(\d{4})(-r\d+)?\.[a-z]+$`)
 
 // editOutside writes documents in the folders, as somebody on a file share does.
 func (s *saboteur) editOutside(ctx context.Context, dice *rand.Rand) {
@@ -341,7 +339,7 @@ func (s *saboteur) editOne(ctx context.Context, name string, number int, n int) 
 		return err
 	}
 	defer release()
-	path := s.documentOf(name, number)
+	path := documentIn(s.folders[name], number)
 	if path == "" {
 		return nil
 	}
@@ -465,19 +463,17 @@ func (s *saboteur) editByDAV(ctx context.Context, name, file, id string, n int) 
 	return err
 }
 
-// documentOf finds a document in a folder, whatever it is called now.
-func (s *saboteur) documentOf(name string, number int) string {
-	all, err := os.ReadDir(s.folders[name])
+// documentIn finds a document in a folder, whatever it is called now; "" if it is not
+// there.
+func documentIn(folder string, number int) string {
+	all, err := os.ReadDir(folder)
 	if err != nil {
 		return ""
 	}
 	for _, e := range all {
 		m := documentName.FindStringSubmatch(e.Name())
-		if m == nil {
-			continue
-		}
-		if n, err := strconv.Atoi(strings.TrimLeft(m[1], "0")); err == nil && n == number || strings.Trim(m[1], "0") == "" && number == 0 {
-			return filepath.Join(s.folders[name], e.Name())
+		if m != nil && m[1] == fmt.Sprintf("%04d", number) {
+			return filepath.Join(folder, e.Name())
 		}
 	}
 	return ""

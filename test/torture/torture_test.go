@@ -376,10 +376,20 @@ func (d *desk) verdict(t *testing.T, people []*person) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, never := range []string{"save 401", "save 404", "unlock 401", "unlock 404"} {
+	for _, never := range []string{"open 401", "save 401", "unlock 401"} {
 		if n := d.answers[never]; n > 0 {
-			t.Errorf("%d times %s: a grant or an ID was lost", n, never)
+			t.Errorf("%d times %s: a grant was lost", n, never)
 		}
+	}
+	ended := 0
+	for _, p := range people {
+		ended += p.ended
+	}
+	// The embedded server knows its files; elsewhere a document that was renamed in a crash
+	// and edited by another program meanwhile cannot be told from a stranger.
+	if t.Logf("%d IDs were given up", ended); ended > 0 && len(d.setting.Accounts) == 0 {
+		t.Error("an ID was lost although the server has its own")
+		d.tell(t, people, "")
 	}
 }
 
@@ -388,8 +398,8 @@ func (d *desk) verdict(t *testing.T, people []*person) {
 func (d *desk) tell(t *testing.T, people []*person, said string) {
 	t.Helper()
 	for _, p := range people {
-		name := strings.TrimSuffix(p.path, filepath.Ext(p.path))
-		if strings.Contains(said, name+".") || strings.Contains(said, name+"-") || strings.Contains(said, fmt.Sprintf("outside/%d/", p.number)) {
+		name := fmt.Sprintf("d%04d", p.number)
+		if p.ended > 0 && said == "" || strings.Contains(said, name+".") || strings.Contains(said, name+"-") || strings.Contains(said, fmt.Sprintf("outside/%d/", p.number)) {
 			t.Logf("%s:\n%s", p, strings.Join(p.history, "\n"))
 		}
 	}
