@@ -171,6 +171,11 @@ func newShop(t *testing.T, preset upstream.Preset) *shop {
 	t.Helper()
 	server := upstream.Strict(t)
 	server.Quirks.Set(preset.Set)
+	return shopOver(t, server)
+}
+
+func shopOver(t *testing.T, server *upstream.Server) *shop {
+	t.Helper()
 	m, err := idmap.New(t.Context(), sqldbtest.New(t))
 	if err != nil {
 		t.Fatal(err)

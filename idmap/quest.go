@@ -177,7 +177,14 @@ func (q *quest) decide(ctx context.Context) error {
 			case from == nil:
 				sp.vague = true
 			case from.owner != nil && from.owner.num == c.num && from.home():
-				// It is where it was, and this is a copy.
+				one, err := q.isOne(ctx, c.path, sp.path)
+				if err != nil {
+					return err
+				}
+				if one {
+					from.shown = sight{}
+					sp.claims = append(sp.claims, c)
+				} // else it is where it was, and this is a copy
 			case c.place.waiting != 0 && from.holdsFile() && !c.hasInode(sp.shown.res):
 				sp.vague = true // another has its name, and nobody knows since when
 			default:
@@ -198,6 +205,34 @@ func (q *quest) decide(ctx context.Context) error {
 	}
 	q.prune()
 	return nil
+}
+
+// isOne reports whether the upstream takes two paths for one, which differ in upper and
+// lower case or in how letters are composed: what holds both shows one of the names.
+func (q *quest) isOne(ctx context.Context, a, b dav.Path) (bool, error) {
+	left, right := a.Segments(), b.Segments()
+	if len(left) != len(right) {
+		return false, nil
+	}
+	differ := -1
+	for i := range left {
+		if !dav.SameName(left[i], right[i]) {
+			return false, nil
+		}
+		if differ < 0 && left[i] != right[i] {
+			differ = i
+		}
+	}
+	if differ < 0 {
+		return false, nil
+	}
+	sh, err := q.l.list(ctx, upwards(a, len(left)-differ))
+	if err != nil || !sh.whole {
+		return false, orMissing(err)
+	}
+	_, one := sh.index[left[differ]]
+	_, other := sh.index[right[differ]]
+	return one != other, nil
 }
 
 // read lets the contents decide between claims, where we know them.
@@ -231,26 +266,15 @@ func (q *quest) read(ctx context.Context, sp *spot) error {
 func (q *quest) prune() {
 	for again := true; again; {
 		again = false
-		at := map[int64]*spot{}
+		at := map[int64][]*spot{}
 		for _, sp := range q.order {
-			if sp.is == nil {
-				continue
-			}
-			other := at[sp.is.num]
-			if other == nil {
-				at[sp.is.num] = sp
-				continue
-			}
-			again = true
-			mine, its := sp.is.bears(sp.shown.res), other.is.bears(other.shown.res)
-			if !mine || its {
-				sp.is = nil
-			}
-			if !its || mine {
-				other.is = nil
-			}
 			if sp.is != nil {
-				at[sp.is.num] = sp
+				at[sp.is.num] = append(at[sp.is.num], sp)
+			}
+		}
+		for _, all := range at {
+			if onlyOne(all) {
+				again = true
 			}
 		}
 		for _, sp := range q.order {
@@ -262,6 +286,26 @@ func (q *quest) prune() {
 			}
 		}
 	}
+}
+
+// onlyOne leaves a file, which was taken to be at several spots, at that which alone bears
+// its stamp, or at none, and reports whether there was anything to do.
+func onlyOne(all []*spot) bool {
+	if len(all) < 2 {
+		return false
+	}
+	keep, bearers := -1, 0
+	for i, sp := range all {
+		if sp.is.bears(sp.shown.res) {
+			keep, bearers = i, bearers+1
+		}
+	}
+	for i, sp := range all {
+		if i != keep || bearers > 1 {
+			sp.is = nil
+		}
+	}
+	return true
 }
 
 // twins takes back what is within reach in a second place: a copy with the same
@@ -308,6 +352,9 @@ func (sp *spot) is0() *resource {
 func (q *quest) isTwin(ctx context.Context, sp *spot, res dav.Resource) (bool, error) {
 	if sp.is == nil || sp.is.bears(sp.shown.res) && sp.is.alike(sp.shown.res) != unlike && !sp.is.bears(res) {
 		return false, nil
+	}
+	if from := q.spots[sp.is.path]; from != nil && !from.shown.there && res.Path == from.path {
+		return false, nil // it is the same place, by another name
 	}
 	if sp.is.alike(res) == unlike {
 		return true, nil // another bears the stamp, too

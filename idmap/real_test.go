@@ -8,7 +8,6 @@ import (
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
-	"davwopi/idmap/sqldb/sqldbtest"
 	"davwopi/test/upstream"
 )
 
@@ -111,16 +110,8 @@ func TestStampsOnRealServers(t *testing.T) {
 // realShop is a map over a real server, which it asks for stamps.
 func realShop(t *testing.T, server *upstream.Server) *shop {
 	t.Helper()
-	m, err := idmap.New(t.Context(), sqldbtest.New(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := m.Space(t.Context(), "nas", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &shop{T: t, m: m, s: s, server: server, view: server.View(t)}
-	name, err := m.StampName(t.Context())
+	w := shopOver(t, server)
+	name, err := w.m.StampName(t.Context())
 	w.must(err)
 	client := w.view.Client()
 	client.Stamp = name
