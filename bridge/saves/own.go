@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (s *Saves) OwnOf(ctx context.Context, user string) (Own, error) {
 	if user == "" {
 		return own, nil // entries of nobody are not a nobody's
 	}
-	rows, err := s.entries(ctx, `user_id = ? AND (state IN (?, ?, ?, ?) OR state = ? AND copy = '') AND reason <> ?`,
+	rows, err := s.shown(ctx, `user_id = ? AND (state IN (?, ?, ?, ?) OR state = ? AND copy = '') AND reason <> ?`,
 		user, stateWaiting, stateAside, stateUnacknowledged, stateRefused, stateConflict, supersededSaved)
 	if err != nil {
 		return own, err
@@ -110,8 +111,8 @@ func (s *Saves) undosOf(ctx context.Context, user string) ([]Undo, error) {
 	rows, err := s.DB.Read().Query(ctx, `SELECT w.file, w.made, w.sha256 FROM saves_written w
 		WHERE w.user_id = ? AND w.made > ? AND w.num > 0 AND NOT EXISTS (
 			SELECT 1 FROM saves_written n WHERE n.file = w.file AND n.num > 0 AND n.revision > w.revision)
-		AND EXISTS (SELECT 1 FROM saves_entry e WHERE e.file = w.file AND e.store = ? AND e.state = ?)
-		ORDER BY w.made DESC LIMIT ?`, user, since, s.store, statePreimage, int64(mostUndos))
+		AND EXISTS (SELECT 1 FROM saves_entry e WHERE e.file = w.file AND e.state = ?)
+		ORDER BY w.made DESC LIMIT ?`, user, since, statePreimage, int64(mostUndos))
 	if err != nil {
 		return nil, fmt.Errorf("saves: journal: %w", err)
 	}
@@ -152,6 +153,13 @@ func (s *Saves) withPreimages(ctx context.Context, all []Undo, present [][]byte)
 	return out, nil
 }
 
+// shown reads the rows, oldest first, for which where holds and whose bytes can be read
+// from here, whichever bridge owns them.
+func (s *Saves) shown(ctx context.Context, where string, args ...any) ([]*row, error) {
+	all, err := s.anywhere(ctx, where, args...)
+	return slices.DeleteFunc(all, func(r *row) bool { return !s.readable(r) }), err
+}
+
 // Entry is one line of the journal; [ErrNoEntry].
 func (s *Saves) Entry(ctx context.Context, id string) (Entry, error) {
 	r, err := s.entry(ctx, id)
@@ -164,7 +172,7 @@ func (s *Saves) Entry(ctx context.Context, id string) (Entry, error) {
 // NeedSignIn are the acknowledged saves whose credential was refused: anybody with write
 // right can lend theirs.
 func (s *Saves) NeedSignIn(ctx context.Context) ([]Entry, error) {
-	rows, err := s.entries(ctx, `state IN (?, ?) AND reason = ?`, stateWaiting, stateAside, needsSignIn)
+	rows, err := s.shown(ctx, `state IN (?, ?) AND reason = ?`, stateWaiting, stateAside, needsSignIn)
 	list := make([]Entry, 0, len(rows))
 	for _, r := range rows {
 		list = append(list, r.public())

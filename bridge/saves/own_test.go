@@ -207,6 +207,47 @@ func TestRestoreBeside(t *testing.T) {
 	})
 }
 
+// TestOwnOnAnotherBridge: the bytes lie where every bridge reads them, so a person is shown
+// the same on each, and may restore and undo there.
+func TestOwnOnAnotherBridge(t *testing.T) {
+	stores(t, func(t *testing.T, g *rig, change func(*Saves)) {
+		g.server.Write(t, "a.txt", "old")
+		g.server.Write(t, "b.txt", "old")
+		waits, kept := g.open("a.txt", wopi.Collabora), g.open("b.txt", wopi.Microsoft)
+		kept.mustPut("new")
+		g.down()
+		waits.mustPut("waits")
+		_, err := kept.putWith("kept", func(p *Put) { p.NoWait = true })
+		id := keptEntry(t, err).Entry
+		g.up()
+		if err := g.locks.Unlock(t.Context(), kept.target, kept.actor, kept.id); err != nil {
+			t.Fatal(err)
+		}
+		g.saves = g.journal(t.TempDir(), change)
+		own := g.ownOf("ann")
+		if len(own.Waiting) != 1 || len(own.Kept) != 1 || own.Kept[0].ID != id || len(own.Undos) != 1 {
+			t.Fatalf("%+v", own)
+		}
+		w, err := g.saves.Waitings(t.Context())
+		if err != nil || len(w.Files()) != 1 {
+			t.Errorf("what waits: %v, %v", w.Files(), err)
+		}
+		place := Place{Space: g.space, Upstream: "main", View: g.view, Folder: dav.Root, Pin: g.pins["ann"], Writer: "Ann", User: "ann"}
+		made, err := g.saves.Restore(t.Context(), id, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantOn(made.Name, "kept")
+		if own := g.ownOf("ann"); len(own.Kept) != 0 {
+			t.Errorf("it is still kept: %+v", own.Kept)
+		}
+		if _, err := g.saves.Undo(t.Context(), g.target("b.txt"), kept.actor, own.Undos[0].To.ID); err != nil {
+			t.Fatal(err)
+		}
+		g.wantOn("b.txt", "old")
+	})
+}
+
 // TestWhoMayLend: only an entry that needs a sign-in takes another credential.
 func TestWhoMayLend(t *testing.T) {
 	g := newRig(t, upstream.Strict(t), davbackend.Embedded)

@@ -45,8 +45,8 @@ func (s *Saves) Restore(ctx context.Context, id string, p Place) (idmap.Entry, e
 // letGo removes an entry whose bytes are in a file of their own now. What an upload of
 // it has left on the upstream is settled first: that may be a file, too.
 func (s *Saves) letGo(ctx context.Context, r *row) {
-	var err error
-	if r.sent != sentNothing || r.temp != "" {
+	err := s.takeFrom(ctx, r)
+	if err == nil && (r.sent != sentNothing || r.temp != "") {
 		if err = s.settle(ctx, r); err == nil {
 			r, err = s.entry(ctx, r.id)
 		}

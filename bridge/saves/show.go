@@ -172,7 +172,11 @@ func (w Waitings) Of(ctx context.Context, file idmap.FileID) (*Waiting, error) {
 	if r == nil {
 		return nil, nil
 	}
-	return w.s.asWaiting(ctx, r)
+	found, err := w.s.asWaiting(ctx, r)
+	if errors.Is(err, ErrElsewhere) {
+		return nil, nil // a list is shown without it; what is asked for alone is refused
+	}
+	return found, err
 }
 
 type sight struct {

@@ -47,7 +47,7 @@ func (s *Saves) LastPreimage(ctx context.Context, file idmap.FileID) (Entry, err
 }
 
 func (s *Saves) lastPreimage(ctx context.Context, file idmap.FileID) (*row, error) {
-	all, err := s.entries(ctx, `file = ? AND state = ?`, string(file), statePreimage)
+	all, err := s.shown(ctx, `file = ? AND state = ?`, string(file), statePreimage)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@
   function note(key, words, link) {
     drop(key);
     const box = document.createElement('div');
-    box.className = 'note bad';
+    box.className = key === 'waiting' ? 'note warn' : 'note bad';
     box.dataset.key = key;
     const p = document.createElement('p');
     p.textContent = words;
