@@ -21,7 +21,9 @@ const (
 
 // remember notes that the container at from is at to now.
 func (c *change) remember(ctx context.Context, from, to dav.Path) error {
-	if _, err := c.tx.Exec(ctx, `DELETE FROM idmap_moved WHERE space = ? AND at < ?`, c.space, c.now-movesKept); err != nil {
+	const old = `DELETE FROM idmap_moved WHERE space = ? AND (at < ?
+		OR num <= COALESCE((SELECT num FROM idmap_moved WHERE space = ? ORDER BY num DESC LIMIT 1 OFFSET ?), 0))`
+	if _, err := c.tx.Exec(ctx, old, c.space, c.now-movesKept, c.space, maxMoves); err != nil {
 		return err
 	}
 	_, err := c.tx.Exec(ctx, `INSERT INTO idmap_moved (space, source, target, at) VALUES (?, ?, ?, ?)`, c.space, from, to, c.now)

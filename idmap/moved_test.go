@@ -2,6 +2,7 @@ package idmap_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"davwopi/davbackend/dav"
@@ -131,5 +132,23 @@ func TestAMovedContainerKillsNothing(t *testing.T) {
 				w.Errorf("found at %q, %v, want %q", e.Path, err, want)
 			}
 		}
+	})
+}
+
+// What is remembered of moves is bounded, so that a move costs the same after ten
+// thousand others.
+func TestFewMovesAreRemembered(t *testing.T) {
+	each(t, func(w *world) {
+		d := w.add("/d-0/")
+		for i := range 450 {
+			if _, err := w.m.Moved(w.ctx(), w.s, d.ID, dav.Path(fmt.Sprintf("/d-%d", i+1)), dav.Resource{}); err != nil {
+				w.Fatal(err)
+			}
+		}
+		var n int
+		if err := w.m.DB.Read().QueryRow(w.ctx(), `SELECT COUNT(*) FROM idmap_moved`).Scan(&n); err != nil || n > 201 {
+			w.Errorf("%d moves are remembered, %v", n, err)
+		}
+		w.sound()
 	})
 }
