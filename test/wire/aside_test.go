@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"context"
 	"net/http"
 	"os"
 	"testing"
@@ -65,11 +64,7 @@ func (h *house) savesAside(s *office.Session, e idmap.Entry) {
 		told[a.ItemVersion()], told[put.LastModifiedTime] = true, true
 	}
 	h.server.Quirks.Reset()
-	run, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- h.saves.Run(run) }()
-	defer func() { stop(); <-ended }()
-	h.arrived(e.Name, "by somebody else")
+	h.deliver(func() { h.arrived(e.Name, "by somebody else") })
 	found := h.folder()
 	if found[e.Name] != "by somebody else" || len(found) != 2 {
 		t.Errorf("the folder holds %v", found)
