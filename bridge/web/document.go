@@ -5,10 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"davwopi/bridge/access"
-	"davwopi/idmap"
 	"davwopi/oauth"
 )
 
@@ -39,16 +36,10 @@ type documentBody struct {
 
 // serveDocument is GET /document/{id}: what is known of a file, and the comments on it.
 func (s *site) serveDocument(w http.ResponseWriter, r *http.Request, session oauth.Session) {
-	at, err := s.locate(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))
-	if err != nil {
-		s.fail(w, r, session.Principal, err)
+	at, ok := s.fileHere(w, r, session.Principal)
+	if !ok {
 		return
 	}
-	if at.Entry.Kind == idmap.Container {
-		http.Redirect(w, r, s.path("folder", string(at.Entry.ID)), http.StatusSeeOther)
-		return
-	}
-	s.outages.over(at.Upstream.Name)
 	body, err := s.document(r.Context(), session, at)
 	if err != nil {
 		s.fail(w, r, session.Principal, err)

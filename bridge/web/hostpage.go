@@ -77,17 +77,27 @@ func (s *site) serveView(w http.ResponseWriter, r *http.Request, session oauth.S
 }
 
 func (s *site) servePage(w http.ResponseWriter, r *http.Request, session oauth.Session, mode discovery.Mode) {
-	at, err := s.locate(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))
-	if err != nil {
-		s.fail(w, r, session.Principal, err)
+	at, ok := s.fileHere(w, r, session.Principal)
+	if !ok {
 		return
+	}
+	s.hostPage(w, r, s.bound(opening{Place: at, Who: session.Principal, Session: session.ID, Mode: mode, Rights: access.Edit}))
+}
+
+// fileHere is the file that the address names. If there is none, or it is a folder, r is
+// answered.
+func (s *site) fileHere(w http.ResponseWriter, r *http.Request, who oauth.Principal) (at place, ok bool) {
+	at, err := s.locate(r.Context(), who, idmap.FileID(mux.Vars(r)["id"]))
+	if err != nil {
+		s.fail(w, r, who, err)
+		return at, false
 	}
 	if at.Entry.Kind == idmap.Container {
 		http.Redirect(w, r, s.path("folder", string(at.Entry.ID)), http.StatusSeeOther)
-		return
+		return at, false
 	}
 	s.outages.over(at.Upstream.Name)
-	s.hostPage(w, r, s.bound(opening{Place: at, Who: session.Principal, Session: session.ID, Mode: mode, Rights: access.Edit}))
+	return at, true
 }
 
 // serveTicket is GET /ticket/{secret}: the host page of the API's host_url,
