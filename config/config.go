@@ -83,6 +83,10 @@ type Config struct {
 	// SignIn says how people sign in.
 	SignIn SignIn `yaml:"sign_in"`
 
+	// PrivacyURL is the address of your privacy statement, for the pages at which people
+	// sign in. Default none.
+	PrivacyURL URL `yaml:"privacy_url"`
+
 	// OAuth lets the Office apps on phones in, through the bootstrapper.
 	OAuth OAuth `yaml:"oauth"`
 

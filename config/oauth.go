@@ -8,9 +8,18 @@ import (
 // OAuth is how the Office apps on phones, and other programs that hold an access
 // token of the sign-in provider, come in at /wopibootstrapper.
 type OAuth struct {
-	// Mode is direct (programs sign in at the provider of sign_in.oidc itself, and show
-	// its access token) or off. Default off.
-	Mode string `yaml:"mode" values:"off,direct"`
+	// Mode is facade (the apps sign in at our own endpoints, behind which people sign in
+	// as everybody does; works with every provider, and with sign_in.kind: upstream),
+	// direct (they sign in at the provider of sign_in.oidc itself, and show its access
+	// token), or off. Default: facade where clients are configured, else off.
+	Mode string `yaml:"mode" values:"off,facade,direct"`
+	// Clients are the programs that sign people in by the facade: Office's server.
+	Clients []OAuthClient `yaml:"clients"`
+	// TokenHint adds tk, our token endpoint, to the answer of a sign-in. Default false.
+	TokenHint bool `yaml:"token_hint"`
+	// ExpiresInAsText writes expires_in as a text, as a sample of Microsoft's has it.
+	// Default false.
+	ExpiresInAsText bool `yaml:"expires_in_as_text"`
 	// ProviderID is the name under which Microsoft knows this host, letters and
 	// digits. Default none.
 	ProviderID string `yaml:"provider_id"`
@@ -18,6 +27,21 @@ type OAuth struct {
 	URLSchemes URLSchemes `yaml:"url_schemes"`
 	// Bearer says which access tokens are accepted.
 	Bearer Bearer `yaml:"bearer"`
+}
+
+// OAuthClient is a program that signs people in by the facade.
+type OAuthClient struct {
+	// ID is its client_id. Required.
+	ID string `yaml:"id"`
+	// Name is what people are asked about. Default Microsoft Office.
+	Name string `yaml:"name"`
+	// SecretFile holds its secrets, one per line: several while one is being replaced.
+	SecretFile string `yaml:"secret_file"`
+	// SecretSHA256 are the SHA-256 of its secrets, in hex, instead of secret_file.
+	SecretSHA256 []string `yaml:"secret_sha256"`
+	// Redirects are its redirect URIs, compared to the last character. Default
+	// https://localhost, ms-word-tp:, ms-excel-tp:, ms-powerpoint-tp:.
+	Redirects []string `yaml:"redirects"`
 }
 
 // URLSchemes name apps, in order of preference, for each kind of phone.
@@ -64,12 +88,14 @@ var providerID = regexp.MustCompile(`^[A-Za-z0-9_]{0,64}$`)
 
 func (r *reader) checkOAuth(c *Config) {
 	o := &c.OAuth
-	if o.Mode == "" || o.Mode == "off" {
+	if o.Mode == "" {
 		o.Mode = "off"
-		return
+		if len(o.Clients) > 0 {
+			o.Mode = "facade"
+		}
 	}
-	if c.SignIn.Kind != "oidc" {
-		r.fault("oauth.mode", "direct needs sign_in.kind: oidc: it is that provider's tokens that are shown")
+	if o.Mode == "off" {
+		return
 	}
 	if !c.WOPI.Containers {
 		r.fault("oauth.mode", "%s needs wopi.containers: true: phones find files by their folders", o.Mode)
@@ -80,7 +106,49 @@ func (r *reader) checkOAuth(c *Config) {
 	if len(o.URLSchemes.Android)%3 != 0 {
 		r.fault("oauth.url_schemes.android", "wants triples: version code, package, activity")
 	}
-	b := &o.Bearer
+	if o.Mode == "facade" {
+		r.checkFacade(c)
+		return
+	}
+	if c.SignIn.Kind != "oidc" {
+		r.fault("oauth.mode", "direct needs sign_in.kind: oidc: it is that provider's tokens that are shown")
+	}
+	r.checkBearer(&o.Bearer)
+}
+
+var redirectURI = regexp.MustCompile(`^([a-z][a-z0-9+.-]*:|https://[^/\s@]+(/\S*)?|http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?)$`)
+
+func (r *reader) checkFacade(c *Config) {
+	if len(c.OAuth.Clients) == 0 {
+		r.fault("oauth.clients", "is required with mode: facade")
+	}
+	seen := map[string]bool{}
+	for i := range c.OAuth.Clients {
+		k, where := &c.OAuth.Clients[i], at("oauth.clients", i)
+		if k.ID == "" || seen[k.ID] {
+			r.fault(where+".id", "%q is missing, or there twice", k.ID)
+		}
+		seen[k.ID] = true
+		if (k.SecretFile == "") == (len(k.SecretSHA256) == 0) {
+			r.fault(where, "wants exactly one of secret_file and secret_sha256")
+		}
+		for _, sum := range k.SecretSHA256 {
+			if !regexp.MustCompile(`^[0-9a-fA-F]{64}$`).MatchString(sum) {
+				r.fault(where+".secret_sha256", "wants 64 hex digits each")
+			}
+		}
+		if len(k.Redirects) == 0 {
+			k.Redirects = []string{"https://localhost", "ms-word-tp:", "ms-excel-tp:", "ms-powerpoint-tp:"}
+		}
+		for _, u := range k.Redirects {
+			if !redirectURI.MatchString(u) {
+				r.fault(where+".redirects", "%q is neither https://..., http on loopback, nor an app's scheme such as ms-word-tp:", u)
+			}
+		}
+	}
+}
+
+func (r *reader) checkBearer(b *Bearer) {
 	if b.Method == "" {
 		b.Method = "auto"
 	}

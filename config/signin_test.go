@@ -9,6 +9,14 @@ func TestOAuth(t *testing.T) {
 	const base = "sign_in: {oidc: {issuer: 'https://id.example', client_id: x}}\n"
 	for name, tt := range map[string]struct{ file, want string }{
 		"off":                    {"", ""},
+		"our own endpoints":      {"oauth: {clients: [{id: office, secret_file: f}]}", ""},
+		"with their redirects":   {"oauth: {clients: [{id: office, secret_file: f, redirects: ['https://x.example/cb', 'app:', 'http://127.0.0.1:5/cb']}]}", ""},
+		"nobody's endpoints":     {"oauth: {mode: facade}", "oauth.clients: is required"},
+		"a client without name":  {"oauth: {clients: [{secret_file: f}]}", "oauth.clients[0].id"},
+		"a client without proof": {"oauth: {clients: [{id: office}]}", "exactly one of"},
+		"a bad hash":             {"oauth: {clients: [{id: office, secret_sha256: [abc]}]}", "64 hex digits"},
+		"a readable redirect":    {"oauth: {clients: [{id: office, secret_file: f, redirects: ['http://x.example']}]}", "is neither"},
+		"a script":               {"oauth: {clients: [{id: office, secret_file: f, redirects: ['javascript:alert(1)']}]}", "is neither"},
 		"an audience":            {base + "oauth: {mode: direct, provider_id: TPExample, bearer: {audiences: [files]}}", ""},
 		"programs, asked for":    {base + "oauth: {mode: direct, bearer: {method: introspect, allowed_clients: [office]}}", ""},
 		"said so":                {base + "oauth: {mode: direct, bearer: {method: userinfo}}", ""},

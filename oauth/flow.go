@@ -89,10 +89,10 @@ func (o *OIDC) Open(ctx context.Context, db *sqldb.DB, s *Sealer) error {
 	return nil
 }
 
-// Begin prepares a sign-in. next is kept for the end; languages, "" none, goes to the provider as ui_locales. Nothing
-// is written: the browser keeps what has to be kept. The error wraps [ErrProvider] if the provider cannot be
+// Begin prepares a sign-in. next is kept for the end; languages and prompt, "" none, go to the provider as ui_locales and
+// prompt. Nothing is written: the browser keeps what has to be kept. The error wraps [ErrProvider] if the provider cannot be
 // asked who it is.
-func (o *OIDC) Begin(ctx context.Context, next, languages string) (Flow, error) {
+func (o *OIDC) Begin(ctx context.Context, next, languages, prompt string) (Flow, error) {
 	said, err := o.Provider.metadata(ctx)
 	if err != nil {
 		return Flow{}, err
@@ -112,8 +112,10 @@ func (o *OIDC) Begin(ctx context.Context, next, languages string) (Flow, error) 
 		return Flow{}, fmt.Errorf("oauth: begin sign-in: %w", err)
 	}
 	options := []oauth2.AuthCodeOption{oidc.Nonce(b.Nonce), oauth2.S256ChallengeOption(b.Verifier)}
-	if languages != "" {
-		options = append(options, oauth2.SetAuthURLParam("ui_locales", languages))
+	for name, value := range map[string]string{"ui_locales": languages, "prompt": prompt} {
+		if value != "" {
+			options = append(options, oauth2.SetAuthURLParam(name, value))
+		}
 	}
 	config := said.config(o.ClientID, o.ClientSecret, o.Redirect, o.scopes())
 	return Flow{

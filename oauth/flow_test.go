@@ -30,7 +30,7 @@ func signInAt(t testing.TB, p *idp.Provider, db *sqldb.DB) *OIDC {
 // begin is a sign-in that has begun, with the cookies of its browser and what comes back from the provider.
 func begin(t testing.TB, p *idp.Provider, o *OIDC) (url.Values, func(string) string) {
 	t.Helper()
-	flow, err := o.Begin(t.Context(), "/edit/x", "de")
+	flow, err := o.Begin(t.Context(), "/edit/x", "de", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestSignInAtAProvider(t *testing.T) {
 		c := setClock(db)
 		p := idp.New(t, c.Now)
 		o := signInAt(t, p, db)
-		flow, err := o.Begin(t.Context(), "/edit/x", "de en")
+		flow, err := o.Begin(t.Context(), "/edit/x", "de en", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestTheProviderIsDown(t *testing.T) {
 	p.Set(func() { p.Down = true })
 	o := signInAt(t, p, db)
 	for range 20 {
-		if _, err := o.Begin(t.Context(), "", ""); !errors.Is(err, ErrProvider) || strings.Contains(err.Error(), "secret") {
+		if _, err := o.Begin(t.Context(), "", "", ""); !errors.Is(err, ErrProvider) || strings.Contains(err.Error(), "secret") {
 			t.Fatal(err)
 		}
 	}
@@ -219,7 +219,7 @@ func TestTheProviderIsDown(t *testing.T) {
 		t.Errorf("down at the end: %v", err)
 	}
 	c.add(2 * metadataFresh)
-	if _, err := o.Begin(t.Context(), "", ""); err != nil {
+	if _, err := o.Begin(t.Context(), "", "", ""); err != nil {
 		t.Errorf("what it said before counts: %v", err)
 	}
 	if err := o.Provider.Reachable(t.Context()); err != nil {
@@ -354,6 +354,19 @@ func TestTokensAreRenewedOnce(t *testing.T) {
 			if _, err := kept.Get(t.Context(), "mira", ""); !errors.Is(err, ErrNoCredential) {
 				t.Errorf("disabled: %v", err)
 			}
+			if err := kept.StillThere(t.Context(), "mira"); !errors.Is(err, ErrNoCredential) {
+				t.Errorf("disabled: %v", err)
+			}
+		}
+		if err := kept.StillThere(t.Context(), "ben"); err != nil {
+			t.Errorf("nobody can know: %v", err)
+		}
+		in.Tokens.Expires = c.Now().Add(time.Hour)
+		if err := kept.Put(t.Context(), "mira", in.Tokens); err != nil {
+			t.Fatal(err)
+		}
+		if got := get(""); got != in.Tokens.Access {
+			t.Error("signed in again, and another token")
 		}
 	})
 }

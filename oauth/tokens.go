@@ -114,6 +114,9 @@ func (t *ProviderTokens) row(ctx context.Context, principalKey string) (tokensRo
 	if err != nil {
 		return row, fmt.Errorf("oauth: tokens: %w", err)
 	}
+	if len(sealed) == 0 {
+		return row, ErrNoCredential // refused for good
+	}
 	row.renewing = sqldb.FromMillis(renewing)
 	plain, err := t.sealer.Open(tokensAAD(principalKey), sealed)
 	if err != nil {
@@ -226,9 +229,10 @@ func (t *ProviderTokens) refresh(ctx context.Context, principalKey string, row t
 	tokens, err := t.oidc.refresh(ctx, row.tokens.Refresh)
 	switch {
 	case errors.Is(err, ErrSignIn):
-		// Refused for good: keeping it would ask again at every request.
+		// Refused for good. An empty row stays, so that nobody asks again, and that it is known.
 		return "", errors.Join(fmt.Errorf("%w: %w", ErrNoCredential, err), t.change(ctx,
-			`DELETE FROM oauth_tokens WHERE principal_key = ? AND serial = ?`, principalKey, row.serial))
+			`UPDATE oauth_tokens SET sealed = ?, serial = serial + 1, renewing = 0 WHERE principal_key = ? AND serial = ?`,
+			[]byte{}, principalKey, row.serial))
 	case err != nil:
 		return "", errors.Join(err, t.change(ctx,
 			`UPDATE oauth_tokens SET renewing = 0 WHERE principal_key = ? AND serial = ?`, principalKey, row.serial))
@@ -253,6 +257,29 @@ func (t *ProviderTokens) change(ctx context.Context, query string, args ...any) 
 		return fmt.Errorf("oauth: tokens: %w", err)
 	}
 	return nil
+}
+
+// StillThere asks the provider whether it still gives tokens for a person. It returns an error that wraps
+// [ErrNoCredential] if not, one that wraps [ErrProvider] if it cannot be asked, and nil also where nobody can know: nothing
+// was kept, or nothing that could be renewed.
+func (t *ProviderTokens) StillThere(ctx context.Context, principalKey string) error {
+	var n int
+	err := t.db.Read().QueryRow(ctx, `SELECT COUNT(*) FROM oauth_tokens WHERE principal_key = ?`, principalKey).Scan(&n)
+	if err != nil {
+		return fmt.Errorf("oauth: tokens: %w", err)
+	}
+	if n == 0 {
+		return nil
+	}
+	row, err := t.row(ctx, principalKey)
+	switch {
+	case errors.Is(err, ErrUnsealed), err == nil && row.tokens.Refresh == "":
+		return nil
+	case err != nil:
+		return err
+	}
+	_, err = t.Get(ctx, principalKey, row.tokens.Access)
+	return err
 }
 
 // Delete forgets the tokens of a person.

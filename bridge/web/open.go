@@ -137,7 +137,7 @@ func (p *Pages) principalOf(user string, key *access.APIKey) oauth.Principal {
 	switch {
 	case p.Password != nil:
 		who.Issuer = "upstream:" + p.Password.Upstream
-	case p.Provider != nil && p.Provider.Keep:
+	case p.Provider != nil && p.Provider.Owned:
 		who.Issuer = p.Provider.OIDC.Provider.Issuer // the upstream wants to see their token
 	case key != nil:
 		who.Issuer = "key:" + key.Name

@@ -16,6 +16,7 @@ import (
 	"davwopi/bridge/saves"
 	"davwopi/idmap"
 	"davwopi/oauth"
+	"davwopi/oauth/facade"
 )
 
 // Pages serves what browsers see. All fields but Password, Entered, Keys, Shares, Admin, Checkup,
@@ -28,6 +29,7 @@ type Pages struct {
 	Password *oauth.PasswordSignIn // nil: sign-in is another way
 	Provider *Provider             // nil: another way
 	Proxy    *Proxy                // nil: another way
+	Phones   *facade.Facade        // nil: Office on phones does not sign in here
 	// Entered hears of everybody who has signed in with a password. It must not take
 	// time; nil: nobody does.
 	Entered   func(oauth.Principal)
@@ -65,9 +67,10 @@ type Pages struct {
 	Admin   func(who oauth.Principal) bool
 	Checkup func(ctx context.Context) (Checkup, error)
 
-	Secure bool   // browsers come over https: the cookie is __Host-davwopi
-	Banner string // shown on every page, "" none
-	Brand  string // "" davwopi
+	Secure  bool   // browsers come over https: the cookie is __Host-davwopi
+	Banner  string // shown on every page, "" none
+	Privacy string // address of the privacy statement, "" none
+	Brand   string // "" davwopi
 }
 
 // site is Pages with what is made once.
@@ -124,6 +127,9 @@ func (p *Pages) Mount(r *mux.Router) {
 	if s.Provider != nil {
 		get("/"+callbackPath, s.serveCallback)
 		get("/"+gonePath, s.serveGone)
+	}
+	if s.Phones != nil {
+		s.mountPhones(r)
 	}
 	get("/link/{secret}", s.serveLink)
 	post("/link/{secret}", s.serveRedeem)

@@ -13,7 +13,8 @@ type Provider struct {
 	OIDC   *oauth.OIDC
 	People *oauth.ProviderTokens
 	Name   string // what people call it
-	Keep   bool   // an upstream wants to see their tokens
+	Keep   bool   // their tokens are needed after sign-in
+	Owned  bool   // an upstream wants to see each person's own token
 }
 
 // callback is the address, below the public one, to which the provider sends people back, and gone the one after
@@ -32,7 +33,11 @@ func (p *Pages) GoneURL() string { return p.URLs.Public.JoinPath(gonePath).Strin
 // toProvider begins a sign-in and sends the browser away. What comes of it lies in a cookie of its own, because the
 // way back comes from another site.
 func (s *site) toProvider(w http.ResponseWriter, r *http.Request, next string) {
-	flow, err := s.Provider.OIDC.Begin(r.Context(), next, r.URL.Query().Get("ui_locales"))
+	prompt := ""
+	if r.URL.Query().Get("prompt") == "login" {
+		prompt = "login" // ask, even if somebody is signed in there
+	}
+	flow, err := s.Provider.OIDC.Begin(r.Context(), next, r.URL.Query().Get("ui_locales"), prompt)
 	if err != nil {
 		s.providerTrouble(w, r, next, err)
 		return

@@ -37,6 +37,7 @@ type page struct {
 	Home          string // where the person begins
 	Leave         string // for a guest: where to post that they leave, "" they sign out
 	Links         bool   // people share files here
+	Privacy       string // address of the privacy statement, "" none
 	Stamp         string
 	Body          any
 }
@@ -68,7 +69,7 @@ func parseViews() map[string]*template.Template {
 	funcs := template.FuncMap{"bytes": humanSize, "when": humanTime, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }}
 	common := template.Must(template.New("").Funcs(funcs).ParseFS(views, "views/layout.html", "views/icons.html", "views/link-item.html"))
 	out := make(map[string]*template.Template)
-	for _, name := range []string{"folder", "roots", "signin", "leave", "link", "trouble", "connect", "doctor", "validator", "document", "opens", "saves", "confirm", "share", "links", "enter", "host"} {
+	for _, name := range []string{"folder", "roots", "signin", "leave", "consent", "link", "trouble", "connect", "doctor", "validator", "document", "opens", "saves", "confirm", "share", "links", "enter", "host"} {
 		out[name] = template.Must(template.Must(common.Clone()).ParseFS(views, "views/"+name+".html"))
 	}
 	return out
@@ -90,7 +91,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pg pag
 	_, _ = rand.Read(random[:]) // never fails, says crypto/rand
 	pg.Brand, pg.Banner, pg.Base, pg.Home, pg.Stamp = s.brand(), s.Banner, s.base, s.path(), s.stamp
 	pg.Nonce = base64.StdEncoding.EncodeToString(random[:])
-	pg.Links = s.Shares != nil
+	pg.Links, pg.Privacy = s.Shares != nil, s.Pages.Privacy
 	if s.guest() {
 		pg.Leave = s.path("leave")
 	}

@@ -100,6 +100,9 @@ func (s *site) localPath(next string) string {
 		return s.path()
 	}
 	rest := strings.TrimPrefix(u.EscapedPath(), s.base)
+	if isPhonePage(rest) {
+		return u.EscapedPath()
+	}
 	for _, page := range []string{"/folder/", "/edit/", "/view/", "/download/", "/document/", "/open", "/saves", "/doctor", "/share/", "/links", "/s/", "/shared/"} {
 		if strings.HasPrefix(rest, page) {
 			return u.EscapedPath()

@@ -18,6 +18,7 @@ const maxForm = 16 << 10
 type signInBody struct {
 	Password bool   // ask for user name and password
 	Provider string // or go to this provider; else explain the link
+	Other    bool   // somebody else than who is signed in at the provider
 	Proxy    bool   // or explain that a proxy should have signed the person in
 	Upstream string // whose user name and password
 	Next     string
@@ -31,6 +32,7 @@ var notices = map[string]string{
 	"bye":     "You are signed out. Documents that were being edited can still be saved for half an hour.",
 	"refused": "The storage no longer accepts the password that you signed in with. Please sign in again.",
 	"again":   "Please sign in again.",
+	"other":   "Please sign in as the person who uses the app.",
 	"share":   "Somebody has shared something with you. Please sign in to open it.",
 }
 
@@ -65,7 +67,7 @@ func (s *site) serveSignIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := s.signInBody(next)
-	body.Notice = notices[q.Get("why")]
+	body.Notice, body.Other = notices[q.Get("why")], q.Get("why") == "other"
 	if q.Get("why") == "share" && !body.Password && !body.Proxy && body.Provider == "" {
 		body.Notice += " Then open the link that you were sent once more."
 	}

@@ -34,6 +34,7 @@ import (
 	"davwopi/idmap"
 	"davwopi/idmap/sqldb"
 	"davwopi/oauth"
+	"davwopi/oauth/facade"
 )
 
 // A house is the rooms, wired.
@@ -48,6 +49,7 @@ type house struct {
 	passwords *oauth.AppPasswords
 	provider  *oauth.OIDC // nil: people sign in another way
 	people    *oauth.ProviderTokens
+	phones    *facade.Facade // nil: Office on phones does not sign in here
 	upstreams *access.Upstreams
 	rules     access.Rules
 	local     *localdav.Server // nil with an upstream url
@@ -85,6 +87,7 @@ func build(ctx context.Context, c *config.Config, log zerolog.Logger, key string
 		{"sign-in", h.openProvider},
 		{"walk", h.openWalks},
 		{"authority", h.openAuthority},
+		{"phones", h.openPhones},
 		{"safety", func(ctx context.Context) error { return h.openSafety(ctx, journalist) }},
 		{"front", func(context.Context) error { return h.assemble(journalist) }},
 	} {
@@ -276,7 +279,10 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		Tickets: h.tickets, Shares: h.shares, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,
 		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand, Entered: h.hasSignedIn, Waits: h.saves.WaitsFor, Saves: h.saves,
 	}
-	h.pages.Provider, h.pages.Proxy = h.signInAtProvider(), h.signInByProxy()
+	h.pages.Provider, h.pages.Proxy, h.pages.Phones = h.signInAtProvider(), h.signInByProxy(), h.phones
+	if c.PrivacyURL.URL != nil {
+		h.pages.Privacy = c.PrivacyURL.String()
+	}
 	if h.provider != nil {
 		h.provider.Redirect = h.pages.CallbackURL()
 	}

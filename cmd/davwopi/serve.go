@@ -248,7 +248,7 @@ func (h *house) clean(ctx context.Context) error {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		for _, room := range []func(context.Context) error{h.sessions.Clean, h.cleanProvider, h.links.Clean, h.tokens.Clean, h.tickets.Clean, h.shares.Clean, h.expireIDs} {
+		for _, room := range []func(context.Context) error{h.sessions.Clean, h.cleanProvider, h.cleanPhones, h.links.Clean, h.tokens.Clean, h.tickets.Clean, h.shares.Clean, h.expireIDs} {
 			if err := room(ctx); err != nil && ctx.Err() == nil {
 				h.log.Error().Str("cause", bridge.Cause(err)).Msg("cleaning failed; it is tried again")
 			}

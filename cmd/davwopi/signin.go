@@ -55,9 +55,10 @@ func (h *house) signInAtProvider() *web.Provider {
 	if h.provider == nil {
 		return nil
 	}
-	p := &web.Provider{OIDC: h.provider, People: h.people, Name: h.config.SignIn.OIDC.Name}
+	// The facade asks with them whether somebody may still come in.
+	p := &web.Provider{OIDC: h.provider, People: h.people, Name: h.config.SignIn.OIDC.Name, Keep: h.phones != nil}
 	for _, up := range h.upstreams.List {
-		p.Keep = p.Keep || up.Bearer
+		p.Keep, p.Owned = p.Keep || up.Bearer, p.Owned || up.Bearer
 	}
 	return p
 }
@@ -87,28 +88,44 @@ func identityHeaders(c *config.Config) []string {
 // bootstrapper is the door of Office on phones, nil where it is shut.
 func (h *house) bootstrapper(e *endpoint.Endpoint, folders *containers.Containers) (bridge.Mounter, error) {
 	c := h.config.OAuth
-	if c.Mode == "off" {
+	b := &bootstrap.Bootstrapper{
+		Endpoint: e, Info: folders.Info, ProviderID: c.ProviderID,
+		Schemes: map[string][]string{"iOS": c.URLSchemes.IOS, "Android": c.URLSchemes.Android, "UWP": c.URLSchemes.UWP},
+	}
+	switch c.Mode {
+	case "facade":
+		b.Check, b.Where = h.phones.Check, h.phones.Where
+	case "direct":
+		bearer, err := h.bearer()
+		if err != nil {
+			return nil, err
+		}
+		b.Check, b.Where = bearer.Check, h.provider.Provider.Endpoints
+	default:
 		return nil, nil
 	}
-	bearer := &oauth.Bearer{
-		Provider: h.provider.Provider, Claims: h.provider.Claims, Method: c.Bearer.Method, RFC9068: c.Bearer.Profile == "rfc9068",
-		Audiences: c.Bearer.Audiences, AllowedClients: c.Bearer.AllowedClients, Scopes: c.Bearer.Scopes,
+	return b, nil
+}
+
+// bearer checks the provider's own access tokens.
+func (h *house) bearer() (*oauth.Bearer, error) {
+	c := h.config.OAuth.Bearer
+	b := &oauth.Bearer{
+		Provider: h.provider.Provider, Claims: h.provider.Claims, Method: c.Method, RFC9068: c.Profile == "rfc9068",
+		Audiences: c.Audiences, AllowedClients: c.AllowedClients, Scopes: c.Scopes,
 		ClientID: h.provider.ClientID, ClientSecret: h.provider.ClientSecret,
 	}
-	if c.Bearer.ClientID != "" {
+	if c.ClientID != "" {
 		var err error
-		bearer.ClientID = c.Bearer.ClientID
-		if bearer.ClientSecret, err = secretOf(c.Bearer.ClientSecret, c.Bearer.ClientSecretFile); err != nil {
+		b.ClientID = c.ClientID
+		if b.ClientSecret, err = secretOf(c.ClientSecret, c.ClientSecretFile); err != nil {
 			return nil, err
 		}
 	}
-	if c.Bearer.IntrospectionURL.URL != nil {
-		bearer.Introspection = c.Bearer.IntrospectionURL.String()
+	if c.IntrospectionURL.URL != nil {
+		b.Introspection = c.IntrospectionURL.String()
 	}
-	return &bootstrap.Bootstrapper{
-		Endpoint: e, Info: folders.Info, Check: bearer.Check, Where: h.provider.Provider.Endpoints, ProviderID: c.ProviderID,
-		Schemes: map[string][]string{"iOS": c.URLSchemes.IOS, "Android": c.URLSchemes.Android, "UWP": c.URLSchemes.UWP},
-	}, nil
+	return b, nil
 }
 
 // providerToCheck is what the doctor has to know. With a CA file that cannot be read, which serve refuses, it
@@ -116,7 +133,7 @@ func (h *house) bootstrapper(e *endpoint.Endpoint, folders *containers.Container
 func providerToCheck(c *config.Config) *doctor.SignIn {
 	pages := web.Pages{URLs: endpoint.URLs{Public: c.PublicURL.URL}}
 	s := &doctor.SignIn{
-		Issuer: c.SignIn.OIDC.Issuer.String(), Name: c.SignIn.OIDC.Name, Phones: c.OAuth.Mode != "off",
+		Issuer: c.SignIn.OIDC.Issuer.String(), Name: c.SignIn.OIDC.Name, Phones: c.OAuth.Mode == "direct",
 		Callback: pages.CallbackURL(), Gone: pages.GoneURL(),
 	}
 	if transport, err := newTransport(c.SignIn.OIDC.CAFile); err == nil {

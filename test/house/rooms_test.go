@@ -28,7 +28,7 @@ var mayImport = map[string]string{
 	"bridge/containers": "bridge/endpoint bridge/access bridge/locks bridge/saves bridge/wopi davbackend/dav idmap",
 	"bridge/ecosystem":  "bridge/endpoint bridge/wopi idmap",
 	"bridge/bootstrap":  "bridge/endpoint bridge/access bridge/wopi davbackend/dav idmap oauth",
-	"bridge/web":        "bridge/endpoint bridge/access bridge/discovery bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap oauth",
+	"bridge/web":        "bridge/endpoint bridge/access bridge/discovery bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap oauth oauth/facade",
 	"bridge/metrics":    "bridge/locks bridge/saves",
 	"bridge/doctor":     "bridge/access bridge/discovery bridge/proof bridge/wopi davbackend davbackend/dav davbackend/profile",
 	"bridge/textedit":   "bridge/discovery bridge/endpoint bridge/wopi idmap",

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"davwopi/bridge"
+	"davwopi/bridge/access"
+	"davwopi/config"
+	"davwopi/davbackend/dav"
+	"davwopi/oauth"
+	"davwopi/oauth/facade"
+)
+
+// openPhones makes the endpoints at which Office on phones signs people in, if they are configured.
+func (h *house) openPhones(ctx context.Context) (err error) {
+	c := h.config.OAuth
+	if c.Mode != "facade" {
+		return nil
+	}
+	f := facade.Facade{
+		Base: h.config.PublicURL.URL, TokenHint: c.TokenHint, ExpiresAsText: c.ExpiresInAsText, Alive: h.mayStillComeIn, Audit: h.auditPhones,
+	}
+	for i, k := range c.Clients {
+		secrets, err := secretsOf(k)
+		if err != nil {
+			return fmt.Errorf("oauth.clients[%d]: %w", i, err)
+		}
+		f.Clients = append(f.Clients, facade.Client{ID: k.ID, Name: k.Name, Secrets: secrets, Redirects: k.Redirects})
+	}
+	h.phones, err = facade.New(ctx, h.db, h.sealer, f)
+	return err
+}
+
+// secretsOf are the hashes of a program's secrets.
+func secretsOf(k config.OAuthClient) (list [][32]byte, err error) {
+	for _, text := range k.SecretSHA256 {
+		var sum [32]byte
+		if _, err := hex.Decode(sum[:], []byte(text)); err != nil {
+			return nil, err
+		}
+		list = append(list, sum)
+	}
+	if k.SecretFile == "" {
+		return list, nil
+	}
+	text, err := os.ReadFile(k.SecretFile)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" {
+			list = append(list, facade.SecretHash(line))
+		}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("secret_file holds no secret")
+	}
+	return list, nil
+}
+
+// mayStillComeIn asks whoever knows whether a person may come in: the sign-in provider, or an upstream that wants to see
+// each person's own password. Where nobody knows, nothing ends.
+func (h *house) mayStillComeIn(ctx context.Context, p oauth.Principal) error {
+	if h.people != nil && p.Issuer == h.issuer() {
+		if err := h.people.StillThere(ctx, p.Key()); errors.Is(err, oauth.ErrNoCredential) {
+			return fmt.Errorf("%w: %w", facade.ErrGone, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	for _, up := range h.upstreams.List {
+		if up.Service != nil {
+			continue
+		}
+		view, err := h.upstreams.View(ctx, up.Name, p)
+		if err == nil {
+			_, err = view.Stat(ctx, dav.Root)
+		}
+		switch {
+		case errors.Is(err, access.ErrNeedsSignIn), errors.Is(err, dav.ErrUnauthorized):
+			return fmt.Errorf("%w: %w", facade.ErrGone, err)
+		case err != nil && !errors.Is(err, dav.ErrDenied):
+			return err
+		}
+	}
+	return nil
+}
+
+// auditPhones logs what the token endpoint was asked for.
+func (h *house) auditPhones(_ context.Context, client, grant string, err error) {
+	line := h.log.Info()
+	if err != nil {
+		line = h.log.Warn().Str("cause", bridge.Cause(err))
+	}
+	line.Str("client", client).Str("grant", grant).Msg("token endpoint")
+}
+
+// cleanPhones forgets what is over.
+func (h *house) cleanPhones(ctx context.Context) error {
+	if h.phones == nil {
+		return nil
+	}
+	return h.phones.Clean(ctx)
+}
