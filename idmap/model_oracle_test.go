@@ -25,11 +25,16 @@ type belief struct {
 func (st *story) shows(p dav.Path) string {
 	res, err := st.view.Stat(context.Background(), p)
 	st.must(err)
+	return print(res)
+}
+
+// print is all of it by which a file can be known.
+func print(res dav.Resource) string {
 	return fmt.Sprintf("%s%s %s %d %d", res.NativeID, res.ResourceID, res.ETag.Strong(), res.Size, res.Modified.UnixMilli())
 }
 
-// saw checks what the map said of a path.
-func (st *story) saw(e idmap.Entry, before dav.Path) {
+// saw checks what the map said of a path, where res was seen.
+func (st *story) saw(e idmap.Entry, before dav.Path, res dav.Resource) {
 	if e.Kind != idmap.File {
 		return
 	}
@@ -37,9 +42,9 @@ func (st *story) saw(e idmap.Entry, before dav.Path) {
 	if x == nil {
 		st.fail("%s at %q, where no file is", e.ID, e.Path)
 	}
-	shown := st.shows(e.Path)
+	shown := print(res)
 	b, ok := st.told[e.ID]
-	if ok && b.soul != x && !st.excused(e, b, x, shown, before) {
+	if ok && b.soul != x && !st.excused(e, b, x, res, before) {
 		st.fail("%s at %q is file %d, and was file %d at %q; shown %s, before %s (read: %v)", e.ID, e.Path, x.n, b.soul.n, before, shown, b.print, b.hashed)
 	}
 	st.tally["told"]++
@@ -67,11 +72,12 @@ func (st *story) saw(e idmap.Entry, before dav.Path) {
 // place where it was, shows the same ID, ETag, size and time: nobody reads a file again
 // of which nothing has changed. So two files that look alike may have changed places,
 // and then the one that is taken for the other counts as gone.
-func (st *story) excused(e idmap.Entry, b belief, x *soul, shown string, before dav.Path) bool {
+func (st *story) excused(e idmap.Entry, b belief, x *soul, res dav.Resource, before dav.Path) bool {
+	shown := print(res)
 	gone := !b.soul.alive || st.ids && st.renumbered(b) || !st.ids && (b.soul.text != b.text || st.swapped(e.ID, b))
 	looks := shown == b.print && (before == e.Path || gone && (!b.hashed || x.text == b.text || st.swapped(e.ID, b)))
 	switch {
-	case looks, gone && b.stamp != "" && st.stampAt(e.Path) == b.stamp:
+	case looks, gone && b.stamp != "" && res.Stamp == b.stamp:
 		st.tally["looks the same"]++
 	case gone && before == e.Path:
 		st.tally["only the place speaks"]++
@@ -79,13 +85,6 @@ func (st *story) excused(e idmap.Entry, b belief, x *soul, shown string, before 
 		return false
 	}
 	return true
-}
-
-// stampAt is the stamp that a file bears.
-func (st *story) stampAt(p dav.Path) string {
-	res, err := st.view.Stat(context.Background(), p)
-	st.must(err)
-	return res.Stamp
 }
 
 // renumbered reports whether the file of b bears another ID than it did: somebody has put

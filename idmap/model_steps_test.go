@@ -142,7 +142,7 @@ var happens = []struct {
 			sum := sha256.Sum256([]byte(x.text))
 			e, err = st.m.Wrote(context.Background(), st.s, e.ID, res, sum[:])
 			st.must(err)
-			st.saw(e, p)
+			st.saw(e, p, res)
 		}
 		return ok
 	}},
@@ -159,7 +159,7 @@ var happens = []struct {
 		st.must(err)
 		e, err = st.m.Moved(context.Background(), st.s, e.ID, to, res)
 		st.must(err)
-		st.saw(e, to)
+		st.saw(e, to, res)
 		return true
 	}},
 }

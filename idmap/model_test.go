@@ -180,7 +180,7 @@ func (st *story) look(p dav.Path, open bool) (idmap.Entry, bool) {
 	st.must(err)
 	e, err := st.m.See(ctx, st.s, res, st.view)
 	st.must(err)
-	st.saw(e, before[e.ID])
+	st.saw(e, before[e.ID], res)
 	if open && e.Kind == idmap.File {
 		sum := sha256.Sum256([]byte(st.files[p].text))
 		st.must(st.m.Hash(ctx, e.ID, e.Revision.Number, sum[:]))
@@ -206,9 +206,9 @@ func (st *story) list(d dav.Path, but ...dav.Path) []idmap.Entry {
 	st.must(st.view.List(context.Background(), d, func(r dav.Resource) error { all = append(all, r); return nil }))
 	entries, err := st.m.SeeAll(context.Background(), st.s, d, all, true, st.view)
 	st.must(err)
-	for _, e := range entries {
+	for i, e := range entries {
 		if !slices.Contains(but, e.Path) {
-			st.saw(e, before[e.ID])
+			st.saw(e, before[e.ID], all[i])
 		}
 	}
 	return entries
@@ -235,7 +235,7 @@ func (st *story) find(id idmap.FileID) {
 		if e.Path != before {
 			st.tally["found elsewhere"]++
 		}
-		st.saw(e, before)
+		st.saw(e, before, res)
 	}
 }
 
