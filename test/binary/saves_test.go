@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"davwopi/davbackend"
 	"davwopi/test/daemon"
 	"davwopi/test/upstream"
 )
@@ -151,5 +152,34 @@ func TestNothingIsKeptForUndo(t *testing.T) {
 	}
 	if said, err := d.Run("saves", "undo", "/a.txt"); err == nil || !strings.Contains(err.Error(), "nothing is kept") {
 		t.Errorf("undo: %v %s", err, said)
+	}
+}
+
+// TestLocksCommands: what a crash has left is listed, and released by the operator's word:
+// on the upstream too.
+func TestLocksCommands(t *testing.T) {
+	needDaemon(t)
+	s := upstream.Strict(t)
+	s.Write(t, "team/a.txt", "at first")
+	d := daemon.Start(t, serviceConfig(s))
+	ctx, c := t.Context(), client(d, "-user", "Anna", "/team/a.txt")
+	must2(t)(c.Lock(ctx, "L"))
+	d.Kill()
+	d.Restart()
+	list := out(t, d, "locks", "list")
+	if !strings.Contains(list, "/team/a.txt") || !strings.Contains(list, "Anna") || !strings.Contains(list, "held") {
+		t.Errorf("after a crash the list is\n%s", list)
+	}
+	id, _, _ := strings.Cut(c.WOPISrc, "?")
+	id = id[strings.LastIndexByte(id, '/')+1:]
+	if said, err := d.Run("locks", "release", "nonsense"); err == nil {
+		t.Errorf("an ID that is none: %s", said)
+	}
+	out(t, d, "locks", "release", id)
+	if list := out(t, d, "locks", "list"); strings.Contains(list, "held") {
+		t.Errorf("after the release the list is\n%s", list)
+	}
+	if lock, _, err := s.View(t).Lock(ctx, "/team/a.txt", davbackend.LockRequest{Owner: "Word on a desk", Timeout: time.Minute}); err != nil || lock.Token == "" {
+		t.Errorf("the upstream still holds our lock: %v", err)
 	}
 }
