@@ -174,10 +174,17 @@ func TestATicketForAFileThatNothingOpensOffersNoWayIntoThePages(t *testing.T) {
 }
 
 func TestEveryPageIsLockedDown(t *testing.T) {
-	h := newHouse(t, func(h *house) { h.Banner = "This page is not encrypted." })
+	h := newHouse(t, func(h *house) {
+		h.Banner = "This page is not encrypted."
+		h.withEditor(wopi.Microsoft)
+	})
 	h.up.Write(t, "a.txt", "hello")
 	h.up.Write(t, "b.docx", "hello")
+	h.up.Write(t, "c.wopitest", "")
 	b := h.person("anna")
+	if _, err := h.Editors.Action(t.Context(), "wopitest", "edit", 1, ""); err != nil {
+		t.Fatal(err)
+	}
 	list := b.get("/")
 	signedOut := h.browser()
 	nonces := make(map[string]bool)
@@ -186,6 +193,8 @@ func TestEveryPageIsLockedDown(t *testing.T) {
 	check("edit", b.get("/edit/"+list.id(t, "a.txt")))
 	check("view", b.get("/view/"+list.id(t, "a.txt")))
 	check("connect", b.get("/edit/"+list.id(t, "b.docx")))
+	check("document", b.get("/document/"+list.id(t, "a.txt")))
+	check("validator", b.get("/edit/"+list.id(t, "c.wopitest")))
 	check("sign-in", signedOut.get("/signin"))
 	check("link", signedOut.get("/link/x"))
 	check("bad link", signedOut.post("/link/x", nil))
