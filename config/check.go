@@ -189,6 +189,12 @@ func (r *reader) checkUpstream(where string, u *Upstream) {
 	if u.Auth == "service" && u.Roots == "per_user" {
 		r.fault(where+".roots", "per_user needs auth: user or bearer; one account has one tree")
 	}
+	if u.LocalPath != "" && u.URL.URL == nil {
+		r.fault(where+".local_path", "is for an upstream url; the embedded server knows its folder")
+	}
+	if u.LocalPath != "" && u.Roots == "per_user" {
+		r.fault(where+".local_path", "cannot be used together with roots: per_user; it is one folder")
+	}
 	if u.URL.URL != nil && u.Expose {
 		r.fault(where+".expose", "is for the embedded server; %s can be reached itself", u.URL.Host)
 	}

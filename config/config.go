@@ -185,6 +185,12 @@ type Upstream struct {
 	// more requests wait. For servers that refuse the eleventh, say (Hetzner Storage
 	// Box). 0 to 1000. Default 0: no limit.
 	Connections int `yaml:"connections"`
+	// LocalPath is the folder that URL serves, where it is mounted on this host too (the
+	// share of a NAS, the disk itself). Files are known by their inodes then, also after
+	// they were changed and moved by others. It is only looked at: everything is read and
+	// written through URL. The daemon does not start if it is another folder. Not for FAT,
+	// FUSE and SMB. Default none.
+	LocalPath string `yaml:"local_path"`
 	// Expose serves the embedded server at /dav/ too, for app passwords made
 	// with davwopi app-password. The access rules hold there as well; a folder in
 	// which they hide something cannot be listed, only what lies beside it. Only

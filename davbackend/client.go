@@ -35,6 +35,8 @@ type Client struct {
 	// Stamp is the dead property by which davwopi knows a file again; it is asked for with
 	// each resource where the profile says that it is kept. Zero: none.
 	Stamp dav.PropName
+	// Local is the upstream's folder where it is mounted on this host; nil: it is not.
+	Local *Local
 	// Assumed is what this upstream is taken to do until [Client.Learn] says better.
 	// The zero Profile is the careful one.
 	Assumed Profile

@@ -78,6 +78,7 @@ func (v *View) Stat(ctx context.Context, p dav.Path, extra ...dav.PropName) (dav
 	if onlyLocked(res) {
 		return res, fmt.Errorf("davbackend: %w: the name is locked, and there is no file", dav.ErrNotFound)
 	}
+	v.client.Local.fill(&res)
 	return res, nil
 }
 
@@ -111,8 +112,11 @@ func (v *View) List(ctx context.Context, p dav.Path, each func(dav.Resource) err
 		return err
 	}
 	defer a.close()
+	disk := v.client.Local.view(p)
+	defer disk.close()
 	l := listing{base: v.base(), asked: p, named: p, each: func(res dav.Resource) error {
 		v.readStamp(&res, stamps)
+		disk.fill(&res)
 		return each(res)
 	}}
 	err = dav.DecodeMultistatus(a.resp.Body, dav.Limits{}, func(r dav.Response) error { return l.take(v, c, r) })
@@ -122,6 +126,7 @@ func (v *View) List(ctx context.Context, p dav.Path, each func(dav.Resource) err
 	if err != nil {
 		return v.client.notDAV(err)
 	}
+	disk.judge()
 	return nil
 }
 

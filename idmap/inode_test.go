@@ -2,6 +2,7 @@ package idmap_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"testing"
@@ -48,6 +49,12 @@ func (d *disk) ByInode(_ context.Context, inode string) (found []dav.Path, err e
 		}
 	}
 	return found, nil
+}
+
+// SHA256 is of what the file held when it was last edited.
+func (d *disk) SHA256(_ context.Context, p dav.Path, _ int64) ([]byte, error) {
+	sum := sha256.Sum256(fmt.Append(nil, d.nodes[p].etag))
+	return sum[:], nil
 }
 
 // list is a person's listing.
@@ -129,6 +136,10 @@ func TestInode(t *testing.T) {
 				d.add("/a/n.odt", false)
 				d.list(w, "/")
 				x := d.list(w, "/a")["/a/x.odt"]
+				sum, _ := d.SHA256(w.ctx(), "/a/x.odt", 0)
+				if err := w.m.Hash(w.ctx(), x, 1, sum); err != nil { // somebody has read it
+					w.Fatal(err)
+				}
 				c.do(d)
 				d.asked = nil
 				e, res, err := w.m.Find(w.ctx(), w.s, x, d)

@@ -239,8 +239,8 @@ func (q *quest) isOne(ctx context.Context, a, b dav.Path) (bool, error) {
 func (q *quest) read(ctx context.Context, sp *spot) error {
 	var left []suspect
 	for _, c := range sp.claims {
-		if c.alike(sp.shown.res) == unlike {
-			left = append(left, c) // by its stamp: it was edited
+		if c.alike(sp.shown.res) == unlike || c.hasInode(sp.shown.res) {
+			left = append(left, c) // by its stamp or inode: it was edited
 			continue
 		}
 		same, known, err := q.l.holds(ctx, c.resource, sp.path)

@@ -140,8 +140,8 @@ func (m *Map) byPrint(ctx context.Context, s SpaceID, r *resource, was dav.Path,
 func (l *looker) proven(ctx context.Context, r *resource, all []dav.Resource) ([]dav.Resource, error) {
 	var left []dav.Resource
 	for _, res := range all {
-		if r.alike(res) == unlike {
-			left = append(left, res) // known by its stamp: it was edited
+		if r.alike(res) == unlike || r.hasInode(res) {
+			left = append(left, res) // known by its stamp or inode: it was edited
 			continue
 		}
 		same, known, err := l.holds(ctx, r, res.Path)

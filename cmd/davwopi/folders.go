@@ -10,22 +10,33 @@ import (
 )
 
 // checkFolders refuses a folder that would hand out what must stay secret:
-// everybody who is signed in can read what lies below dir. The error is
-// [config.Faults].
+// everybody who is signed in can read what lies below dir, or in the folder of an upstream
+// that is mounted here. The error is [config.Faults].
 func checkFolders(c *config.Config) error {
-	if !c.Embedded() {
-		return nil
+	var served []struct{ key, path string }
+	if c.Embedded() {
+		served = append(served, struct{ key, path string }{"dir", c.Dir})
+	}
+	for _, u := range c.Upstreams {
+		if u.LocalPath != "" {
+			served = append(served, struct{ key, path string }{"local_path", u.LocalPath})
+		}
 	}
 	var faults config.Faults
 	refuse := func(key, path string) error {
 		if path == "" {
 			return nil
 		}
-		inside, err := liesIn(path, c.Dir)
-		if inside {
-			faults = append(faults, config.Fault{Path: key, Message: path + " lies in the folder that is served (dir: " + c.Dir + "), where everybody who is signed in could read it"})
+		for _, folder := range served {
+			inside, err := liesIn(path, folder.path)
+			if inside {
+				faults = append(faults, config.Fault{Path: key, Message: path + " lies in the folder that is served (" + folder.key + ": " + folder.path + "), where everybody who is signed in could read it"})
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return err
+		return nil
 	}
 	secrets := []struct{ key, path string }{
 		{"state", c.State.Dir}, {"secret_key_file", c.SecretKeyFile}, {"tls.key_file", c.TLS.KeyFile},
@@ -39,13 +50,15 @@ func checkFolders(c *config.Config) error {
 			return err
 		}
 	}
-	journal := filepath.Join(c.State.Dir, "saves")
-	inside, err := liesIn(c.Dir, journal)
-	if inside {
-		faults = append(faults, config.Fault{Path: "dir", Message: c.Dir + " lies in the save journal (" + journal + ")"})
-	}
-	if err != nil {
-		return err
+	if c.Embedded() {
+		journal := filepath.Join(c.State.Dir, "saves")
+		inside, err := liesIn(c.Dir, journal)
+		if inside {
+			faults = append(faults, config.Fault{Path: "dir", Message: c.Dir + " lies in the save journal (" + journal + ")"})
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if len(faults) > 0 {
 		return faults

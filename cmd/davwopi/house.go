@@ -85,6 +85,7 @@ func build(ctx context.Context, c *config.Config, log zerolog.Logger, key string
 		{"state", func(ctx context.Context) error { return h.openState(ctx, key) }},
 		{"upstream", h.openUpstreams},
 		{"sign-in", h.openProvider},
+		{"upstream", h.checkLocals},
 		{"walk", h.openWalks},
 		{"authority", h.openAuthority},
 		{"phones", h.openPhones},

@@ -30,6 +30,11 @@ func newUpstream(u *config.Upstream) (*access.Upstream, error) {
 	}
 	transport.MaxConnsPerHost = u.Connections
 	up.Client = &davbackend.Client{Base: u.URL.URL, Discover: true, Transport: transport, Idle: u.Idle, Assumed: davbackend.Unknown}
+	if u.LocalPath != "" {
+		if up.Client.Local, err = davbackend.OpenLocal(u.LocalPath); err != nil {
+			return nil, fmt.Errorf("local_path: %w", err)
+		}
+	}
 	if u.Auth != "service" {
 		up.Bearer = u.Auth == "bearer"
 		return up, nil

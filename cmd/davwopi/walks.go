@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"davwopi/bridge/access"
+	"davwopi/davbackend"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -26,6 +28,7 @@ type walker struct {
 	walk  *idmap.Walk
 	retry time.Duration // 0: the last round did not fail
 	again time.Time     // not before
+	local bool          // the local path agreed when it was last asked
 }
 
 // openWalks makes a walk for each upstream that one account shows whole. Where people
@@ -61,6 +64,27 @@ func (h *house) openWalks(ctx context.Context) error {
 	return nil
 }
 
+// checkLocalTime is how long a start waits for an upstream whose folder is compared.
+const checkLocalTime = 10 * time.Second
+
+// checkLocals refuses local paths that are other folders than their upstreams'. One whose
+// upstream cannot be asked now is compared by the first listing.
+func (h *house) checkLocals(ctx context.Context) error {
+	for _, up := range h.upstreams.List {
+		if up.Client.Local == nil || up.Service == nil {
+			continue
+		}
+		bounded, cancel := context.WithTimeout(ctx, checkLocalTime)
+		err := up.Client.As(*up.Service).CheckLocal(bounded)
+		cancel()
+		if errors.Is(err, davbackend.ErrOtherFolder) {
+			return fmt.Errorf("upstream %s: local_path: %w", up.Name, err)
+		}
+		h.tell(ctx, "the local path could not be compared with the upstream yet; the first listing does it", up.Name, err)
+	}
+	return nil
+}
+
 // keepWalks walks through all upstreams, side by side, until ctx ends.
 func (h *house) keepWalks(ctx context.Context) error {
 	var running sync.WaitGroup
@@ -84,6 +108,7 @@ func (h *house) keepWalks(ctx context.Context) error {
 
 // stroll makes a round if one is due and wakes nobody.
 func (h *house) stroll(ctx context.Context, w *walker, now time.Time) {
+	h.watchLocal(w)
 	if now.Before(w.again) || !h.config.Walk.AtAnyTime && now.Sub(w.up.Client.Used()) > walkAwake {
 		return
 	}
@@ -106,6 +131,20 @@ func (h *house) stroll(ctx context.Context, w *walker, now time.Time) {
 	}
 	w.retry = min(max(2*w.retry, walkRetry), max(h.config.Walk.Every, walkRetry))
 	w.again = now.Add(w.retry)
+}
+
+// watchLocal says when a local path ceases to agree with its upstream, and when it does
+// again.
+func (h *house) watchLocal(w *walker) {
+	l := w.up.Client.Local
+	if l == nil || l.Proven() == w.local {
+		return
+	}
+	if w.local = l.Proven(); w.local {
+		h.log.Info().Str("upstream", w.up.Name).Msg("the local path agrees with the upstream: files are known by their inodes")
+		return
+	}
+	h.log.Warn().Str("upstream", w.up.Name).Msg("the local path does not agree with the upstream any more; is it mounted? Files are known by other evidence meanwhile")
 }
 
 // tagsOf reads what was measured about the ETags of folders.

@@ -11,7 +11,9 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -183,5 +185,57 @@ func TestWalkGoesOnAfterAKill(t *testing.T) {
 	t.Logf("%d listings before the kill, %d after it, of %d", before, listings.Load(), folders+1)
 	if listings.Load() > folders/2 {
 		t.Errorf("%d folders were listed after the kill: the round began anew", listings.Load())
+	}
+}
+
+// TestLocalPath: where the server's folder is mounted here a document is known though it
+// was edited and moved far away at once, and its folder though all in it was edited; and
+// another folder is refused.
+func TestLocalPath(t *testing.T) {
+	needDaemon(t)
+	t.Parallel()
+	s := upstream.Apache(t)
+	for _, name := range []string{"team/Report.txt", "team/Other.txt", "a.txt", "b.txt", "c.txt"} {
+		s.Write(t, name, "this is "+name)
+	}
+	for i := range 40 {
+		s.Write(t, fmt.Sprintf("archive/%02d/old.txt", i), fmt.Sprintf("old %d", i))
+	}
+	config := serviceConfig(s)
+	d := daemon.Start(t, strings.Replace(config, "upstream: {", fmt.Sprintf("upstream: {local_path: %q, ", s.Dir), 1)+alwaysWalking)
+	measured(t, d, 1)
+	c := client(d, "/team/Report.txt")
+	id := path.Base(c.WOPISrc)
+	n := len(rounds(d))
+	until(t, "two rounds", func() bool { return len(rounds(d)) > n+1 })
+	change := func(from, to, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(s.Dir, from), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(s.Dir, from), filepath.Join(s.Dir, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("team/Report.txt", "archive/27/Report 2026.txt", "edited and moved far away at once")
+	until(t, "the file", func() bool { return knownAt(t, d, id) == "/archive/27/Report 2026.txt" })
+	if got := must2(t)(c.GetFile(t.Context(), -1)); string(got.Body) != "edited and moved far away at once" {
+		t.Errorf("the ID opens %q", got.Body)
+	}
+	for _, name := range []string{"archive/27/Report 2026.txt", "archive/27/old.txt"} {
+		s.Write(t, name, "edited while its folder is renamed: "+name)
+	}
+	if err := os.Rename(filepath.Join(s.Dir, "archive/27"), filepath.Join(s.Dir, "team/27")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the folder", func() bool { return knownAt(t, d, id) == "/team/27/Report 2026.txt" })
+	most := slices.Max(rounds(d))
+	t.Logf("rounds cost up to %d requests", most)
+
+	dir := t.TempDir()
+	put(t, dir, "davwopi.yaml", strings.Replace(config, "upstream: {", fmt.Sprintf("upstream: {local_path: %q, ", t.TempDir()), 1))
+	out, err := command(t, "serve", "-config", filepath.Join(dir, "davwopi.yaml"), "-listen", "127.0.0.1:0", "-state", filepath.Join(dir, "state"))
+	if err == nil || !strings.Contains(out, "local_path") || !strings.Contains(out, "is another folder than") {
+		t.Errorf("with another folder: %v, %s", err, out)
 	}
 }

@@ -66,8 +66,8 @@ var livesIn = map[string]string{
 	"go.yaml.in/yaml/v3":                  "config",
 	"golang.org/x/sync":                   "bridge/discovery oauth davbackend",
 	"golang.org/x/time":                   "oauth cmd/davwopi",
-	"golang.org/x/sys":                    "idmap/sqldb davbackend/localdav bridge/doctor bridge/saves",
-	"golang.org/x/text":                   "davbackend/dav bridge/web",
+	"golang.org/x/sys":                    "davbackend idmap/sqldb davbackend/localdav bridge/doctor bridge/saves",
+	"golang.org/x/text":                   "davbackend davbackend/dav bridge/web",
 }
 
 // A source is one Go file of the tree.
