@@ -349,3 +349,25 @@ func TestFault(t *testing.T) {
 		}
 	})
 }
+
+// TestPostgresSyncs: what an operator has made fast for other programs is made safe for
+// ours, and what is safer stays.
+func TestPostgresSyncs(t *testing.T) {
+	where := sqldbtest.Postgres(t)
+	for given, want := range map[string]string{"off": "on", "on": "on", "local": "local", "remote_apply": "remote_apply"} {
+		db, err := sqldb.Open(t.Context(), where+"&synchronous_commit="+given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		err = db.Write(t.Context(), func(tx sqldb.Queryer) error {
+			return tx.QueryRow(t.Context(), `SHOW synchronous_commit`).Scan(&got)
+		})
+		if err != nil || got != want {
+			t.Errorf("%s: %q, %v", given, got, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

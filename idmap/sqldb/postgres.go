@@ -31,6 +31,9 @@ func openPostgres(ctx context.Context, where string) (*DB, error) {
 			config.RuntimeParams[k] = v
 		}
 	}
+	if err := wantDurable(ctx, config); err != nil {
+		return nil, err
+	}
 	readConfig := config.Copy()
 	readConfig.RuntimeParams["default_transaction_read_only"] = "on"
 	db := &DB{
@@ -46,6 +49,24 @@ func openPostgres(ctx context.Context, where string) (*DB, error) {
 	}
 	db.stmts = newStatements(db.kind, db.read)
 	return db, nil
+}
+
+// wantDurable switches synchronous_commit on for our sessions where it is off: what
+// [DB.Write] has committed must survive a power cut. What is stronger than on stays.
+func wantDurable(ctx context.Context, config *pgx.ConnConfig) error {
+	c, err := pgx.ConnectConfig(ctx, config.Copy())
+	if err != nil {
+		return fmt.Errorf("sqldb: connecting to PostgreSQL: %w", err)
+	}
+	defer c.Close(ctx)
+	var level string
+	if err := c.QueryRow(ctx, `SHOW synchronous_commit`).Scan(&level); err != nil {
+		return fmt.Errorf("sqldb: asking PostgreSQL whether it syncs: %w", err)
+	}
+	if level == "off" {
+		config.RuntimeParams["synchronous_commit"] = "on"
+	}
+	return nil
 }
 
 func pool(config *pgx.ConnConfig, size int) *sql.DB {
