@@ -157,3 +157,44 @@ func TestPostgreSQLRefuses(t *testing.T) {
 		t.Errorf("restored, under a daemon: %v", err)
 	}
 }
+
+// TestFilesOfOneBridgeAlone: where the bytes are on one bridge's disk and not where the
+// others can read them, nothing is acknowledged that the file server has not got; on a
+// volume that both have it is, and the other bridge shows it.
+func TestFilesOfOneBridgeAlone(t *testing.T) {
+	needDaemon(t)
+	daemon.NeedsDisk(t)
+	ctx := t.Context()
+	cool := office.NewEditor(t, wopi.Collabora, true, "odt")
+	for _, c := range []struct {
+		name, saves string
+		want        int
+	}{
+		{"each its own files", "store: files", 500},
+		{"a volume for both", fmt.Sprintf("dir: %q", t.TempDir()), 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := upstream.Strict(t)
+			config := postgresConfig(t, serviceConfig(s)+fmt.Sprintf("replicas: true\neditors: [%q]\nsaves: {patience: 1s, %s}\n", cool.URL, c.saves))
+			one, two := daemon.Start(t, config), daemon.Start(t, config)
+			s.Write(t, "a.odt", "first")
+			o := one.Open("/a.odt")
+			session, err := cool.Client(o.WOPISrc, o.AccessToken).Open(ctx)
+			if err != nil || session.ReadOnly {
+				t.Fatal(err)
+			}
+			s.Quirks.Fail(upstream.Fault{Status: 503})
+			if a, err := session.Save(ctx, []byte("second"), false); err != nil || a.Status != c.want {
+				t.Fatalf("a save while the file server is away: %s %v", a, err)
+			}
+			s.Quirks.Reset()
+			want := "first"
+			if c.want == 200 {
+				want = "second"
+			}
+			if a := must2(t)(elsewhere(cool, o, one, two).GetFile(ctx, -1)); string(a.Body) != want {
+				t.Errorf("the other bridge shows %q", a.Body)
+			}
+		})
+	}
+}
