@@ -34,7 +34,7 @@ gibibyte: ## a document of 1 GiB through the journal in a database, and the memo
 	DAVWOPI_TEST_GIBIBYTE=1 $(GO) test -count=1 -v -run TestGibibyte ./test/binary
 
 bench: ## figures of the rooms
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+	$(GO) test -run '^$$' -bench . -benchtime 1s -timeout 2h ./...
 
 fuzz: ## half a minute for each fuzz target
 	sh test/scripts/fuzz.sh 30s

@@ -82,4 +82,13 @@
 //     each loss. A look into everything, every night, would wake the disks of each NAS.
 //     An equal folder tag counts only if it was the same at two listings ten seconds
 //     apart: some clocks behind it tick each two seconds.
+//   - 2026-11-28: A look-up is one query of outer joins, not a recursive one: half the
+//     time, and PostgreSQL keeps the order of outer joins (it weighs all orders of
+//     inner ones).
+//   - 2026-11-28: An export carries row numbers as they are, and an import begins an
+//     epoch: so it is one pass without a table of translations, and no string of a
+//     revision is given out by both states. It goes into an empty state only, because
+//     to unite two histories of one upstream is to guess.
+//   - 2026-11-28: The operator's word moves an ID where no evidence does, but not
+//     against it: a wrong ID is worse than none.
 package idmap
