@@ -18,6 +18,9 @@ func TestFind(t *testing.T) {
 	}{
 		{"where it was", true, false, func(*world) {}, "/a/x", "stat /a/x"},
 		{"edited", true, false, func(w *world) { w.tr.edit("/a/x") }, "/a/x", "stat /a/x"},
+		{"edited, by fingerprint", false, false, func(w *world) { w.tr.edit("/a/x") }, "/a/x", "stat /a/x, list /a, list /, list /b"},
+		{"edited and seen, by fingerprint", false, false, func(w *world) { w.tr.edit("/a/x"); w.seeAll("/a"); w.tr.asks() }, "/a/x", "stat /a/x"},
+		{"edited, a native id", false, true, func(w *world) { w.tr.edit("/a/x") }, "/a/x", "stat /a/x"},
 		{"renamed, by fingerprint", false, false, func(w *world) { w.tr.move("/a/x", "/a/y") }, "/a/y", "stat /a/x, list /a, list /, list /b"},
 		{"renamed beside", true, false, func(w *world) { w.tr.move("/a/x", "/a/y") }, "/a/y", "stat /a/x, list /a"},
 		{"renamed beside, another at the old name", true, false, func(w *world) { w.tr.move("/a/x", "/a/y"); w.tr.add("/a/x", false) }, "/a/y", "stat /a/x, list /a"},

@@ -156,7 +156,7 @@ func (e *Endpoint) look(ctx context.Context, g access.Grant, p dav.Path) (idmap.
 	if err != nil {
 		return idmap.Entry{}, err
 	}
-	return e.IDs.At(ctx, g.Space, res)
+	return e.IDs.See(ctx, g.Space, res, view)
 }
 
 // Ancestors answers EnumerateAncestors for files and containers: the containers
