@@ -143,51 +143,9 @@ func TestOfficeOnAPhone(t *testing.T) {
 	eachProvider(t, func(t *testing.T, p provider) {
 		d := daemon.StartAt(t, p.config(""), p.listen)
 		d.Write("Minutes/Report.docx", "first")
-		app := &phone{t: t, base: d.URL, p: p}
+		app := &phone{t: t, base: d.URL, p: p, scope: "openid"}
 		app.signIn()
-
-		var boot wopi.BootstrapInfo
-		app.ask("GET", &boot)
-		if boot.Bootstrap.UserId == "" || boot.Bootstrap.SignInName == "" {
-			t.Fatalf("%+v", boot)
-		}
-		app.ask("POST", &boot, wopi.HeaderEcosystemOperation, "GET_ROOT_CONTAINER")
-		var children struct {
-			ChildContainers []wopi.Pointer
-			ChildFiles      []wopi.ChildFile
-		}
-		app.get(suffix(boot.RootContainerInfo.ContainerPointer.Url, "children"), &children)
-		app.get(suffix(children.ChildContainers[0].Url, "children"), &children)
-		file, err := url.Parse(children.ChildFiles[0].Url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := &office.Client{WOPISrc: file.Scheme + "://" + file.Host + file.Path, AccessToken: file.Query().Get("access_token")}
-		var info wopi.CheckFileInfo
-		if err := must2(t)(c.CheckFileInfo(t.Context())).JSON(&info); err != nil {
-			t.Fatal(err)
-		}
-		if info.UserId != boot.Bootstrap.UserId || info.BaseFileName != "Report.docx" {
-			t.Errorf("%+v", info)
-		}
-		locked := must2(t)(c.Lock(t.Context(), "L"))
-		if got := must2(t)(c.GetFile(t.Context(), 1<<20)); string(got.Body) != "first" {
-			t.Errorf("GetFile: %q", got.Body)
-		}
-		saved := must2(t)(c.PutFile(t.Context(), "L", []byte("second"), nil))
-		if locked.Header.Get(wopi.HeaderItemVersion) == "" || saved.Header.Get(wopi.HeaderItemVersion) == locked.Header.Get(wopi.HeaderItemVersion) {
-			t.Errorf("versions %q, %q", locked.Header.Get(wopi.HeaderItemVersion), saved.Header.Get(wopi.HeaderItemVersion))
-		}
-
-		// Its WOPI token ends; the provider's gives another one, and the lock is still its own.
-		c.AccessToken = "wbd_over"
-		status(t, http.StatusUnauthorized, office.Answer{Status: mustStatus(t, c)}, nil)
-		app.ask("POST", &boot, wopi.HeaderEcosystemOperation, "GET_NEW_ACCESS_TOKEN", wopi.HeaderWopiSrc, c.WOPISrc)
-		c.AccessToken = boot.AccessTokenInfo.AccessToken
-		must2(t)(c.Unlock(t.Context(), "L"))
-		if got := d.Read("Minutes/Report.docx"); got != "second" {
-			t.Errorf("on disk: %q", got)
-		}
+		app.goesAllTheWay(func() string { return d.Read("Minutes/Report.docx") })
 
 		// The person changes the password, and the provider revokes what was given out before.
 		app.signIn()
@@ -197,8 +155,57 @@ func TestOfficeOnAPhone(t *testing.T) {
 			}
 		}
 		app.signIn()
+		var boot wopi.BootstrapInfo
 		app.ask("GET", &boot)
 	})
+}
+
+// goesAllTheWay is what somebody does who has added a place: look around, open, save, close; onDisk is the document's text.
+func (a *phone) goesAllTheWay(onDisk func() string) {
+	a.t.Helper()
+	t, app := a.t, a
+	var boot wopi.BootstrapInfo
+	app.ask("GET", &boot)
+	if boot.Bootstrap.UserId == "" || boot.Bootstrap.SignInName == "" {
+		t.Fatalf("%+v", boot)
+	}
+	app.ask("POST", &boot, wopi.HeaderEcosystemOperation, "GET_ROOT_CONTAINER")
+	var children struct {
+		ChildContainers []wopi.Pointer
+		ChildFiles      []wopi.ChildFile
+	}
+	app.get(suffix(boot.RootContainerInfo.ContainerPointer.Url, "children"), &children)
+	app.get(suffix(children.ChildContainers[0].Url, "children"), &children)
+	file, err := url.Parse(children.ChildFiles[0].Url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &office.Client{WOPISrc: file.Scheme + "://" + file.Host + file.Path, AccessToken: file.Query().Get("access_token")}
+	var info wopi.CheckFileInfo
+	if err := must2(t)(c.CheckFileInfo(t.Context())).JSON(&info); err != nil {
+		t.Fatal(err)
+	}
+	if info.UserId != boot.Bootstrap.UserId || info.BaseFileName != "Report.docx" {
+		t.Errorf("%+v", info)
+	}
+	locked := must2(t)(c.Lock(t.Context(), "L"))
+	if got := must2(t)(c.GetFile(t.Context(), 1<<20)); string(got.Body) != "first" {
+		t.Errorf("GetFile: %q", got.Body)
+	}
+	saved := must2(t)(c.PutFile(t.Context(), "L", []byte("second"), nil))
+	if locked.Header.Get(wopi.HeaderItemVersion) == "" || saved.Header.Get(wopi.HeaderItemVersion) == locked.Header.Get(wopi.HeaderItemVersion) {
+		t.Errorf("versions %q, %q", locked.Header.Get(wopi.HeaderItemVersion), saved.Header.Get(wopi.HeaderItemVersion))
+	}
+
+	// Its WOPI token ends; the provider's gives another one, and the lock is still its own.
+	c.AccessToken = "wbd_over"
+	status(t, http.StatusUnauthorized, office.Answer{Status: mustStatus(t, c)}, nil)
+	app.ask("POST", &boot, wopi.HeaderEcosystemOperation, "GET_NEW_ACCESS_TOKEN", wopi.HeaderWopiSrc, c.WOPISrc)
+	c.AccessToken = boot.AccessTokenInfo.AccessToken
+	must2(t)(c.Unlock(t.Context(), "L"))
+	if got := onDisk(); got != "second" {
+		t.Errorf("on disk: %q", got)
+	}
 }
 
 func mustStatus(t *testing.T, c *office.Client) int {
@@ -219,8 +226,10 @@ type phone struct {
 	base string // of the bridge
 	p    provider
 
+	scope                string // of the authorization request
 	authorization, token string // as the challenge names them
-	bearer               string
+	bearer, refresh      string
+	code                 string // used
 }
 
 // do asks the bootstrapper.
@@ -291,28 +300,44 @@ func (a *phone) signIn() {
 	if parts["providerId"] != "TPExample" {
 		a.t.Errorf("%v", parts)
 	}
-	q := url.Values{"client_id": {a.p.officeID}, "redirect_uri": {a.p.office}, "response_type": {"code"}, "scope": {"openid"},
+	q := url.Values{"client_id": {a.p.officeID}, "redirect_uri": {a.p.office}, "response_type": {"code"}, "scope": {a.scope},
 		"rs": {"en-US"}, "build": {"16.0.1"}, "platform": {"iOS"}}
-	end := idp.NewVisitor(a.t, a.p.User, a.p.Password, a.p.office).Go(a.authorization + "?" + q.Encode())
-	code := end.URL.Query().Get("code")
-	if code == "" {
+	v := idp.NewVisitor(a.t, a.p.User, a.p.Password, a.p.office)
+	end := v.Go(a.authorization + "?" + q.Encode())
+	if strings.Contains(end.Body, "wants to come in") {
+		end = v.Confirm(end, "answer", "yes")
+	}
+	if a.code = end.URL.Query().Get("code"); a.code == "" {
 		a.t.Fatalf("no code: %s", end)
 	}
-	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.p.office},
-		"client_id": {a.p.officeID}, "client_secret": {a.p.officeSecret}}
+	if status := a.exchange(url.Values{"grant_type": {"authorization_code"}, "code": {a.code}, "redirect_uri": {a.p.office}}); status != http.StatusOK {
+		a.t.Fatalf("no token: %d", status)
+	}
+}
+
+// exchange asks the token endpoint and keeps the tokens; it returns the status.
+func (a *phone) exchange(form url.Values) int {
+	a.t.Helper()
+	form.Set("client_id", a.p.officeID)
+	form.Set("client_secret", a.p.officeSecret)
 	answer, err := http.PostForm(a.token, form)
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return answer.StatusCode
+	}
 	var tokens struct {
-		Access string `json:"access_token"`
-		Type   string `json:"token_type"`
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+		Type    string `json:"token_type"`
 	}
 	if err := json.NewDecoder(answer.Body).Decode(&tokens); err != nil || tokens.Access == "" || !strings.EqualFold(tokens.Type, "bearer") {
-		a.t.Fatalf("no token: %d, %v", answer.StatusCode, err)
+		a.t.Fatalf("no token: %v", err)
 	}
-	a.bearer = tokens.Access
+	a.bearer, a.refresh = tokens.Access, tokens.Refresh
+	return answer.StatusCode
 }
 
 // revoke ends the token at the provider (RFC 7009); false where that changes nothing, because signed tokens are good until

@@ -68,12 +68,17 @@ func (v *Visitor) Post(address string, values url.Values) Page {
 	return v.follow(http.MethodPost, address, values)
 }
 
-// Confirm sends the first form of a page, with its hidden fields and a button.
+// Confirm sends the form of a page that has the button, else the first one, with its hidden fields and the button.
 func (v *Visitor) Confirm(p Page, button, value string) Page {
 	v.t.Helper()
 	var sent *form
 	walk(v.parse(p), func(n *html.Node) {
-		if n.Data == "form" && sent == nil {
+		if n.Data != "form" {
+			return
+		}
+		has := false
+		walk(n, func(in *html.Node) { has = has || in.Data == "button" && attr(in, "name") == button })
+		if sent == nil || has {
 			f, _ := v.fill(n)
 			sent = &f
 		}
