@@ -9,7 +9,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -278,16 +277,7 @@ func (k *call) exportIDs(ctx context.Context, to string) error {
 	err = k.writeIDs(ctx, to, io.MultiWriter(f, shown))
 	shown.end()
 	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Link(part, to) // fails where somebody else has made the file meanwhile
-		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, os.ErrPermission) {
-			err = os.Rename(part, to)
-		}
-	}
-	if _, gone := os.Lstat(part); gone == nil {
-		err = errors.Join(err, os.Remove(part))
-	}
-	if err = errors.Join(err, syncPath(filepath.Dir(to))); err != nil {
+	if err = publish(part, to, err); err != nil {
 		return err
 	}
 	fmt.Fprintf(k.stdout, "%s: %s\n", to, inBytes(shown.n))

@@ -61,8 +61,19 @@ func (k *call) backup(ctx context.Context, c *config.Config, to string) error {
 	if err == nil {
 		head, err = checkBackup(part)
 	}
+	if err = publish(part, to, err); err != nil {
+		return err
+	}
+	fmt.Fprintf(k.stdout, "%s: %s, with %s of the save journal, %d of them waiting for the file server\n", to, inBytes(shown.n), countFiles(head.Files), head.Waiting)
+	fmt.Fprintln(k.stdout, "The secret key is not in it. Keep a copy of that in another place.")
+	return nil
+}
+
+// publish gives part, which is written and synced, its name, unless there was an error
+// or somebody else has made a file of that name meanwhile. Either way part is gone.
+func publish(part, to string, err error) error {
 	if err == nil {
-		err = os.Link(part, to) // fails where somebody else has made the file meanwhile
+		err = os.Link(part, to)
 		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, os.ErrPermission) {
 			err = os.Rename(part, to)
 		}
@@ -70,12 +81,7 @@ func (k *call) backup(ctx context.Context, c *config.Config, to string) error {
 	if _, gone := os.Lstat(part); gone == nil {
 		err = errors.Join(err, os.Remove(part))
 	}
-	if err = errors.Join(err, syncPath(filepath.Dir(to))); err != nil {
-		return err
-	}
-	fmt.Fprintf(k.stdout, "%s: %s, with %s of the save journal, %d of them waiting for the file server\n", to, inBytes(shown.n), countFiles(head.Files), head.Waiting)
-	fmt.Fprintln(k.stdout, "The secret key is not in it. Keep a copy of that in another place.")
-	return nil
+	return errors.Join(err, syncPath(filepath.Dir(to)))
 }
 
 func countFiles(n int) string {
