@@ -116,7 +116,10 @@ func (d *delivery) unrecorded(err error) error {
 }
 
 // tidy removes what the verified save has made needless: its own temp, if it went
-// in place in the end, and older entries. Nothing depends on it.
+// in place in the end, and older entries that nobody was answered for. One that was
+// acknowledged and then lost its place stays: an editor whose lock ID is always the
+// same may have begun anew, and what it saves does not rest on those bytes. Nothing
+// depends on it.
 func (d *delivery) tidy(ctx context.Context, temp dav.Path) {
 	d.dropTemp(ctx, temp)
 	d.dropChunks(ctx)
@@ -127,7 +130,7 @@ func (d *delivery) tidy(ctx context.Context, temp dav.Path) {
 	if d.r.editing == 0 {
 		return
 	}
-	older, err := d.s.entries(ctx, `file = ? AND editing = ? AND kind = ? AND state = ? AND num < ?`,
+	older, err := d.s.entries(ctx, `file = ? AND editing = ? AND kind = ? AND state = ? AND revision = 0 AND num < ?`,
 		string(d.file), d.r.editing, kindPut, stateUnacknowledged, d.r.num)
 	for _, r := range older {
 		if !d.s.live.take(r.id) {

@@ -261,3 +261,25 @@ func TestErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestAcknowledgedAndGone: what was acknowledged and then taken away by somebody else
+// is not dropped when a later save of the editing is there: nobody knows whether that
+// rests on it.
+func TestAcknowledgedAndGone(t *testing.T) {
+	eachStrategy(t, func(t *testing.T, g *rig) {
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.Collabora)
+		o.mustPut("acknowledged")
+		g.outside("a.txt", "theirs")
+		g.later(lateAfter + time.Second)
+		g.saves.sweep(t.Context())
+		g.wantState("acknowledged", stateUnacknowledged)
+		_, err := o.put("refused")
+		conflictOf(t, err) // 1010
+		if _, err := o.putWith("on the person's word", func(p *Put) { p.Timestamp = "" }); err != nil {
+			t.Fatal(err)
+		}
+		g.wantOn("a.txt", "on the person's word")
+		g.wantState("acknowledged", stateUnacknowledged)
+	})
+}
