@@ -387,20 +387,28 @@ func TestAPasswordOpensALink(t *testing.T) {
 	if got := h.browser().get(at + "/view/" + id); got.status != http.StatusForbidden {
 		t.Errorf("past the password: %d", got.status)
 	}
+}
+
+// TestTooManyTries: the page says for how long, and keeps what was typed.
+func TestTooManyTries(t *testing.T) {
+	h := newHouse(t, withShares)
+	h.up.Write(t, "plan.txt", "hello")
+	anna := h.person("anna")
+	link := anna.share(anna.get("/").id(t, "plan.txt"), "for", "anybody")
 	for i := range 40 {
-		got := h.browser().post(link, url.Values{"password": {"guess"}})
+		got := h.browser().post(link, url.Values{"name": {"Ben"}})
 		if got.status == http.StatusTooManyRequests && i > 5 {
-			if got.header.Get("Retry-After") == "" {
-				t.Error("it does not say for how long")
+			if got.header.Get("Retry-After") == "" || len(got.header.Values("Set-Cookie")) > 0 {
+				t.Errorf("%v", got.header)
 			}
-			contains(t, got.body, "too many tries")
+			contains(t, got.body, "too many tries", `value="Ben"`)
 			return
 		}
-		if got.status != http.StatusForbidden {
+		if got.status != http.StatusSeeOther {
 			t.Fatalf("%d: %d", i, got.status)
 		}
 	}
-	t.Error("40 guesses were heard")
+	t.Error("40 guests came in at once from one place")
 }
 
 // TestEndingALinkEndsItsGuests: at once, on pages, in scripts, for editors; and what they
