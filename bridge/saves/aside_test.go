@@ -234,3 +234,36 @@ func TestAsideNeedsSignIn(t *testing.T) {
 		t.Errorf("the refused credential was tried %d times", n)
 	}
 }
+
+// TestOlderWaitingSaveUnderTheCopy: a save that waited is not written over the conflict
+// copy of a later one, which found the upstream back first.
+func TestOlderWaitingSaveUnderTheCopy(t *testing.T) {
+	eachStrategy(t, func(t *testing.T, g *rig) {
+		g.patient(Auto, nil)
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.OnlyOffice)
+		o.mustPut("before")
+		g.down()
+		o.mustPut("waited")
+		g.up()
+		g.outside("a.txt", "theirs")
+		_, err := o.put("later")
+		c := conflictOf(t, err)
+		g.wantOn(c.Copy, "later")
+		for range 3 {
+			g.later(time.Minute)
+			g.up()
+			g.saves.sweep(t.Context())
+		}
+		g.wantOn("a.txt", "theirs")
+		g.wantOn(c.Copy, "later")
+		if names := g.names(); len(names) != 2 {
+			t.Errorf("the folder holds %v", names)
+		}
+		for _, e := range mustList(t, g.saves) {
+			if e.State == stateWaiting || e.State == stateAside {
+				t.Errorf("it still waits: %+v", e)
+			}
+		}
+	})
+}

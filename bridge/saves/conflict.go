@@ -87,7 +87,10 @@ func (d *delivery) copyBeside(ctx context.Context, word string) (idmap.Entry, er
 			return idmap.Entry{}, err
 		}
 		if ok {
-			e, err := d.replaceCopy(ctx, c)
+			e, err := d.underCopy(ctx, c)
+			if errors.Is(err, errNoCopy) {
+				e, err = d.replaceCopy(ctx, c)
+			}
 			if !errors.Is(err, errNoCopy) {
 				return e, err
 			}
@@ -110,6 +113,23 @@ func (d *delivery) copyBeside(ctx context.Context, word string) (idmap.Entry, er
 		return idmap.Entry{}, err
 	}
 	return e, d.copied(ctx, e, res)
+}
+
+// underCopy lets go of an older save of the editing whose copy has a newer one already:
+// one that waited while the newer found the upstream back. Else errNoCopy.
+func (d *delivery) underCopy(ctx context.Context, c copyRow) (idmap.Entry, error) {
+	if c.num <= d.r.num {
+		return idmap.Entry{}, errNoCopy
+	}
+	e, err := d.s.IDs.Known(ctx, d.t.File.Space, c.copy)
+	if err != nil || !e.Missing.IsZero() {
+		return idmap.Entry{}, errors.Join(errNoCopy, err) // it is nowhere: these bytes get a copy of their own
+	}
+	if err := d.takeBack(ctx); err != nil {
+		return idmap.Entry{}, err
+	}
+	d.dropTemp(ctx, d.unusedTemp())
+	return e, d.s.forget(ctx, d.r)
 }
 
 // besides is a delivery of the same entry to something beside the file.
@@ -158,7 +178,7 @@ func (d *delivery) copied(ctx context.Context, e idmap.Entry, res dav.Resource) 
 		if err := wrote(ctx, tx, d.r.changed, hand{user: d.r.user}, e.ID, e.Revision, d.r.sha256); err != nil || d.r.editing == 0 {
 			return err
 		}
-		return setCopy(ctx, tx, d.r.changed, d.file, d.r.editing, d.base, copyRow{copy: e.ID, revision: e.Revision.Number, name: e.Name, user: d.r.user})
+		return setCopy(ctx, tx, d.r.changed, d.file, d.r.editing, d.base, copyRow{copy: e.ID, revision: e.Revision.Number, num: d.r.num, name: e.Name, user: d.r.user})
 	})
 }
 

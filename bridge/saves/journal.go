@@ -134,6 +134,8 @@ var migrations = []string{
 	)`,
 	`-- When it was put back from a backup in which it was acknowledged; 0: it was not. See Restored.
 	ALTER TABLE saves_entry ADD COLUMN restored BIGINT NOT NULL DEFAULT 0`,
+	`-- The entry that a conflict copy holds: an older one does not replace it.
+	ALTER TABLE saves_copy ADD COLUMN num BIGINT NOT NULL DEFAULT 0`,
 }
 
 // A row is an entry of the journal. The fields above the line never change.

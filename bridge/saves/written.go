@@ -114,14 +114,15 @@ func (s *Saves) hashes(ctx context.Context, query string, args ...any) ([][]byte
 type copyRow struct {
 	copy     idmap.FileID
 	revision int64  // that we wrote
+	num      int64  // of the entry whose bytes it holds
 	name     string // of the copy when we wrote it
 	user     string // UserID of whose work it is
 }
 
 func (s *Saves) copyOf(ctx context.Context, file idmap.FileID, editing, base int64) (copyRow, bool, error) {
 	var c copyRow
-	err := s.DB.Read().QueryRow(ctx, `SELECT copy, revision FROM saves_copy WHERE file = ? AND editing = ? AND base = ?`,
-		string(file), editing, base).Scan(&c.copy, &c.revision)
+	err := s.DB.Read().QueryRow(ctx, `SELECT copy, revision, num FROM saves_copy WHERE file = ? AND editing = ? AND base = ?`,
+		string(file), editing, base).Scan(&c.copy, &c.revision, &c.num)
 	if errors.Is(err, sql.ErrNoRows) {
 		return copyRow{}, false, nil
 	}
@@ -132,9 +133,9 @@ func (s *Saves) copyOf(ctx context.Context, file idmap.FileID, editing, base int
 }
 
 func setCopy(ctx context.Context, tx sqldb.Queryer, now time.Time, file idmap.FileID, editing, base int64, c copyRow) error {
-	_, err := tx.Exec(ctx, `INSERT INTO saves_copy (file, editing, base, copy, revision, made, name, user_id) VALUES (?,?,?,?,?,?,?,?)
-		ON CONFLICT (file, editing, base) DO UPDATE SET copy = excluded.copy, revision = excluded.revision, made = excluded.made,
-			name = excluded.name, user_id = excluded.user_id`,
-		string(file), editing, base, string(c.copy), c.revision, sqldb.Millis(now), c.name, c.user)
+	_, err := tx.Exec(ctx, `INSERT INTO saves_copy (file, editing, base, copy, revision, num, made, name, user_id) VALUES (?,?,?,?,?,?,?,?,?)
+		ON CONFLICT (file, editing, base) DO UPDATE SET copy = excluded.copy, revision = excluded.revision, num = excluded.num,
+			made = excluded.made, name = excluded.name, user_id = excluded.user_id`,
+		string(file), editing, base, string(c.copy), c.revision, c.num, sqldb.Millis(now), c.name, c.user)
 	return err
 }
