@@ -2,10 +2,8 @@ package containers_test
 
 import (
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -13,25 +11,16 @@ import (
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/saves"
 	"davwopi/bridge/wopi"
+	"davwopi/test/disk"
 	"davwopi/test/rooms"
 	"davwopi/test/upstream"
 )
 
 // patient lets saves wait, which they do on a real disk only.
 func patient(t *testing.T) func(*endpoint.Endpoint) {
-	dir, err := os.MkdirTemp("/var/tmp", "davwopi-containers-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		t.Fatal(err)
-	}
-	if kind := uint32(st.Type); kind == 0x01021994 || kind == 0x794c7630 || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail < st.Blocks/20 {
-		t.Skip("/var/tmp is a tmpfs or an overlay, or nearly full: no save would wait")
-	}
+	dir := disk.Folder(t)
 	return func(e *endpoint.Endpoint) {
+		var err error
 		e.Saves, err = saves.New(t.Context(), saves.Saves{
 			Dir: filepath.Join(dir, "saves"), DB: e.Locks.DB, IDs: e.IDs, Locks: e.Locks, WhenDown: saves.Queue, Patience: 200 * time.Millisecond,
 		})

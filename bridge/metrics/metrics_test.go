@@ -4,10 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +17,7 @@ import (
 	"davwopi/bridge/saves"
 	"davwopi/bridge/wopi"
 	"davwopi/idmap/sqldb"
+	"davwopi/test/disk"
 	"davwopi/test/rooms"
 	"davwopi/test/upstream"
 )
@@ -54,19 +53,9 @@ func want(t *testing.T, found map[string]string, figures map[string]string) {
 
 // TestFigures: an editing, an outage, a save that waits, and that it has arrived.
 func TestFigures(t *testing.T) {
-	dir, err := os.MkdirTemp("/var/tmp", "davwopi-metrics-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		t.Fatal(err)
-	}
-	if kind := uint32(st.Type); kind == 0x01021994 || kind == 0x794c7630 || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail < st.Blocks/20 {
-		t.Skip("/var/tmp is a tmpfs or an overlay, or nearly full: no save would wait")
-	}
+	dir := disk.Folder(t)
 	h := rooms.New(t, nil, func(e *endpoint.Endpoint) {
+		var err error
 		e.Saves, err = saves.New(t.Context(), saves.Saves{
 			Dir: filepath.Join(dir, "saves"), DB: e.Locks.DB, IDs: e.IDs, Locks: e.Locks, WhenDown: saves.Queue, Patience: 200 * time.Millisecond,
 		})

@@ -3,9 +3,7 @@ package web_test
 import (
 	"context"
 	"net/http"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,25 +13,14 @@ import (
 	"davwopi/bridge/wopi"
 	"davwopi/idmap"
 	"davwopi/oauth"
+	"davwopi/test/disk"
 	"davwopi/test/upstream"
 )
 
 // onDisk lets the house's saves wait, which they do on a real disk only.
 func (h *house) onDisk() {
 	h.t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "davwopi-web-")
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.t.Cleanup(func() { os.RemoveAll(dir) })
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		h.t.Fatal(err)
-	}
-	if kind := uint32(st.Type); kind == 0x01021994 || kind == 0x794c7630 || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail < st.Blocks/20 {
-		h.t.Skip("/var/tmp is a tmpfs or an overlay, or nearly full: no save would wait")
-	}
-	h.journal(dir)
+	h.journal(disk.Folder(h.t))
 }
 
 func (h *house) down() { h.up.Quirks.Fail(upstream.Fault{Status: http.StatusServiceUnavailable}) }

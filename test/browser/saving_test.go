@@ -3,13 +3,12 @@ package browser
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 
 	"davwopi/bridge/wopi"
 	"davwopi/test/daemon"
+	"davwopi/test/disk"
 	"davwopi/test/office"
 	"davwopi/test/upstream"
 )
@@ -17,21 +16,9 @@ import (
 // waitingHouse is a daemon in front of a NAS, whose saves all wait while that is away.
 func waitingHouse(t *testing.T) (*daemon.Daemon, *upstream.Server) {
 	t.Helper()
-	state, err := os.MkdirTemp("/var/tmp", "davwopi-browser-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(state) })
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(state, &st); err != nil {
-		t.Fatal(err)
-	}
-	if kind := uint32(st.Type); kind == 0x01021994 || kind == 0x794c7630 || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail < st.Blocks/20 {
-		t.Skip("/var/tmp is a tmpfs or an overlay, or nearly full: no save would wait")
-	}
 	up := upstream.Strict(t)
 	return daemon.StartOn(t, fmt.Sprintf("upstream: {url: %q, display_name: Home NAS, user: %q, password: %q}\nadmins: [%q]\nsaves: {when_upstream_is_down: queue, patience: 1s}\n",
-		up.URL, up.User, up.Password, up.User), state), up
+		up.URL, up.User, up.Password, up.User), disk.Folder(t)), up
 }
 
 const lockID = "a lock"

@@ -9,6 +9,7 @@ import (
 	"davwopi/bridge/saves"
 	"davwopi/bridge/wopi"
 	"davwopi/idmap"
+	"davwopi/test/disk"
 	"davwopi/test/office"
 	"davwopi/test/upstream"
 )
@@ -30,7 +31,7 @@ func TestConflictsInAnOutage(t *testing.T) {
 		} {
 			t.Run(profile.Name+", "+c.what, func(t *testing.T) {
 				t.Parallel()
-				state := onDisk(t)
+				state := disk.Folder(t)
 				h := newHouse(t, all, profile, func(h *house) {
 					h.whenDown, h.patience, h.state = saves.Auto, 300*time.Millisecond, state
 				})

@@ -11,6 +11,7 @@ import (
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
 	"davwopi/oauth"
+	"davwopi/test/disk"
 	"davwopi/test/upstream"
 )
 
@@ -31,7 +32,7 @@ func TestForeignLockAtDelivery(t *testing.T) {
 		for _, kind := range []wopi.Office{wopi.Collabora, wopi.OnlyOffice} {
 			t.Run(profile.Name+", "+kind.String(), func(t *testing.T) {
 				t.Parallel()
-				state := onDisk(t)
+				state := disk.Folder(t)
 				h := newHouse(t, all, profile, func(h *house) {
 					h.whenDown, h.patience, h.state = saves.Auto, 300*time.Millisecond, state
 				})
@@ -69,7 +70,7 @@ func TestSomebodyLendsTheirSignIn(t *testing.T) {
 	for _, profile := range both {
 		t.Run(profile.Name, func(t *testing.T) {
 			t.Parallel()
-			state, ctx := onDisk(t), t.Context()
+			state, ctx := disk.Folder(t), t.Context()
 			h := newHouse(t, all, profile, func(h *house) {
 				h.perUser, h.whenDown, h.patience, h.state = true, saves.Auto, 300*time.Millisecond, state
 			})

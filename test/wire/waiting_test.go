@@ -3,36 +3,16 @@ package wire
 import (
 	"context"
 	"net/http"
-	"os"
-	"syscall"
 	"testing"
 	"time"
 
 	"davwopi/bridge/saves"
 	"davwopi/bridge/wopi"
 	"davwopi/oauth"
+	"davwopi/test/disk"
 	"davwopi/test/office"
 	"davwopi/test/upstream"
 )
-
-// onDisk is a directory that outlives the machine, which this package's temporary ones
-// do not: elsewhere no save waits.
-func onDisk(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "davwopi-wire-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		t.Fatal(err)
-	}
-	if kind := uint32(st.Type); kind == 0x01021994 || kind == 0x794c7630 || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail < st.Blocks/20 {
-		t.Skip("/var/tmp is a tmpfs or an overlay, or nearly full: no save would wait")
-	}
-	return dir
-}
 
 var carla = oauth.Principal{Issuer: "test", Subject: "carla", Name: "Carla"}
 
@@ -68,7 +48,7 @@ func TestEditingWhileTheUpstreamIsAway(t *testing.T) {
 		for _, kind := range []wopi.Office{wopi.Collabora, wopi.OnlyOffice} {
 			t.Run(profile.Name+", "+kind.String(), func(t *testing.T) {
 				t.Parallel()
-				state := onDisk(t)
+				state := disk.Folder(t)
 				h := newHouse(t, all, profile, func(h *house) {
 					h.whenDown, h.patience, h.state = saves.Auto, 300*time.Millisecond, state
 				})
