@@ -129,7 +129,7 @@ func (s *saboteur) setUp() {
 	s.t.Helper()
 	state := filepath.Join(s.t.TempDir(), "state")
 	why := s.mount(state)
-	yaml := fmt.Sprintf("editors: [%q, %q, %q]\nsaves: {patience: 2s}\nlocks: {announce_locks: false}\nlog: {level: info}\n", s.Editors[0], s.Editors[1], s.Editors[2])
+	yaml := fmt.Sprintf("editors: [%q, %q, %q]\nsaves: {patience: 500ms}\nlocks: {announce_locks: false}\nlog: {level: info}\n", s.Editors[0], s.Editors[1], s.Editors[2])
 	if s.Storage == "embedded" {
 		s.d = daemon.StartWith(s.t, yaml, daemon.Options{State: state})
 		s.folders["main"] = s.d.Dir
@@ -137,7 +137,7 @@ func (s *saboteur) setUp() {
 		s.servers = []*upstream.Server{upstream.Apache(s.t), upstream.NginxLocking(s.t, "20s"), upstream.Rclone(s.t)}
 		yaml += "sign_in: {kind: link}\nupstreams:\n"
 		for _, u := range s.servers {
-			yaml += fmt.Sprintf("- {name: %s, url: %q, user: %q, password: %q}\n", u.Name, u.URL, u.User, u.Password)
+			yaml += fmt.Sprintf("- {name: %s, url: %q, user: %q, password: %q, idle: 2s}\n", u.Name, u.URL, u.User, u.Password)
 			s.folders[u.Name], s.views[u.Name] = u.Dir, u.View(s.t)
 		}
 		s.d = daemon.StartWith(s.t, yaml, daemon.Options{State: state})
@@ -246,7 +246,7 @@ func (s *saboteur) troubleUpstreams(ctx context.Context, dice *rand.Rand) {
 		case 0:
 			p.Kill()
 			s.deeds.UpstreamKills++
-			pause(ctx, within(dice, 3*time.Second))
+			pause(ctx, within(dice, 6*time.Second))
 			p.Start()
 			s.disturb()
 		case 1:

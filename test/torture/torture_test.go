@@ -93,7 +93,7 @@ func torture(t *testing.T, p plan) {
 	}
 	d := &desk{
 		locks: filepath.Join(dir, "locks"), editors: map[string]*office.Editor{}, answers: map[string]int{},
-		autosave: time.Duration(p.Files) * time.Second / 40, waited: map[string]bool{},
+		autosave: time.Duration(p.Files) * time.Second / 15, waited: map[string]bool{},
 	}
 	for i, kind := range []wopi.Office{wopi.Collabora, wopi.OnlyOffice, wopi.Microsoft} {
 		e := office.NewEditor(t, kind, true, extensions[i][1:])
@@ -125,7 +125,7 @@ func torture(t *testing.T, p plan) {
 	done := await[deeds](t, enraged, filepath.Join(dir, "deeds.json"), time.Duration(p.Kills)*30*time.Second+time.Minute)
 	close(calm)
 	begin := time.Now()
-	time.AfterFunc(3*time.Minute, cancel) // in which every document must be saved once more
+	time.AfterFunc(5*time.Minute, cancel) // in which every document must be saved once more
 	all.Wait()
 	<-watched
 	close(failed)
