@@ -21,6 +21,7 @@ import (
 	"davwopi/idmap"
 	"davwopi/idmap/sqldb"
 	"davwopi/oauth"
+	"davwopi/oauth/facade"
 )
 
 // Names in a state directory while a backup is restored.
@@ -149,6 +150,7 @@ func markRestored(ctx context.Context, db *sqldb.DB, journal string) error {
 		func(ctx context.Context) error { return locks.Restored(ctx, db) },
 		func(ctx context.Context) error { return access.Restored(ctx, db) },
 		func(ctx context.Context) error { return oauth.Restored(ctx, db) },
+		func(ctx context.Context) error { return facade.Restored(ctx, db) },
 	} {
 		if err := room(ctx); err != nil {
 			return err

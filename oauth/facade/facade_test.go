@@ -565,6 +565,30 @@ func TestRevoke(t *testing.T) {
 	})
 }
 
+// TestRestored: what was revoked, and which tokens were used, since a backup was made, is not known; so nothing of it is good.
+func TestRestored(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		r := newRig(t, db, nil)
+		got := r.redeem(code(r.allow(request(), mira).Get("code")))
+		unused := r.allow(request(), ben).Get("code")
+		if err := facade.Restored(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := r.Check(t.Context(), got.Access, ""); !errors.Is(err, oauth.ErrBearer) {
+			t.Errorf("an access token: %v", err)
+		}
+		r.refused("a refresh token", refresh(got.Refresh), "invalid_grant")
+		r.refused("a code", code(unused), "invalid_grant")
+		req, _, err := r.Begin(t.Context(), request())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if given, err := r.Consented(t.Context(), mira, req); given || err != nil {
+			t.Errorf("still consented: %v", err)
+		}
+	})
+}
+
 // TestReplicas share one store: what one gave out the other takes, once.
 func TestReplicas(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {

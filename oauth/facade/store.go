@@ -217,6 +217,23 @@ func (f *Facade) noteAlive(ctx context.Context, family string, now time.Time) er
 	})
 }
 
+// Restored prepares the rows of a backup, before anything else uses them: nothing that was given out by then is good any
+// more, and nobody has said yes, because what was revoked since, and which refresh tokens were used, is not known.
+func Restored(ctx context.Context, db *sqldb.DB) error {
+	f, err := New(ctx, db, nil, Facade{})
+	if err != nil {
+		return err
+	}
+	return f.write(ctx, "after a restore", func(tx sqldb.Queryer) error {
+		for _, table := range []string{"facade_code", "facade_access", "facade_refresh", "facade_family", "facade_consent"} {
+			if _, err := tx.Exec(ctx, `DELETE FROM `+table); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Clean removes what is over. Codes and refresh tokens that were used are kept as long as their family, so that
 // their coming again is noticed.
 func (f *Facade) Clean(ctx context.Context) error {
