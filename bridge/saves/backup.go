@@ -156,16 +156,21 @@ type statement struct {
 	args  []any
 }
 
-// Busy reports whether a bridge is alive that shares db, as far as it has said so.
-func Busy(ctx context.Context, db *sqldb.DB) (bool, error) {
-	if err := db.Migrate(ctx, "saves", migrations); err != nil {
+// Busy reports whether a bridge other than that of dir is alive on db, as far as it has
+// said so within the last 20 seconds, or within those before db was dumped.
+func Busy(ctx context.Context, db *sqldb.DB, dir string) (bool, error) {
+	if err := errors.Join(db.Migrate(ctx, "saves", migrations), os.MkdirAll(dir, 0o700)); err != nil {
+		return false, fmt.Errorf("saves: %w", err)
+	}
+	store, err := storeName(dir)
+	if err != nil {
 		return false, fmt.Errorf("saves: %w", err)
 	}
 	now, err := db.Now(ctx)
 	if err != nil {
 		return false, fmt.Errorf("saves: %w", err)
 	}
-	err = (&Saves{DB: db}).onlyOne(ctx, db.Read(), now)
+	err = (&Saves{DB: db, store: store}).onlyOne(ctx, db.Read(), now)
 	if errors.Is(err, ErrNotAlone) {
 		return true, nil
 	}

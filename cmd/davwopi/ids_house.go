@@ -338,7 +338,7 @@ func importIDs(ctx context.Context, c *config.Config, open func() (io.ReadCloser
 		return idmap.Carried{}, err
 	}
 	if h.db.Shared() { // else its lock keeps daemons away
-		if busy, err := saves.Busy(ctx, h.db); err != nil || busy {
+		if busy, err := saves.Busy(ctx, h.db, filepath.Join(c.State.Dir, "saves")); err != nil || busy {
 			if err == nil {
 				err = errors.New(stop)
 			}

@@ -179,12 +179,13 @@ func (k *call) restored(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	busy, err := saves.Busy(ctx, db)
+	journal := filepath.Join(c.State.Dir, "saves")
+	busy, err := saves.Busy(ctx, db, journal)
 	if err == nil && busy {
-		err = errors.New("a davwopi works on this database, or did 20 seconds ago: stop all of them first")
+		err = errors.New("a davwopi works on this database, or did within the last 20 seconds: stop all of them first")
 	}
 	if err == nil {
-		err = markRestored(ctx, db, filepath.Join(c.State.Dir, "saves"))
+		err = markRestored(ctx, db, journal)
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err
