@@ -102,6 +102,22 @@ var happens = []struct {
 		}
 		return ok
 	}},
+	{"replace with a backup for a while", func(st *story) bool {
+		p, ok := st.file()
+		if ok {
+			t, err := p.Parent().Join("~WRD0002.tmp")
+			st.must(err)
+			backup, err := p.Parent().Join(p.Base() + ".bak")
+			st.must(err)
+			x, text := st.files[p], st.fresh(st.files[p].n)
+			st.put(t, text)
+			st.carry(p, backup)
+			st.carry(t, p)
+			st.must(os.Remove(st.disk(backup)))
+			x.text = text
+		}
+		return ok
+	}},
 	{"delete", func(st *story) bool {
 		p, ok := st.file()
 		if ok {
@@ -146,12 +162,31 @@ var happens = []struct {
 		}
 		return ok
 	}},
+	{"rename folder here", func(st *story) bool {
+		from, to := st.dir(), st.free(dirNames...)
+		if to == "" || from.IsRoot() || from.Contains(to) {
+			return false
+		}
+		st.list(to.Parent()) // as whoever moves something there does
+		e, _ := st.look(from, false)
+		st.must(st.view.Move(context.Background(), from, to, false, davbackend.Condition{}, davbackend.Condition{}))
+		st.shift(from, to)
+		res, err := st.view.Stat(context.Background(), to)
+		st.must(err)
+		moved, err := st.m.Moved(context.Background(), st.s, e.ID, to, res)
+		st.must(err)
+		if moved.ID != e.ID {
+			st.fail("the folder %q has another ID", to)
+		}
+		return true
+	}},
 	{"rename here", func(st *story) bool {
 		p, ok := st.file()
 		to := st.free(fileNames...)
 		if !ok || to == "" {
 			return false
 		}
+		st.list(to.Parent())
 		e, _ := st.look(p, false)
 		st.must(st.view.Move(context.Background(), p, to, false, davbackend.Condition{}, davbackend.Condition{}))
 		st.shift(p, to)

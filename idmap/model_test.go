@@ -320,6 +320,9 @@ func seeded(t *testing.T, checks int) {
 		}
 		t.Cleanup(func() { f.Value.Set(before) })
 	}
+	if testing.Short() {
+		checks *= 5 // of which rapid makes a fifth
+	}
 	set("rapid.checks", strconv.Itoa(checks))
 	if seed := flag.Lookup("rapid.seed").Value.String(); seed == "0" {
 		set("rapid.seed", strconv.FormatUint(rand.Uint64()|1, 10))
