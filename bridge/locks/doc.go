@@ -92,4 +92,8 @@
 //     not to carry: their editors would save into a folder that they did not move.
 //   - 2026-11-28: for the same reason the evidence of a container is its IDs, or that it
 //     is there: its ETag and time are those of what is in it.
+//   - 2026-11-28: Apache binds a lock to the account that took it and answers 403 to
+//     everybody else, with its token too (measured, 2.4). A 403 never lends another's
+//     credential to a write; the lock passes to whoever saves instead: given back as its
+//     taker, taken with the writer's own, who has been seen to write beside the file.
 package locks

@@ -61,6 +61,8 @@ type row struct {
 	takingUntil time.Time
 	next        time.Time
 	tries       int64
+
+	handed bool // not stored: the DAV lock passes on to actor, with pinned
 }
 
 // locked reports whether r locks the file for WOPI at now. A nil row does not.

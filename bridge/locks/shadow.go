@@ -161,6 +161,9 @@ func (l *Locks) store(ctx context.Context, x *Lease, t Target, old, next *row, g
 		was := *p
 		before = &was
 		p.path, p.space, p.token, p.nonce = next.path, next.space, next.token, next.nonce
+		if next.handed {
+			p.actor, p.pinned, p.upstream = next.actor, next.pinned, next.upstream
+		}
 		if next.token == "" {
 			p.lost, p.next = false, p.lock.Expires
 			return nil

@@ -41,6 +41,8 @@ func (d *delivery) putInPlace(ctx context.Context) (dav.Resource, error) {
 		return dav.Resource{}, errAgain
 	case errors.Is(err, dav.ErrLocked), errors.Is(err, dav.ErrChanged):
 		return dav.Resource{}, d.relock(ctx, err)
+	case d.lockOfAnother(err):
+		return dav.Resource{}, d.handOver(ctx)
 	}
 	return dav.Resource{}, d.denied(ctx, d.entry.Path, err)
 }

@@ -69,6 +69,8 @@ func (d *delivery) moveRefused(ctx context.Context, target dav.Path, cause error
 		return err
 	}
 	switch {
+	case d.lockOfAnother(cause):
+		return d.handOver(ctx)
 	case errors.Is(cause, dav.ErrNotFound):
 		return errAgain // the temp is gone
 	case errors.Is(cause, dav.ErrLocked), errors.Is(cause, dav.ErrChanged), errors.Is(cause, dav.ErrExists), errors.Is(cause, dav.ErrUnsupported):

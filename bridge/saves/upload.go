@@ -159,16 +159,8 @@ func (d *delivery) relock(ctx context.Context, cause error) error {
 // bound to a person, for the lock's sake only: the writer's own right to write here
 // is proven with the writer's own credential first (DESIGN 6).
 func (d *delivery) borrow(ctx context.Context) error {
-	if d.tempSeen.Path == "" {
-		probe, err := d.entry.Path.Parent().Join(tempName(newID()))
-		if err != nil {
-			return err
-		}
-		empty := davbackend.Body{Open: func() (io.ReadCloser, error) { return http.NoBody, nil }}
-		if err := d.view.Put(ctx, probe, empty, zeroCondition); err != nil {
-			return err
-		}
-		d.dropTemp(ctx, probe)
+	if err := d.mayWriteBeside(ctx); err != nil {
+		return err
 	}
 	d.view, d.asTaker = d.permit.Taker, true
 	return errAgain
@@ -229,4 +221,51 @@ func (d *delivery) dropTemp(ctx context.Context, temp dav.Path) {
 	if err != nil && !errors.Is(err, dav.ErrNotFound) {
 		d.s.OnError("saves: removing a temporary file", err)
 	}
+}
+
+// mayWriteBeside proves with the writer's own credential that they may write in the
+// file's folder: a temp of theirs is there, or an empty one can be made.
+func (d *delivery) mayWriteBeside(ctx context.Context) error {
+	if d.tempSeen.Path != "" {
+		return nil
+	}
+	probe, err := d.entry.Path.Parent().Join(tempName(newID()))
+	if err != nil {
+		return err
+	}
+	empty := davbackend.Body{Open: func() (io.ReadCloser, error) { return http.NoBody, nil }}
+	if err := d.view.Put(ctx, probe, empty, zeroCondition); err != nil {
+		return err
+	}
+	d.dropTemp(ctx, probe)
+	return nil
+}
+
+// lockOfAnother reports whether a refusal of the write may be for the lock's sake alone:
+// it was taken by another person, and some servers let nobody else write then, also with
+// the token (Apache says 403). It is asked once per delivery.
+func (d *delivery) lockOfAnother(cause error) bool {
+	return errors.Is(cause, dav.ErrDenied) && d.permit.Taker != nil && d.token != "" && !d.asTaker && !d.handed
+}
+
+// handOver takes the lock over from the person who has it, so that the writer's own
+// credential is the one that writes (DESIGN 6). It returns errAgain if that is worth
+// another look.
+func (d *delivery) handOver(ctx context.Context) error {
+	d.handed = true
+	if err := d.mayWriteBeside(ctx); err != nil {
+		return err
+	}
+	t := d.t
+	t.File, t.View = d.entry, d.view
+	token, err := d.s.Locks.Handover(ctx, d.lease, t, d.actor)
+	var mismatch *locks.MismatchError
+	if errors.As(err, &mismatch) {
+		return &foreignError{holder: mismatch.Reason}
+	}
+	if err != nil {
+		return err
+	}
+	d.token = token
+	return errAgain
 }

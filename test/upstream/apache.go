@@ -15,7 +15,8 @@ import (
 
 const apacheModules = "/usr/lib/apache2/modules/"
 
-// Apache starts Apache's mod_dav with a lock database and Basic authentication.
+// Apache starts Apache's mod_dav with a lock database and Basic authentication. Besides
+// the server's user there is bob, with the password b.
 func Apache(t testing.TB) *Server { return apache(t, false) }
 
 // ApacheDigest is Apache with Digest authentication.
@@ -28,7 +29,8 @@ func apache(t testing.TB, digest bool) *Server {
 	p := newPlace(t, "www-data")
 	const realm = "dav"
 	sum := sha1.Sum([]byte(userPassword))
-	p.write(t, "basic", userName+":{SHA}"+base64.StdEncoding.EncodeToString(sum[:])+"\n")
+	bob := sha1.Sum([]byte("b")) // a second person, whose locks are not the first's
+	p.write(t, "basic", userName+":{SHA}"+base64.StdEncoding.EncodeToString(sum[:])+"\nbob:{SHA}"+base64.StdEncoding.EncodeToString(bob[:])+"\n")
 	ha1 := md5.Sum([]byte(userName + ":" + realm + ":" + userPassword))
 	p.write(t, "digest", userName+":"+realm+":"+hex.EncodeToString(ha1[:])+"\n")
 	auth := "AuthType Basic\nAuthBasicProvider file\nAuthUserFile \"" + p.home + "/basic\""

@@ -1,0 +1,117 @@
+package saves
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
+	"davwopi/test/upstream"
+)
+
+// asBob is the same editing, by bob with his own credential.
+func (o *opened) asBob(view *davbackend.View) *opened {
+	b := *o
+	b.target.View, b.target.Pin = view, o.g.pins["bob"]
+	b.actor.UserID, b.actor.Member, b.actor.Name = "bob", "grant-bob", "Bob"
+	return &b
+}
+
+// TestHandoverOnApache: Apache lets nobody write but the person who took the lock, not
+// even with its token. Two people with accounts of their own edit one document; the lock
+// passes to whoever saves.
+func TestHandoverOnApache(t *testing.T) {
+	for _, profile := range []davbackend.Profile{davbackend.Unknown, davbackend.Embedded} {
+		t.Run(profile.Name, func(t *testing.T) {
+			g := newRig(t, upstream.Apache(t), profile)
+			view := g.perUser("bob", "b")
+			g.server.Write(t, "a.odt", "old")
+			ann := g.open("a.odt", wopi.Collabora)
+			bob := ann.asBob(view)
+			for i, o := range []*opened{ann, bob, bob, ann, bob} {
+				text := strings.Repeat("x", i) + " by " + o.actor.UserID
+				o.stamp = ""
+				if _, err := o.put(text); err != nil {
+					t.Fatalf("save %d, of %s: %v (%v)", i, o.actor.UserID, err, g.heard)
+				}
+				g.wantOn("a.odt", text)
+				if err := view.Put(t.Context(), "/a.odt", davbackend.Body{Open: empty, Size: 0}, davbackend.Condition{}); !errors.Is(err, dav.ErrLocked) {
+					t.Fatalf("after save %d the file is not locked: %v", i, err)
+				}
+			}
+			g.later(time.Minute)
+			if err := g.locks.Unlock(t.Context(), ann.target, ann.actor, ann.id); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := g.view.Lock(t.Context(), "/a.odt", davbackend.LockRequest{Owner: "Word on a desk", Timeout: time.Minute}); err != nil {
+				t.Errorf("our lock is still there: %v", err)
+			}
+			g.wantNoTemps()
+			if n := g.names(); len(n) != 1 {
+				t.Errorf("the folder holds %v", n)
+			}
+		})
+	}
+}
+
+func empty() (io.ReadCloser, error) { return http.NoBody, nil }
+
+// bindLocks lets only the person write who took the lock, as Apache does.
+func (g *rig) bindLocks() {
+	g.server.Quirks.AddUser("bob", "b")
+	holder := "ann"
+	g.server.Quirks.Set(func(q *upstream.Quirks) {
+		q.Answer = func(r *http.Request) http.Handler {
+			user, _, _ := r.BasicAuth()
+			uses := strings.Contains(r.Header.Get("If"), "opaquelocktoken:") || r.Method == "UNLOCK"
+			switch {
+			case r.Method == "LOCK" && r.Header.Get("If") == "":
+				holder = user
+			case uses && user != holder:
+				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+			}
+			return nil
+		}
+	})
+}
+
+// TestHandoverFails: somebody takes the lock in the gap, or the upstream goes away. The
+// bytes are kept, the file is as it was, and the row is mended by the keeper.
+func TestHandoverFails(t *testing.T) {
+	for _, c := range []struct {
+		what  string
+		fault upstream.Fault
+	}{
+		{"UNLOCK is refused", upstream.Fault{Method: "UNLOCK", Status: 403}},
+		{"LOCK is not answered", upstream.Fault{Method: "LOCK", Status: 503}},
+		{"bob may not write here", upstream.Fault{Method: "PUT", Name: tempPrefix, Status: 403}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+			view := g.perUser("bob", "b")
+			g.bindLocks()
+			g.server.Write(t, "a.odt", "old")
+			ann := g.open("a.odt", wopi.Microsoft)
+			g.server.Quirks.Fail(c.fault)
+			_, err := ann.asBob(view).put("bob's words")
+			if err == nil {
+				t.Fatal("it was saved")
+			}
+			g.wantOn("a.odt", "old")
+			g.somewhere("bob's words")
+			g.server.Quirks.Reset()
+			g.bindLocks()
+			g.later(time.Minute)
+			if err := g.locks.Tend(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			ann.mustPut("ann's words")
+			g.wantOn("a.odt", "ann's words")
+		})
+	}
+}
