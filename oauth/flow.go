@@ -234,7 +234,8 @@ func tokenFault(ctx context.Context, err error) error {
 	status := refused.Response.StatusCode
 	err = fmt.Errorf("its token endpoint answered %d %q", status, clip(refused.ErrorCode))
 	switch refused.ErrorCode {
-	case "invalid_client", "unauthorized_client", "temporarily_unavailable":
+	// Without a code it is not the provider's own word, but that of a proxy before it.
+	case "", "invalid_client", "unauthorized_client", "temporarily_unavailable", "server_error":
 		return providerFault(ctx, "tokens", err)
 	}
 	if status >= 500 || status == http.StatusTooManyRequests {

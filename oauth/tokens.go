@@ -19,6 +19,7 @@ const (
 	renewBefore = time.Minute      // the access token's end
 	renewLease  = 20 * time.Second // one replica renews; a second refresh with the same token would revoke both
 	renewPoll   = 100 * time.Millisecond
+	keepTime    = 10 * time.Second // to write down what a renewal has brought
 )
 
 // ProviderTokens keeps, sealed, what the provider gave for people: for upstreams that want to see a person's own
@@ -224,9 +225,12 @@ func (t *ProviderTokens) claim(ctx context.Context, principalKey string, serial 
 	return mine, nil
 }
 
-// refresh asks the provider (RFC 6749 section 6) and keeps the answer.
+// refresh asks the provider (RFC 6749 section 6) and keeps the answer, also if it came at the very end of ctx: the former
+// refresh token is used up.
 func (t *ProviderTokens) refresh(ctx context.Context, principalKey string, row tokensRow) (string, error) {
 	tokens, err := t.oidc.refresh(ctx, row.tokens.Refresh)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	defer cancel()
 	switch {
 	case errors.Is(err, ErrSignIn):
 		// Refused for good. An empty row stays, so that nobody asks again, and that it is known.
