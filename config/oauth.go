@@ -35,7 +35,8 @@ type OAuthClient struct {
 	ID string `yaml:"id"`
 	// Name is what people are asked about. Default Microsoft Office.
 	Name string `yaml:"name"`
-	// SecretFile holds its secrets, one per line: several while one is being replaced.
+	// SecretFile holds its secrets, one per line, of 16 random characters or more: several
+	// while one is being replaced.
 	SecretFile string `yaml:"secret_file"`
 	// SecretSHA256 are the SHA-256 of its secrets, in hex, instead of secret_file.
 	SecretSHA256 []string `yaml:"secret_sha256"`

@@ -23,6 +23,16 @@ func (t *Tries) Peer(peer string, at time.Time) error {
 	return nil
 }
 
+// TakePeer is [Tries.Peer] with a way back: right gives the attempt back, for a guess that was right. It is for secrets that no
+// number of peers can guess, and with which a stranger must not keep out whoever has them.
+func (t *Tries) TakePeer(peer string, at time.Time) (right func(), err error) {
+	wait, back := t.peers.reserve(peerKey(peer), at)
+	if wait > 0 {
+		return nil, tooMany(wait)
+	}
+	return back, nil
+}
+
 // Take is [Tries.Peer], and then uses up one attempt at name. right gives both back, for a guess that was right: people
 // who know the password do not keep each other out. An attempt from a peer over its limit does not count
 // against the name.

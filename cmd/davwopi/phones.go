@@ -53,7 +53,11 @@ func secretsOf(k config.OAuthClient) (list [][32]byte, err error) {
 		return nil, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" {
+		switch line = strings.TrimSpace(line); {
+		case line == "":
+		case len(line) < facade.MinSecret:
+			return nil, fmt.Errorf("secret_file: a secret of %d characters can be guessed: take %d or more, at random", len(line), facade.MinSecret)
+		default:
 			list = append(list, facade.SecretHash(line))
 		}
 	}

@@ -30,9 +30,6 @@ const (
 	refreshIdle = 30 * 24 * time.Hour
 	grace       = time.Minute // in which a refresh token may come again
 	aliveEvery  = 10 * time.Minute
-
-	guesses    = 20 // wrong secrets, codes or tokens of one client at once
-	guessEvery = 10 * time.Second
 )
 
 // What this room refuses with.
@@ -47,7 +44,7 @@ var (
 type Client struct {
 	ID        string
 	Name      string     // what people are asked about: "Microsoft Office"
-	Secrets   [][32]byte // SHA-256; several while one is being replaced
+	Secrets   [][32]byte // SHA-256 of random texts, [MinSecret] or longer; several while one is being replaced
 	Redirects []string   // compared as texts
 }
 
@@ -75,7 +72,7 @@ type Facade struct {
 
 // New brings the tables up to date and returns f, ready.
 func New(ctx context.Context, db *sqldb.DB, s *oauth.Sealer, f Facade) (*Facade, error) {
-	f.db, f.sealer, f.tries = db, s, oauth.NewTries(guesses, guessEvery)
+	f.db, f.sealer, f.tries = db, s, oauth.NewTries(0, 0) // by peer alone
 	err := db.Migrate(ctx, "oauth_facade", []string{
 		`CREATE TABLE facade_family (
 			id TEXT {{bytes}} PRIMARY KEY,
@@ -134,6 +131,9 @@ func (c Client) knows(secret string) bool {
 	}
 	return good == 1
 }
+
+// MinSecret is the least length of a program's secret, in characters: wrong ones are counted by peer only.
+const MinSecret = 16
 
 // SecretHash is what a [Client] keeps of a secret.
 func SecretHash(secret string) [32]byte { return sha256.Sum256([]byte(secret)) }

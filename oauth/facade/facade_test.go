@@ -527,6 +527,27 @@ func TestBruteForce(t *testing.T) {
 	}
 }
 
+// TestStrangersKeepNobodyOut: whoever knows a program's ID, as every browser does, and guesses at its secret for an
+// hour from many addresses, does not keep the program out; nor do the tokens of people who may no longer come in.
+func TestStrangersKeepNobodyOut(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), nil)
+	for i := range 720 {
+		r.later(5 * time.Second)
+		post(t, r.ServeToken, fmt.Sprintf("198.51.100.%d:1", i%40), code("x", "client_secret", "guess"))
+	}
+	good := r.allow(request(), mira).Get("code")
+	if w, _ := post(t, r.ServeToken, "192.0.2.1:1", code(good)); w.Code != http.StatusOK {
+		t.Errorf("guessed at from elsewhere: %d %s", w.Code, w.Body)
+	}
+	for i := range 60 {
+		post(t, r.ServeToken, fmt.Sprintf("192.0.2.%d:1", 100+i%10), refresh(fmt.Sprintf("wbr_%043d", i)))
+	}
+	good = r.allow(request(), mira).Get("code")
+	if w, _ := post(t, r.ServeToken, "192.0.2.1:1", code(good)); w.Code != http.StatusOK {
+		t.Errorf("with old tokens of others: %d %s", w.Code, w.Body)
+	}
+}
+
 // TestSessionContext must agree with the row where it is given, and opens nothing.
 func TestSessionContext(t *testing.T) {
 	r := newRig(t, sqldbtest.New(t), nil)

@@ -115,13 +115,13 @@ func grantOf(q map[string]string) string {
 	return ""
 }
 
-// guarded counts what was wrong, so that nobody tries codes or secrets by the thousand.
+// guarded counts what was wrong, so that no peer tries codes or tokens by the thousand.
 func (f *Facade) guarded(r *http.Request, c Client, q map[string]string, do func(context.Context, Client, map[string]string) (any, string, error)) (any, string, error) {
 	now, err := f.db.Now(r.Context())
 	if err != nil {
 		return nil, "", fmt.Errorf("facade: %w", err)
 	}
-	right, err := f.tries.Take("token "+c.ID, r.RemoteAddr, now)
+	right, err := f.tries.TakePeer(r.RemoteAddr, now)
 	if err != nil {
 		return nil, "", err
 	}
@@ -180,11 +180,7 @@ func (f *Facade) who(r *http.Request, q map[string]string) (Client, error) {
 		return Client{}, fmt.Errorf("facade: %w", err)
 	}
 	c, ok := f.client(id)
-	name := "secret of nobody"
-	if ok {
-		name = "secret " + c.ID
-	}
-	right, err := f.tries.Take(name, r.RemoteAddr, now)
+	right, err := f.tries.TakePeer(r.RemoteAddr, now)
 	if err != nil {
 		return Client{}, err
 	}

@@ -14,11 +14,13 @@ import (
 	"davwopi/test/upstream"
 )
 
+const officeSecret = "0ffice-of-these-tests"
+
 // facade is the configuration of our own endpoints for Office.
 func facade(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "office-secrets")
-	if err := os.WriteFile(file, []byte("a former one\n0ffice\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("a former one of 2025\n"+officeSecret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("oauth: {provider_id: TPExample, clients: [{id: office, secret_file: %q}]}\n", file)
@@ -29,7 +31,7 @@ func facade(t *testing.T) string {
 func TestOfficeOnAPhoneByTheFacade(t *testing.T) {
 	needDaemon(t)
 	eachProvider(t, func(t *testing.T, p provider) {
-		p.officeID, p.officeSecret, p.office = "office", "0ffice", "https://localhost"
+		p.officeID, p.officeSecret, p.office = "office", officeSecret, "https://localhost"
 		d := daemon.StartAt(t, fmt.Sprintf("sign_in: {oidc: {issuer: %q, name: Example ID, client_id: %q, client_secret: %q}}\n%s",
 			p.Issuer, p.id, p.secret, facade(t)), p.listen)
 		d.Write("Minutes/Report.docx", "first")
@@ -46,7 +48,7 @@ func TestOfficeOnAPhoneWithoutAProvider(t *testing.T) {
 	s := upstream.Apache(t)
 	s.Write(t, "Minutes/Report.docx", "first")
 	d := daemon.Start(t, fmt.Sprintf("upstream: {url: %q, auth: user, roots: shared}\n%s", s.URL, facade(t)))
-	app := &phone{t: t, base: d.URL, p: provider{Real: idp.Real{User: s.User, Password: s.Password}, officeID: "office", officeSecret: "0ffice", office: "https://localhost"}}
+	app := &phone{t: t, base: d.URL, p: provider{Real: idp.Real{User: s.User, Password: s.Password}, officeID: "office", officeSecret: officeSecret, office: "https://localhost"}}
 	app.signIn()
 	app.goesAllTheWay(func() string { return read(t, s.Dir, "Minutes/Report.docx") })
 	app.refreshes(d)
