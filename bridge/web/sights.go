@@ -20,8 +20,8 @@ const (
 	seenLately  = time.Minute
 	seenBefore  = time.Hour
 	looksAtOnce = 6
-	looksLimit  = 8 * time.Second // for all looks of one page
-	candidates  = 4               // times as many files are thought of as are shown
+	looksLimit  = 15 * time.Second // for all looks of one page
+	candidates  = 4                // times as many files are thought of as are shown
 )
 
 // sightings are the files that a person can see, of those that were asked about.
