@@ -328,6 +328,10 @@ type Metrics struct {
 type Walk struct {
 	// Enabled has the walk. Default true.
 	Enabled bool `yaml:"enabled"`
+	// Watch looks at once into the folders of open documents, and those that people have
+	// used lately, when the system says that names come or go there: of the folder dir,
+	// and of upstream.local_path. Default true.
+	Watch bool `yaml:"watch"`
 	// Every is how often a round looks into the folders that people have used lately.
 	// Default 6h.
 	Every time.Duration `yaml:"every"`
@@ -385,7 +389,7 @@ func Default() *Config {
 		WOPI:        WOPI{WriteRelative: true, Containers: true},
 		Locks:       Locks{RespectLockFiles: true},
 		Saves:       Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second, WhenUpstreamIsDown: "auto", MaxAge: 24 * time.Hour, Undo: true, UndoAge: 168 * time.Hour, UndoSize: 1 << 30},
-		Walk:        Walk{Enabled: true, Every: 6 * time.Hour, RequestsPerSecond: 2, Within: 720 * time.Hour},
+		Walk:        Walk{Enabled: true, Watch: true, Every: 6 * time.Hour, RequestsPerSecond: 2, Within: 720 * time.Hour},
 		Log:         Log{Level: "info", Format: "text"},
 	}
 }

@@ -156,7 +156,7 @@ func TestEveryScalarHasItsVariable(t *testing.T) {
 			}
 			unchanged = v.Interface().(Secret).Reveal() != "seven"
 		}
-		if unchanged && path != "wopi.write_relative" && path != "wopi.containers" && path != "locks.respect_lock_files" && path != "walk.enabled" && path != "saves.undo" {
+		if unchanged && path != "wopi.write_relative" && path != "wopi.containers" && path != "locks.respect_lock_files" && path != "walk.enabled" && path != "walk.watch" && path != "saves.undo" {
 			t.Errorf("%s=%s changed nothing", Variable(path), value)
 		}
 	}

@@ -91,4 +91,7 @@
 //     to unite two histories of one upstream is to guess.
 //   - 2026-11-28: The operator's word moves an ID where no evidence does, but not
 //     against it: a wrong ID is worse than none.
+//   - 2026-11-28: What a file system says of renames ([Walk.Look]) is a reason to look
+//     at the folders, never the truth: events come late and are lost, and two of them
+//     need not be one rename.
 package idmap

@@ -373,20 +373,3 @@ func TestWalkEndsWithTheUpstream(t *testing.T) {
 		}
 	})
 }
-
-// A hint is looked at, and what is gone by that is looked for.
-func TestLookAtAHint(t *testing.T) {
-	eachWalker(t, func(w *walker) {
-		w.tr.add("/a", true)
-		w.tr.add("/b", true)
-		w.list("/")
-		x, y := w.add("/a/x.odt"), w.add("/a/y.odt")
-		w.tr.move("/a/x.odt", "/a/z.odt")
-		w.tr.move("/a/y.odt", "/b/y.odt")
-		if _, err := w.walk.Look(w.ctx(), []dav.Path{"/a", "/never", "/a/z.odt"}); err != nil {
-			w.Fatal(err)
-		}
-		w.wantAt(x.ID, "/a/z.odt")
-		w.wantAt(y.ID, "/b/y.odt")
-	})
-}

@@ -26,6 +26,7 @@ const (
 type walker struct {
 	up    *access.Upstream
 	walk  *idmap.Walk
+	look  *idmap.Walk   // for what a watch has heard
 	retry time.Duration // 0: the last round did not fail
 	again time.Time     // not before
 	local bool          // the local path agreed when it was last asked
@@ -47,6 +48,7 @@ func (h *house) openWalks(ctx context.Context) error {
 			return err
 		}
 		limiter := rate.NewLimiter(rate.Limit(c.RequestsPerSecond), 1)
+		hurried := rate.NewLimiter(rate.Limit(watchHurry*c.RequestsPerSecond), watchHurry)
 		walk, err := idmap.NewWalk(ctx, idmap.Walk{
 			Map: h.ids, Space: space, Finder: up.Client.As(*up.Service), Pace: limiter.Wait,
 			Every: c.Every, Within: c.Within, Search: walkSearch,
@@ -59,7 +61,9 @@ func (h *house) openWalks(ctx context.Context) error {
 				return err
 			}
 		}
-		h.walkers = append(h.walkers, &walker{up: up, walk: walk})
+		look := *walk
+		look.Pace = hurried.Wait
+		h.walkers = append(h.walkers, &walker{up: up, walk: walk, look: &look})
 	}
 	return nil
 }
@@ -89,6 +93,9 @@ func (h *house) checkLocals(ctx context.Context) error {
 func (h *house) keepWalks(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, w := range h.walkers {
+		if h.diskOf(w) != "" {
+			running.Go(func() { h.keepWatch(ctx, w) })
+		}
 		running.Go(func() {
 			tick := time.NewTicker(min(walkTick, max(h.config.Walk.Every/10, time.Millisecond)))
 			defer tick.Stop()

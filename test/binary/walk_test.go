@@ -239,3 +239,36 @@ func TestLocalPath(t *testing.T) {
 		t.Errorf("with another folder: %v, %s", err, out)
 	}
 }
+
+// TestWatchNoticesAtOnce: no round of a walk is due, and nobody asks. The system says that
+// a folder was renamed, and a document moved.
+func TestWatchNoticesAtOnce(t *testing.T) {
+	needDaemon(t)
+	t.Parallel()
+	d := daemon.StartEmpty(t, "walk: {every: 10h}\nlog: {level: debug}\n")
+	d.Write("team/deep/Report.txt", "first")
+	d.Write("other/c.txt", "other")
+	client(d, "/other/c.txt")
+	c := client(d, "/team/deep/Report.txt")
+	id := path.Base(c.WOPISrc)
+	must2(t)(c.GetFile(t.Context(), -1))
+	must2(t)(c.Lock(t.Context(), "L")) // its folders are watched from now on, or soon
+	rename := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(filepath.Join(d.Dir, from), filepath.Join(d.Dir, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "the watch", func() bool { return strings.Contains(d.Log(), "looked where names came or went") })
+	rename("team", "crew")
+	until(t, "the folder", func() bool { return knownAt(t, d, id) == "/crew/deep/Report.txt" })
+	rename("crew/deep/Report.txt", "crew/Report 2026.txt")
+	until(t, "the document", func() bool { return knownAt(t, d, id) == "/crew/Report 2026.txt" })
+	must2(t)(c.PutFile(t.Context(), "L", []byte("second"), nil))
+	if got := d.Read("crew/Report 2026.txt"); got != "second" {
+		t.Errorf("on the disk is %q", got)
+	}
+	if n := len(rounds(d)); n > 1 {
+		t.Errorf("%d rounds of a walk", n)
+	}
+}

@@ -66,6 +66,7 @@ var livesIn = map[string]string{
 	"go.yaml.in/yaml/v3":                  "config",
 	"golang.org/x/sync":                   "bridge/discovery oauth davbackend",
 	"golang.org/x/time":                   "oauth cmd/davwopi",
+	"github.com/fsnotify/fsnotify":        "davbackend",
 	"golang.org/x/sys":                    "davbackend idmap/sqldb davbackend/localdav bridge/doctor bridge/saves",
 	"golang.org/x/text":                   "davbackend davbackend/dav bridge/web",
 }
