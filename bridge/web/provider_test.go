@@ -163,6 +163,8 @@ func TestSignInByAProxy(t *testing.T) {
 		return b.do(req)
 	}
 	contains(t, as("/signin").body, "has not said who you are", "trusted_proxies")
+	// A proxy that adds its headers to those that came leaves the first ones to whoever sent them.
+	contains(t, as("/signin", "Remote-Groups", "admins", "Remote-User", "anna", "Remote-Groups", "staff").body, "has not said who you are")
 	anna := []string{"Remote-User", "anna", "Remote-Name", "Anna <b>A.</b>", "Remote-Groups", "staff,it"}
 	if got := as("/signin?next=", anna...); got.status != http.StatusSeeOther || got.header.Get("Location") != "/" {
 		t.Fatalf("%d to %q", got.status, got.header.Get("Location"))

@@ -18,7 +18,8 @@ type Proxy struct {
 // IssuerProxy is the issuer of the people whom a proxy has signed in.
 const IssuerProxy = "proxy"
 
-// principal is whom the proxy names; false if it names nobody.
+// principal is whom the proxy names; false if it names nobody, or if a header is there twice: one of them may be the
+// visitor's own.
 func (p *Proxy) principal(r *http.Request) (oauth.Principal, bool) {
 	user := strings.TrimSpace(r.Header.Get(p.User))
 	who := oauth.Principal{Issuer: IssuerProxy, Subject: user, Name: user}
@@ -34,7 +35,12 @@ func (p *Proxy) principal(r *http.Request) (oauth.Principal, bool) {
 			}
 		}
 	}
-	return who, user != "" && len(r.Header.Values(p.User)) == 1 && who.Check() == nil
+	for _, name := range []string{p.User, p.Name, p.Groups} {
+		if name != "" && len(r.Header.Values(name)) > 1 {
+			return who, false
+		}
+	}
+	return who, user != "" && who.Check() == nil
 }
 
 // same reports whether a session is still that of whom the proxy names, with the groups of now.
