@@ -35,9 +35,9 @@ var (
 	locksIntents = prometheus.NewDesc("davwopi_locks_intents", "Changes of locks and places that are still to be settled.", nil, nil)
 )
 
-// states are the entries that are always told of, so that an alert has a figure to
-// compare when there are none.
-var states = []string{"waiting", "aside", "conflict", "unacknowledged", "refused", "preimage"}
+// states are all that entries have. They are told of also if there are none, so that an
+// alert has a figure to compare.
+var states = []string{"spooled", "delivering", "waiting", "aside", "verified", "conflict", "unacknowledged", "refused", "preimage"}
 
 // Handler serves the page, and nothing else. It may be called once.
 func (m *Metrics) Handler() http.Handler {
@@ -80,9 +80,7 @@ func (c *rooms) Collect(ch chan<- prometheus.Metric) {
 		c.fail("counting saves", err)
 	} else {
 		for _, state := range states {
-			st.Entries[state] = st.Entries[state] // 0 if there are none
-		}
-		for state, n := range st.Entries {
+			n := st.Entries[state] // 0 if there are none
 			gauge(savesEntries, float64(n.Entries), state)
 			gauge(savesBytes, float64(n.Bytes), state)
 		}
