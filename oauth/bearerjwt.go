@@ -95,11 +95,19 @@ func (b *Bearer) isAccessToken(token string, claims map[string]any) error {
 	return because(ErrBearer, "no access token by its claims")
 }
 
-// person is the person of a token that is good. Access tokens often hold no name; then the provider is asked
-// for it, and if it does not tell, the person is called by the subject.
+// person is the person of a token that is good. Access tokens often hold no name and no groups; then the provider is
+// asked, and if it does not tell, the person is called by the subject.
 func (b *Bearer) person(ctx context.Context, token string, claims map[string]any) (Principal, error) {
-	if !b.named(claims) {
-		if more, err := b.userInfo(ctx, token); err == nil && text(more, "sub") == text(claims, "sub") {
+	said, err := b.Provider.metadata(ctx)
+	if err != nil {
+		return Principal{}, err
+	}
+	if said.UserInfo != "" && (!b.named(claims) || b.Claims.untold(claims)) {
+		more, err := b.userInfo(ctx, token)
+		if err != nil && !errors.Is(err, ErrBearer) && b.Claims.untold(claims) {
+			return Principal{}, err
+		}
+		if err == nil && text(more, "sub") == text(claims, "sub") {
 			for name, value := range more {
 				if _, has := claims[name]; !has {
 					claims[name] = value

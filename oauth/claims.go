@@ -18,6 +18,17 @@ type Claims struct {
 	Login string
 	// Groups is a list of names. Default: groups.
 	Groups string
+	// GroupsCount says that rules speak of groups. As they may take rights away, nobody is let in without
+	// groups just because the provider could not be asked for them.
+	GroupsCount bool
+}
+
+func (c Claims) groups() string { return first(c.Groups, "groups") }
+
+// untold reports whether what is said leaves open something that counts.
+func (c Claims) untold(said map[string]any) bool {
+	_, told := said[c.groups()]
+	return c.GroupsCount && !told
 }
 
 // principal is the person that a provider's claims speak of. issuer is the provider's.
@@ -25,11 +36,7 @@ func (c Claims) principal(issuer string, said map[string]any) (Principal, error)
 	p := Principal{Issuer: issuer, Subject: text(said, "sub"), Login: c.login(said)}
 	p.Name = c.name(said, p.Subject)
 	p.SignIn = first(p.Login, text(said, "email"), text(said, "preferred_username"), text(said, "username"), p.Name)
-	groups := c.Groups
-	if groups == "" {
-		groups = "groups"
-	}
-	p.Groups = words(said[groups])
+	p.Groups = words(said[c.groups()])
 	return p, p.Check()
 }
 

@@ -216,7 +216,9 @@ func (o *OIDC) redeem(ctx context.Context, said *metadata, code string, b begun)
 	if err != nil {
 		return Principal{}, Tokens{}, err
 	}
-	o.complete(ctx, said, token.AccessToken, claims)
+	if err := o.complete(ctx, said, token.AccessToken, claims); err != nil {
+		return Principal{}, Tokens{}, err
+	}
 	p, err := o.Claims.principal(o.Provider.Issuer, claims)
 	if err != nil {
 		return Principal{}, Tokens{}, fmt.Errorf("%w: %w", ErrSignIn, err)
@@ -282,21 +284,25 @@ func (o *OIDC) identify(ctx context.Context, said *metadata, raw, access, nonce 
 }
 
 // complete adds what userinfo tells and the ID token does not: names and groups, at many providers. That it does
-// not answer is no reason to refuse somebody.
-func (o *OIDC) complete(ctx context.Context, said *metadata, access string, claims map[string]any) {
+// not answer is no reason to refuse somebody, unless what counts is missing ([Claims]).
+func (o *OIDC) complete(ctx context.Context, said *metadata, access string, claims map[string]any) error {
 	if said.UserInfo == "" {
-		return
+		return nil
 	}
 	b := &Bearer{Provider: o.Provider}
 	more, err := b.userInfo(ctx, access)
+	if err != nil && !errors.Is(err, ErrBearer) && o.Claims.untold(claims) {
+		return err
+	}
 	if err != nil || text(more, "sub") != text(claims, "sub") {
-		return
+		return nil
 	}
 	for name, value := range more {
 		if _, has := claims[name]; !has && !strings.HasPrefix(name, "_") {
 			claims[name] = value
 		}
 	}
+	return nil
 }
 
 // Clean forgets the sign-ins that would be too old anyway.

@@ -286,6 +286,39 @@ func (t *ProviderTokens) StillThere(ctx context.Context, principalKey string) er
 	return err
 }
 
+// Again is [ProviderTokens.StillThere], and returns p with the groups and the login of now, where the provider tells them.
+func (t *ProviderTokens) Again(ctx context.Context, p Principal) (Principal, error) {
+	if err := t.StillThere(ctx, p.Key()); err != nil {
+		return p, err
+	}
+	row, err := t.row(ctx, p.Key())
+	if errors.Is(err, ErrNoCredential) || errors.Is(err, ErrUnsealed) {
+		return p, nil // nobody can know
+	}
+	if err != nil {
+		return p, err
+	}
+	said, err := t.oidc.Provider.metadata(ctx)
+	if err != nil || said.UserInfo == "" {
+		return p, err
+	}
+	now, err := (&Bearer{Provider: t.oidc.Provider}).userInfo(ctx, row.tokens.Access)
+	if errors.Is(err, ErrBearer) || err == nil && text(now, "sub") != p.Subject {
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	c := t.oidc.Claims
+	if groups, told := now[c.groups()]; told {
+		p.Groups = words(groups)
+	}
+	if _, told := now[c.Login]; told {
+		p.Login = c.login(now)
+	}
+	return p, p.Check()
+}
+
 // Delete forgets the tokens of a person.
 func (t *ProviderTokens) Delete(ctx context.Context, principalKey string) error {
 	return t.change(ctx, `DELETE FROM oauth_tokens WHERE principal_key = ?`, principalKey)

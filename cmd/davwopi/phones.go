@@ -68,14 +68,17 @@ func secretsOf(k config.OAuthClient) (list [][32]byte, err error) {
 }
 
 // mayStillComeIn asks whoever knows whether a person may come in: the sign-in provider, or an upstream that wants to see
-// each person's own password. Where nobody knows, nothing ends.
-func (h *house) mayStillComeIn(ctx context.Context, p oauth.Principal) error {
+// each person's own password. Where nobody knows, nothing ends. It returns them with the groups of now.
+func (h *house) mayStillComeIn(ctx context.Context, p oauth.Principal) (oauth.Principal, error) {
 	if h.people != nil && p.Issuer == h.issuer() {
-		if err := h.people.StillThere(ctx, p.Key()); errors.Is(err, oauth.ErrNoCredential) {
-			return fmt.Errorf("%w: %w", facade.ErrGone, err)
-		} else if err != nil {
-			return err
+		now, err := h.people.Again(ctx, p)
+		if errors.Is(err, oauth.ErrNoCredential) {
+			return p, fmt.Errorf("%w: %w", facade.ErrGone, err)
 		}
+		if err != nil {
+			return p, err
+		}
+		p = now
 	}
 	for _, up := range h.upstreams.List {
 		if up.Service != nil {
@@ -87,12 +90,12 @@ func (h *house) mayStillComeIn(ctx context.Context, p oauth.Principal) error {
 		}
 		switch {
 		case errors.Is(err, access.ErrNeedsSignIn), errors.Is(err, dav.ErrUnauthorized):
-			return fmt.Errorf("%w: %w", facade.ErrGone, err)
+			return p, fmt.Errorf("%w: %w", facade.ErrGone, err)
 		case err != nil && !errors.Is(err, dav.ErrDenied):
-			return err
+			return p, err
 		}
 	}
-	return nil
+	return p, nil
 }
 
 // auditPhones logs what the token endpoint was asked for.

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"davwopi/bridge"
+	"davwopi/bridge/access"
 	"davwopi/bridge/bootstrap"
 	"davwopi/bridge/containers"
 	"davwopi/bridge/doctor"
@@ -31,7 +34,7 @@ func (h *house) openProvider(ctx context.Context) error {
 	h.closers = append(h.closers, func() error { transport.CloseIdleConnections(); return nil })
 	h.provider = &oauth.OIDC{
 		Provider: &oauth.Provider{Issuer: c.Issuer.String(), Transport: transport},
-		Claims:   oauth.Claims{Name: c.NameClaim, Login: c.LoginClaim, Groups: c.GroupsClaim},
+		Claims:   oauth.Claims{Name: c.NameClaim, Login: c.LoginClaim, Groups: c.GroupsClaim, GroupsCount: groupsCount(h.config)},
 		ClientID: c.ClientID, ClientSecret: secret, Scopes: c.Scopes,
 	}
 	if err := h.provider.Open(ctx, h.db, h.sealer); err != nil {
@@ -40,6 +43,17 @@ func (h *house) openProvider(ctx context.Context) error {
 	h.people, err = oauth.NewProviderTokens(ctx, h.db, h.sealer, h.provider)
 	h.upstreams.People = h.people
 	return err
+}
+
+// groupsCount reports whether rules, or who runs the server, depend on groups.
+func groupsCount(c *config.Config) bool {
+	names := slices.Clone(c.Admins)
+	for _, rule := range c.Access {
+		names = append(names, rule.Who...)
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		return strings.HasPrefix(name, "group:") && name != "group:"+access.GuestGroup
+	})
 }
 
 // secretOf is the secret that a key or the file of another key holds.

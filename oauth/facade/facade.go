@@ -58,8 +58,9 @@ type Facade struct {
 	TokenHint, ExpiresAsText bool
 
 	// Alive is asked at a refresh, at most every ten minutes for each family, whether the person may still come in:
-	// [ErrGone] if not; any other error leaves the question open, and the program tries again. Nil: nobody is asked.
-	Alive func(ctx context.Context, p oauth.Principal) error
+	// [ErrGone] if not; any other error leaves the question open, and the program tries again. It returns the same person as
+	// of now, with the groups of now. Nil: nobody is asked.
+	Alive func(ctx context.Context, p oauth.Principal) (oauth.Principal, error)
 
 	// Audit hears of every answer of the token and revocation endpoints: which client (only a known one), what was
 	// asked for, and why it was refused. It holds no secret. Nil: nobody does.

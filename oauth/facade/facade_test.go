@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,8 @@ type rig struct {
 	now  time.Time
 	gone error // what Alive says
 	peer string
+
+	groups []string // of everybody, says Alive
 }
 
 func (r *rig) clock() time.Time { r.mu.Lock(); defer r.mu.Unlock(); return r.now }
@@ -75,7 +78,10 @@ func (r *rig) replica(change func(*facade.Facade)) *facade.Facade {
 			{ID: "office", Secrets: [][32]byte{facade.SecretHash("old one"), facade.SecretHash("0ffice")}, Redirects: []string{stop, "ms-word-tp:"}},
 			{ID: "other", Secrets: [][32]byte{facade.SecretHash("0ther")}, Redirects: []string{"https://other.example/cb?x=1"}},
 		},
-		Alive: func(context.Context, oauth.Principal) error { return r.gone },
+		Alive: func(_ context.Context, p oauth.Principal) (oauth.Principal, error) {
+			p.Groups = r.groups
+			return p, r.gone
+		},
 	}
 	if change != nil {
 		change(&f)
@@ -454,6 +460,22 @@ func TestADisabledAccount(t *testing.T) {
 	r.refused("the account is gone", refresh(got.Refresh), "invalid_grant")
 	if r.good(got.Access) != "" {
 		t.Error("the access token is good")
+	}
+}
+
+// TestGroupsOfNow: a phone has the groups that its person has, not those of the day on which it was let in.
+func TestGroupsOfNow(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), nil)
+	staff := mira
+	staff.Groups = []string{"staff"}
+	got := r.redeem(code(r.allow(request(), staff).Get("code")))
+	for _, groups := range [][]string{{"guests", "staff"}, nil} {
+		r.groups = groups
+		r.later(10 * time.Minute)
+		got = r.redeem(refresh(got.Refresh))
+		if p, _, err := r.Check(t.Context(), got.Access, ""); err != nil || !slices.Equal(p.Groups, groups) || p.Key() != mira.Key() {
+			t.Errorf("%v, %v, not %v", p.Groups, err, groups)
+		}
 	}
 }
 

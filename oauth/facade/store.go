@@ -210,9 +210,13 @@ func (f *Facade) RevokeAll(ctx context.Context, principalKey string) error {
 	})
 }
 
-func (f *Facade) noteAlive(ctx context.Context, family string, now time.Time) error {
+func (f *Facade) noteAlive(ctx context.Context, family string, p oauth.Principal, now time.Time) error {
+	text, err := p.Encode()
+	if err != nil {
+		return err
+	}
 	return f.write(ctx, "refresh", func(tx sqldb.Queryer) error {
-		_, err := tx.Exec(ctx, `UPDATE facade_family SET alive = ? WHERE id = ?`, sqldb.Millis(now), family)
+		_, err := tx.Exec(ctx, `UPDATE facade_family SET alive = ?, principal = ? WHERE id = ? AND principal_key = ?`, sqldb.Millis(now), text, family, p.Key())
 		return err
 	})
 }

@@ -254,13 +254,14 @@ func (f *Facade) stillThere(ctx context.Context, family familyRow) error {
 	if now.Sub(family.alive) < aliveEvery {
 		return nil
 	}
-	switch err := f.Alive(ctx, family.principal); {
+	person, err := f.Alive(ctx, family.principal)
+	switch {
 	case errors.Is(err, ErrGone):
 		return errors.Join(refuse("invalid_grant", "the person may no longer come in"), f.revoke(ctx, family.id))
 	case err != nil:
 		return fmt.Errorf("facade: whether the person may still come in: %w", err)
 	}
-	return f.noteAlive(ctx, family.id, now)
+	return f.noteAlive(ctx, family.id, person, now)
 }
 
 // answer writes an answer of the token or revocation endpoint.
