@@ -168,6 +168,8 @@ func deeds() []deed {
 			return s.locks.Relock(s.t.Context(), s.o.target, s.o.actor, s.o.id, "another")
 		}},
 		{what: "a co-editor's save with the taker's credential", profile: davbackend.Unknown, office: wopi.Collabora, ready: coEditor, do: save},
+		{what: "handover to the co-editor who saves", profile: davbackend.Unknown, office: wopi.Collabora, ready: handover, do: save},
+		{what: "handover to the co-editor who saves", profile: davbackend.Embedded, office: wopi.Microsoft, ready: handover, do: save},
 		{what: "rename of a folder with an open file", profile: davbackend.Unknown, ready: inFolder, do: renameFolder, want: wantFolder},
 	}
 	for _, p := range []davbackend.Profile{davbackend.Embedded, davbackend.Unknown, inChunks} {
@@ -273,6 +275,14 @@ func coEditor(s *scene) {
 		}
 	})
 	s.o.target.View, s.o.actor.UserID, s.o.actor.Member, s.o.actor.Name = bob, "bob", "grant-bob", "Bob"
+}
+
+// handover is about a server on which only who took the lock may write.
+func handover(s *scene) {
+	s.must(s.unlock())
+	bob := s.perUser("bob", "b")
+	s.bindLocks()
+	s.o = s.open("a.txt", s.o.actor.Office).asBob(bob) // ann has it
 }
 
 func inFolder(s *scene) {

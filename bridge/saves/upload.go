@@ -233,12 +233,21 @@ func (d *delivery) mayWriteBeside(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	journaled := d.r.temp == ""
+	if journaled { // so that a crash does not leave it there
+		if err := d.s.advance(ctx, d.r, func(n *row) { n.temp, n.tempETag = probe, "" }, nil); err != nil {
+			return err
+		}
+	}
 	empty := davbackend.Body{Open: func() (io.ReadCloser, error) { return http.NoBody, nil }}
 	if err := d.view.Put(ctx, probe, empty, zeroCondition); err != nil {
 		return err
 	}
 	d.dropTemp(ctx, probe)
-	return nil
+	if !journaled {
+		return nil
+	}
+	return d.s.advance(ctx, d.r, func(n *row) { n.temp = "" }, nil)
 }
 
 // lockOfAnother reports whether a refusal of the write may be for the lock's sake alone:
