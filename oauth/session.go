@@ -171,6 +171,37 @@ func (s *Sessions) EndAll(ctx context.Context, principalKey string) (ids []strin
 	return ids, nil
 }
 
+// People are those who have a session, over ones included; somebody who signed in twice under different names is there twice.
+func (s *Sessions) People(ctx context.Context) ([]Principal, error) {
+	list, err := PeopleIn(ctx, s.DB, `SELECT DISTINCT principal FROM oauth_session`)
+	if err != nil {
+		return nil, fmt.Errorf("oauth: people: %w", err)
+	}
+	return list, nil
+}
+
+// PeopleIn are the principals in the rows of a query that yields [Principal.Encode] texts.
+func PeopleIn(ctx context.Context, db *sqldb.DB, query string) ([]Principal, error) {
+	rows, err := db.Read().Query(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []Principal
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		p, err := DecodePrincipal(text)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, rows.Err()
+}
+
 // Clean removes the rows of sessions that are over. They are refused without it; it only frees room.
 func (s *Sessions) Clean(ctx context.Context) error {
 	now, err := s.DB.Now(ctx)

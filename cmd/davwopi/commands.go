@@ -50,6 +50,7 @@ func (h *house) commands() map[string]bridge.Command {
 		"saves":               asCommand(h.listSaves),
 		"shares":              asCommand(h.listShares),
 		"revoke-share":        asCommand(h.revokeShare),
+		"signout":             asCommand(h.signOut),
 		"show-save":           asCommand(h.showSave),
 		"drop":                asCommand(h.dropSave),
 		"restore-save":        asCommand(h.restoreSave),

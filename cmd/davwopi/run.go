@@ -43,6 +43,7 @@ func commands() []command {
 		{"locks", "list | release ID", "list open documents, release a lock", lockCommand},
 		{"saves", "list | show ID | restore ID | undo PATH|ID | drop ID [-user NAME]", "list and read what lies in the save journal, make a document of it, undo a save, or drop it", saveCommand},
 		{"shares", "[-json] list | revoke ID", "list the links that people have made to files, end one at once", shareCommand},
+		{"signout", "NAME", "end at once what a person has open anywhere: browsers, phones, documents", signOutCommand},
 		{"state", "backup FILE|DIR | restore [-replace] FILE | restored", "back up IDs, locks and waiting saves; put a backup back", stateCommand},
 		{"app-password", "[-name NAME] | list | revoke ID", "make a password for /dav/", appPassword},
 		{"doctor", "[-json] [-probe [-user NAME]]", "try every direction that has to work, and say what to paste where", doctorCommand},

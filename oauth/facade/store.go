@@ -195,6 +195,15 @@ func (f *Facade) revoke(ctx context.Context, family string) error {
 	})
 }
 
+// People are those to whom something was given out that was not revoked.
+func (f *Facade) People(ctx context.Context) ([]oauth.Principal, error) {
+	list, err := oauth.PeopleIn(ctx, f.db, `SELECT DISTINCT principal FROM facade_family WHERE revoked = 0`)
+	if err != nil {
+		return nil, fmt.Errorf("facade: people: %w", err)
+	}
+	return list, nil
+}
+
 // RevokeAll ends everything that came from the person with that key, and forgets to what they said yes.
 func (f *Facade) RevokeAll(ctx context.Context, principalKey string) error {
 	now, err := f.db.Now(ctx)

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	"davwopi/bridge/access"
+	"davwopi/oauth"
+	"davwopi/oauth/facade"
+)
+
+// TestSomebodyIsThrownOut: of one person everything ends, of the others nothing; a name that is several people's is asked
+// back about.
+func TestSomebodyIsThrownOut(t *testing.T) {
+	h := sharingHouse(t)
+	var err error
+	h.phones, err = facade.New(t.Context(), h.db, h.sealer, facade.Facade{
+		Base: h.config.PublicURL.URL, Clients: []facade.Client{{ID: "office", Redirects: []string{"https://localhost"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const file = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
+	type had struct{ cookie, token, password string }
+	people := map[string]had{}
+	enter := func(p oauth.Principal) {
+		t.Helper()
+		cookie, session, err := h.sessions.Start(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, _, err := h.tokens.Mint(t.Context(), access.Grant{File: file, Space: 1, Upstream: "main", Principal: p, Session: session, Rights: access.Edit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		password, _, err := h.passwords.Make(t.Context(), p, "laptop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		people[p.Subject] = had{cookie, token, password}
+	}
+	phone := oauth.Principal{Issuer: "https://id.example", Subject: "3", Name: "Pia", SignIn: "pia@example.test"}
+	enter(oauth.Principal{Issuer: "https://id.example", Subject: "1", Name: "Mira", SignIn: "mira@example.test"})
+	enter(oauth.Principal{Issuer: "https://id.example", Subject: "2", Name: "Mira", SignIn: "m@example.test"})
+	enter(oauth.Principal{Issuer: "https://id.example", Subject: "4", Name: "Mo", SignIn: "m@example.test"})
+	_, sealed, err := h.phones.Begin(t.Context(), url.Values{"client_id": {"office"}, "redirect_uri": {"https://localhost"}, "response_type": {"code"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := h.phones.Open(t.Context(), sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.phones.Allow(t.Context(), phone, request); err != nil {
+		t.Fatal(err)
+	}
+
+	if out, err := h.signOut(t.Context(), signOutArguments{"Mira@example.test"}); err != nil || out.Browsers != 1 || out.Name != "Mira" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	for subject, in := range people {
+		_, err1 := h.sessions.Get(t.Context(), in.cookie)
+		_, err2 := h.tokens.Open(t.Context(), in.token, file)
+		_, err3 := h.passwords.Check(t.Context(), in.password)
+		for what, err := range map[string]error{"browser": err1, "document": err2, "app password": err3} {
+			if (err != nil) != (subject == "1") {
+				t.Errorf("%s of %s: %v", what, subject, err)
+			}
+		}
+	}
+	if _, err := h.signOut(t.Context(), signOutArguments{"m@example.test"}); err == nil || !strings.Contains(err.Error(), "2, 4") {
+		t.Errorf("two people: %v", err)
+	}
+	if _, err := h.signOut(t.Context(), signOutArguments{"4"}); err != nil {
+		t.Errorf("by the subject: %v", err)
+	}
+	if _, err := h.signOut(t.Context(), signOutArguments{"pia@example.test"}); err != nil {
+		t.Errorf("of a phone only: %v", err)
+	}
+	if list, err := h.phones.People(t.Context()); err != nil || len(list) > 0 {
+		t.Errorf("a phone is still let in: %v, %v", list, err)
+	}
+	if _, err := h.signOut(t.Context(), signOutArguments{"nobody"}); err == nil || errors.Is(err, errUsage) {
+		t.Errorf("nobody: %v", err)
+	}
+}
