@@ -37,6 +37,18 @@ func (s *Saves) Run(ctx context.Context) error {
 	}
 }
 
+// Drain tries once more, whatever came of earlier tries, to bring to the upstream what waits, until ctx ends. It returns
+// how many acknowledged saves stay in the journal, for the next start. For the end of the program, when nobody saves any
+// more; Run may go on beside it.
+func (s *Saves) Drain(ctx context.Context) (left int, err error) {
+	s.live.hurry()
+	if err = s.settleAll(ctx, true); ctx.Err() != nil {
+		err = nil // the rest stays
+	}
+	stay, countErr := s.entries(context.WithoutCancel(ctx), `state IN (?, ?)`, stateWaiting, stateAside)
+	return len(stay), errors.Join(err, countErr)
+}
+
 // sweep is one turn of Run.
 func (s *Saves) sweep(ctx context.Context) {
 	for _, job := range []struct {

@@ -235,6 +235,13 @@ func (l *live) leave(id string) {
 	delete(l.ids, id)
 }
 
+// hurry ends all pauses.
+func (l *live) hurry() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.tries)
+}
+
 // due reports whether an entry may be tried by itself now.
 func (l *live) due(id string) bool {
 	l.mu.Lock()

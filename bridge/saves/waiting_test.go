@@ -37,9 +37,7 @@ func (g *rig) down() { g.server.Quirks.Fail(upstream.Fault{Status: http.StatusSe
 // up ends the outage, and with it the pause before the next try.
 func (g *rig) up() {
 	g.server.Quirks.Reset()
-	g.saves.live.mu.Lock()
-	defer g.saves.live.mu.Unlock()
-	clear(g.saves.live.tries)
+	g.saves.live.hurry()
 }
 
 func (g *rig) known(o *opened) idmap.Entry {
@@ -120,6 +118,31 @@ func TestWaitingSave(t *testing.T) {
 			g.wantPinned(o, false)
 		})
 	}
+}
+
+// TestDrain: at the end of the program what waits is tried once more, pauses or not, and what stays is counted.
+func TestDrain(t *testing.T) {
+	eachStrategy(t, func(t *testing.T, g *rig) {
+		g.patient(Auto, nil)
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.OnlyOffice)
+		g.down()
+		o.mustPut("while it is away")
+		g.saves.sweep(t.Context())
+		if left, err := g.saves.Drain(t.Context()); err != nil || left != 1 {
+			t.Errorf("in the outage: %d stay, %v", left, err)
+		}
+		g.server.Quirks.Reset() // the next try by itself would be a while away
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		if left, err := g.saves.Drain(over); err != nil || left != 1 {
+			t.Errorf("without time: %d stay, %v", left, err)
+		}
+		if left, err := g.saves.Drain(t.Context()); err != nil || left != 0 {
+			t.Errorf("afterwards: %d stay, %v", left, err)
+		}
+		g.wantOn("a.txt", "while it is away")
+	})
 }
 
 // TestWhoseSavesWait: the policy decides, and the state directory.

@@ -180,7 +180,7 @@ func (h *house) run(ctx context.Context, public, admin, figures net.Listener) er
 	running.Go(func() { h.editors.Warm(loops) }) // so that the first list knows what can be opened
 	<-ctx.Done()
 	h.log.Info().Msg("stopping: running requests are finished first")
-	err := h.drain(servers)
+	err := errors.Join(h.drain(servers), h.emptyJournal())
 	stopLoops()
 	running.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
@@ -210,6 +210,20 @@ func (h *house) drain(servers map[net.Listener]*http.Server) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// lastTry is how long saves that wait may take when the daemon stops.
+const lastTry = 10 * time.Second
+
+// emptyJournal brings to the upstream what waits, as far as that goes, and says what stays.
+func (h *house) emptyJournal() error {
+	ctx, cancel := context.WithTimeout(context.Background(), lastTry)
+	defer cancel()
+	left, err := h.saves.Drain(ctx)
+	if left > 0 {
+		h.log.Warn().Int("saves", left).Msg("saves stay in the journal, durable; they are delivered after the next start (davwopi saves list)")
+	}
+	return err
 }
 
 // keepGrants lets the grants of open documents outlive sign-out and expiry (DESIGN
