@@ -2,14 +2,8 @@ package binary
 
 import (
 	"fmt"
-	"net/http"
-	"os"
-	"os/exec"
 	"path"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,90 +13,13 @@ import (
 	"davwopi/test/upstream"
 )
 
-// A switched Apache can be killed and started again, at the same port, over the same
-// folder and lock database.
-type switched struct {
-	t    *testing.T
-	url  string
-	args []string
-	home string
-}
-
-func switchedApache(t *testing.T) (*upstream.Server, *switched) {
-	t.Helper()
-	s := upstream.Apache(t)
-	a := &switched{t: t, url: s.URL, home: filepath.Dir(filepath.Dir(s.Dir))}
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", a.pid()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.args = strings.Split(strings.TrimRight(string(line), "\x00"), "\x00")
-	return s, a
-}
-
-func (a *switched) pid() int {
-	a.t.Helper()
-	text, err := os.ReadFile(filepath.Join(a.home, "apache.pid"))
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return pid
-}
-
-func (a *switched) answers() bool {
-	r, err := http.Get(a.url)
-	if err != nil {
-		return false
-	}
-	r.Body.Close()
-	return true
-}
-
-func (a *switched) until(up bool) {
-	a.t.Helper()
-	for end := time.Now().Add(20 * time.Second); a.answers() != up; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			a.t.Fatalf("apache: answers: %v", !up)
-		}
-	}
-}
-
-// stop kills the group, which was started for this test alone.
-func (a *switched) stop() {
-	a.t.Helper()
-	if err := syscall.Kill(-a.pid(), syscall.SIGKILL); err != nil {
-		a.t.Fatal(err)
-	}
-	a.until(false)
-}
-
-func (a *switched) start() {
-	a.t.Helper()
-	os.Remove(filepath.Join(a.home, "apache.pid"))
-	cmd := exec.Command("apache2", a.args[1:]...)
-	cmd.Dir = a.home
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		a.t.Fatal(err)
-	}
-	a.t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		_ = cmd.Wait() // killed
-	})
-	a.until(true)
-}
-
 // TestSavesWaitForApache: ONLYOFFICE and Collabora save while a real Apache is dead,
 // and are told 200. The daemon is killed and started again, Apache comes back, and
 // what was acknowledged last is there, under the strings that were given out.
 func TestSavesWaitForApache(t *testing.T) {
 	needDaemon(t)
 	daemon.NeedsDisk(t)
-	s, apache := switchedApache(t)
+	s := upstream.Apache(t)
 	cool := office.NewEditor(t, wopi.Collabora, true, "odt")
 	only := office.NewEditor(t, wopi.OnlyOffice, true, "docx")
 	d := daemon.Start(t, serviceConfig(s)+fmt.Sprintf("editors: [%q, %q]\nsaves: {patience: 1s}\n", cool.URL, only.URL))
@@ -151,7 +68,7 @@ func TestSavesWaitForApache(t *testing.T) {
 		}
 	}
 	save("while it is up")
-	apache.stop()
+	s.Program.Kill()
 	save("one, while it is down")
 	save("two, while it is down")
 	look("down")
@@ -173,7 +90,7 @@ func TestSavesWaitForApache(t *testing.T) {
 		must2(t)(doc.Close(ctx))
 	}
 	d.Kill()
-	apache.start()
+	s.Program.Start()
 	d.Restart()
 	begin := time.Now()
 	for _, doc := range all {

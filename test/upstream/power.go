@@ -1,6 +1,8 @@
 package upstream
 
 import (
+	"fmt"
+	"net"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -51,10 +53,18 @@ func (p *Program) end() {
 // signal reaches the whole group, which is ours alone; it may be empty.
 func (p *Program) signal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
 
-// Kill ends the server without warning.
+// Kill ends the server without warning. When it returns nobody listens any more: the
+// processes of a group do not die at once.
 func (p *Program) Kill() {
 	p.signal(syscall.SIGKILL)
 	<-p.ended
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.port))
+		if err != nil {
+			return
+		}
+		c.Close()
+	}
 }
 
 // Pause stops the server in the middle of whatever it does, until Resume.
