@@ -41,6 +41,12 @@
 //     no server checks the ETag and writes in one step that such a program could not
 //     come between: what falls into these microseconds is lost by the file system.
 //     Replays after a kill and deliveries of waiting saves are not waited for.
+//   - 2026-11-28: On nginx and rclone, which know no conditions, and may be busy with what
+//     a dead daemon has sent, others edit through the server, with a DAV lock of their own.
+//     On Apache they change files on its disk while nothing was killed or stopped just
+//     now; on the embedded server, which dies with the daemon, at any time.
+//   - 2026-11-28: nginx shows no owner of a lock, so that a lock of which a dead daemon had
+//     not yet read the token is nobody's until it ends. It ends after 20 s here.
 //   - 2026-11-28: The power cut is played from a log of system calls (strace), not by a
 //     file system in user space: it records the very program that is released, needs no
 //     mount, and every fsync that the log shows can be left out one by one.
