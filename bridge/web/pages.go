@@ -82,6 +82,7 @@ type site struct {
 	stamp   string // changes with the embedded files
 	views   map[string]*template.Template
 	outages *outages
+	arrived *oauth.Tries  // sign-ins that failed on the way back from the provider
 	big     chan struct{} // holds one for each listing of a big folder that is under way
 }
 
@@ -94,6 +95,7 @@ func (p *Pages) Mount(r *mux.Router) {
 		stamp:   assetStamp(),
 		views:   parseViews(),
 		outages: &outages{since: make(map[string]time.Time)},
+		arrived: oauth.NewTries(0, 0), // by peer alone
 		big:     make(chan struct{}, bigAtOnce),
 	}
 	const id = "{id:[a-z2-7]{26}}"

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
+	"time"
 
 	"davwopi/oauth"
 )
@@ -56,6 +58,11 @@ func (s *site) flowCookie(name, value string, age int) *http.Cookie {
 
 // serveCallback is GET /signin/callback: the provider's answer.
 func (s *site) serveCallback(w http.ResponseWriter, r *http.Request) {
+	right, err := s.arrived.TakePeer(r.RemoteAddr, time.Now())
+	if err != nil {
+		s.providerTrouble(w, r, s.path(), err)
+		return
+	}
 	in, err := s.Provider.OIDC.Finish(r.Context(), r.URL.Query(), func(name string) string {
 		c, err := r.Cookie(s.hostPrefix() + name)
 		if err != nil {
@@ -63,6 +70,9 @@ func (s *site) serveCallback(w http.ResponseWriter, r *http.Request) {
 		}
 		return c.Value
 	})
+	if err == nil || errors.Is(err, oauth.ErrFlow) {
+		right() // of the latter nothing was written, and nobody was asked
+	}
 	if in.Cookie != "" {
 		http.SetCookie(w, s.flowCookie(in.Cookie, "", -1))
 	}
@@ -99,7 +109,12 @@ func (s *site) serveCallback(w http.ResponseWriter, r *http.Request) {
 func (s *site) providerTrouble(w http.ResponseWriter, r *http.Request, next string, err error) {
 	s.Log(r, err)
 	body, status := s.signInBody(next), http.StatusServiceUnavailable
+	var many *oauth.TooManyError
 	switch {
+	case errors.As(err, &many):
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", strconv.Itoa(int(many.RetryAfter.Seconds())))
+		body.Error = fmt.Sprintf("That were too many tries. Please wait %s and try again.", humanWait(many.RetryAfter))
 	case errors.Is(err, oauth.ErrFlow):
 		status = http.StatusBadRequest
 		body.Error = "This sign-in was begun in another browser, has been used already, or took longer than ten minutes. Please sign in again."

@@ -128,6 +128,36 @@ func TestSignInAtAProviderGoesWrong(t *testing.T) {
 	contains(t, got.body, "Example ID cannot be asked right now", "Sign in with Example ID")
 }
 
+// TestStrangersAtTheCallback do not make us write and ask the provider without end; people who sign in are not counted.
+func TestStrangersAtTheCallback(t *testing.T) {
+	p := idp.New(t, time.Now)
+	h := withProvider(t, p, false)
+	for i := range 40 {
+		b := h.browser()
+		if got := b.get(back(t, p, b.get("/signin"))); got.status != http.StatusSeeOther {
+			t.Fatalf("the %dth person: %d", i, got.status)
+		}
+	}
+	b := h.browser()
+	for i := 0; ; i++ {
+		u, err := url.Parse(b.get("/signin").header.Get("Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := b.get("/signin/callback?code=x&state=" + u.Query().Get("state"))
+		if got.status == http.StatusTooManyRequests {
+			contains(t, got.body, "too many tries")
+			if got.header.Get("Retry-After") == "" {
+				t.Error("and nobody says for how long")
+			}
+			break
+		}
+		if got.status != http.StatusForbidden || i > 300 {
+			t.Fatalf("the %dth forged code: %d", i, got.status)
+		}
+	}
+}
+
 func TestTheFlowCookie(t *testing.T) {
 	p := idp.New(t, time.Now)
 	h := withProvider(t, p, true)
