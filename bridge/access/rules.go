@@ -140,8 +140,10 @@ func isSurely(p oauth.Principal, who string) bool {
 	if who == "*" {
 		return false
 	}
-	group, ok := strings.CutPrefix(who, "group:")
-	return who == p.Subject || who == p.Key() || who == p.Login && who != "" || ok && slices.Contains(p.Groups, group)
+	if group, ok := strings.CutPrefix(who, "group:"); ok {
+		return slices.Contains(p.Groups, group) // and nobody who is called like a group
+	}
+	return who == p.Subject || who == p.Key() || who == p.Login && who != ""
 }
 
 // isPerhaps reports whether who may mean p: by display name, or by a sign-in name that the upstream may take for

@@ -28,6 +28,7 @@ func TestRules(t *testing.T) {
 		{"by group", Rules{{Who: []string{"group:staff"}, Rights: View}}, anna, "main", "/a", View},
 		{"a group is not a person of that name", Rules{{Who: []string{"staff"}, Rights: View}}, anna, "main", "/a", Edit},
 		{"a person is not a group of that name", Rules{{Who: []string{"group:anna"}, Rights: View}}, anna, "main", "/a", Edit},
+		{"nor one who is called like a group", Rules{{Who: []string{"*"}, Rights: 0}, {Who: []string{"group:staff"}, Rights: Edit}}, oauth.Principal{Issuer: "proxy", Subject: "group:staff", Login: "group:staff"}, "main", "/a", 0},
 		{"one of several", Rules{{Who: []string{"bert", "anna"}, Rights: View}}, anna, "main", "/a", View},
 		{"another upstream", Rules{{Who: []string{"*"}, Upstream: "nas", Rights: View}}, anna, "main", "/a", Edit},
 		{"this upstream", Rules{{Who: []string{"*"}, Upstream: "nas", Rights: View}}, anna, "nas", "/a", View},

@@ -122,8 +122,10 @@ func (h *house) isAdmin(p oauth.Principal) bool {
 		})
 	}
 	named := slices.ContainsFunc(h.config.Admins, func(name string) bool {
-		group, ok := strings.CutPrefix(name, "group:")
-		return name == p.Subject || name == p.Login || ok && slices.Contains(p.Groups, group)
+		if group, ok := strings.CutPrefix(name, "group:"); ok {
+			return slices.Contains(p.Groups, group)
+		}
+		return name == p.Subject || name == p.Login
 	})
 	return p.Issuer == h.issuer() && named
 }

@@ -34,6 +34,7 @@ func TestWhoIsAnAdministrator(t *testing.T) {
 		{"only called so at the provider", "oidc", oauth.Principal{Issuer: "https://id.example", Subject: "7", Name: "Jo", SignIn: "Jo"}, false},
 		{"another provider's", "oidc", oauth.Principal{Issuer: "https://id.evil", Subject: "Jo"}, false},
 		{"whom the proxy names", "proxy", oauth.Principal{Issuer: "proxy", Subject: "Jo"}, true},
+		{"who is called like a group", "proxy", oauth.Principal{Issuer: "proxy", Subject: "group:it", Login: "group:it"}, false},
 		{"before there was a proxy", "proxy", owner(), false},
 	} {
 		c := config.Default()
