@@ -84,6 +84,8 @@ func TestOnlyTrustedProxiesAreBelieved(t *testing.T) {
 		{"a stranger", "192.0.2.1:1", "1.1.1.1", "https", "192.0.2.1:1 http"},
 		{"a trusted proxy", "10.0.0.1:1", "1.1.1.1", "https", "1.1.1.1:0 https"},
 		{"what the peer wrote itself stands before", "10.0.0.1:1", "6.6.6.6, 1.1.1.1, 10.0.0.2", "http", "1.1.1.1:0 http"},
+		{"with a port, as some write it", "10.0.0.1:1", "6.6.6.6:5, 1.1.1.1:40312, [::ffff:10.0.0.2]:7", "http", "1.1.1.1:0 http"},
+		{"in brackets", "10.0.0.1:1", "[2001:db8::1]:9", "http", "[2001:db8::1]:0 http"},
 		{"nonsense", "10.0.0.1:1", "x", "gopher", "10.0.0.1:1 http"},
 	} {
 		w := do(b, "GET", "/see", func(r *http.Request) {

@@ -89,11 +89,16 @@ func (b *Bridge) trustsAddr(a netip.Addr) bool {
 }
 
 // forwardedPeer is the last address of X-Forwarded-For that is not a trusted
-// proxy: what stands before it was written by the peer itself.
+// proxy: what stands before it was written by the peer itself. Some proxies write
+// the port, too.
 func (b *Bridge) forwardedPeer(values []string) string {
 	list := strings.Split(strings.Join(values, ","), ",")
 	for _, text := range slices.Backward(list) {
-		a, err := netip.ParseAddr(strings.TrimSpace(text))
+		text = strings.TrimSpace(text)
+		a, err := netip.ParseAddr(text)
+		if port, fault := netip.ParseAddrPort(text); fault == nil {
+			a, err = port.Addr(), nil
+		}
 		if err != nil {
 			return ""
 		}
