@@ -48,7 +48,7 @@ type Share struct {
 	Upstream  string
 	Rights    Rights          // a ceiling: rules and upstream have the last word
 	Anonymous bool            // opens without an account; else for people who sign in, and see what they may see
-	Maker     oauth.Principal // as of then
+	Maker     oauth.Principal // as of their last sign-in
 	Made      time.Time
 	Expires   time.Time // zero: never
 	Revoked   time.Time // zero: it was not

@@ -439,6 +439,41 @@ func TestALinkIsACeiling(t *testing.T) {
 	}
 }
 
+// TestTheMakerIsThatOfNow: who has lost a group takes what it gave from their guests, too.
+func TestTheMakerIsThatOfNow(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		setClock(db)
+		s := newShares(t, db)
+		secret, _ := mustMake(t, s, openToAll(annasShare()))
+		bertsSecret, _ := mustMake(t, s, NewShare{Resource: folder, Space: 7, Upstream: "main", Rights: Edit, Maker: bert})
+		rules := Rules{{Who: []string{"*"}, Rights: View}, {Who: []string{"group:staff", "group:guests"}, Rights: Edit}}
+		may := func() Rights {
+			t.Helper()
+			sh, err := s.Find(t.Context(), secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return rules.AllowsGrant(Grant{Upstream: "main", Principal: AnyGuest(), Behind: sh.Maker}, "/a")
+		}
+		if got := may(); got != Edit {
+			t.Fatalf("at first: %v", got)
+		}
+		now := anna
+		now.Groups = nil
+		for range 2 {
+			if err := s.SignedIn(t.Context(), now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := may(); got != View {
+			t.Errorf("out of the group: %v", got)
+		}
+		if sh, err := s.Find(t.Context(), bertsSecret); err != nil || sh.Maker.Key() != bert.Key() {
+			t.Errorf("another's link: %+v, %v", sh.Maker, err)
+		}
+	})
+}
+
 func TestRulesBoundGuestsByWhoeverLetThemIn(t *testing.T) {
 	rules := Rules{
 		{Who: []string{"*"}, Rights: 0},

@@ -139,6 +139,24 @@ func (s *Shares) Secret(ctx context.Context, id, makerKey string) (string, error
 	return secret, wrap("link", err)
 }
 
+// SignedIn notes who the maker of links is now: what a guest may at most depends on the groups that the maker has, not on
+// those that they had when they made the link. To be called at each sign-in; most change nothing.
+func (s *Shares) SignedIn(ctx context.Context, p oauth.Principal) error {
+	text, err := p.Encode()
+	if err != nil {
+		return wrap("maker of links", err)
+	}
+	var n int64
+	err = s.db.Read().QueryRow(ctx, `SELECT COUNT(*) FROM access_share WHERE maker_key = ? AND maker <> ?`, p.Key(), text).Scan(&n)
+	if err != nil || n == 0 {
+		return wrap("maker of links", err)
+	}
+	return wrap("maker of links", s.db.Write(ctx, func(tx sqldb.Queryer) error {
+		_, err := tx.Exec(ctx, `UPDATE access_share SET maker = ? WHERE maker_key = ?`, text, p.Key())
+		return err
+	}))
+}
+
 // Revoke ends the link with that ID, and what was opened with it, at once and on every replica. makerKey is whose link
 // it must be, "" anybody's: the word of an administrator. It returns [ErrShare] if there is no such link;
 // one that was revoked before is no error.

@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"davwopi/bridge/access"
 	"davwopi/bridge/web"
+	"davwopi/idmap"
 	"davwopi/oauth"
 	"davwopi/test/idp"
 )
@@ -178,6 +180,7 @@ func TestTheFlowCookie(t *testing.T) {
 func TestSignInByAProxy(t *testing.T) {
 	h := newHouse(t, func(h *house) {
 		h.Proxy = &web.Proxy{User: "Remote-User", Name: "Remote-Name", Groups: "Remote-Groups", Logout: "https://proxy.example/logout"}
+		withShares(h)
 	})
 	h.up.Write(t, "a.txt", "hello")
 	b := h.browser()
@@ -202,6 +205,17 @@ func TestSignInByAProxy(t *testing.T) {
 	list := as("/", anna...)
 	contains(t, list.body, "Anna &lt;b&gt;A.&lt;/b&gt;", "a.txt")
 	edit := "/edit/" + list.id(t, "a.txt")
+	_, link, err := h.Shares.Make(t.Context(), access.NewShare{
+		Resource: idmap.FileID(list.id(t, "a.txt")), Space: 1, Upstream: "main", Rights: access.View,
+		Maker: oauth.Principal{Issuer: web.IssuerProxy, Subject: "anna", Name: "Anna", Groups: []string{"board", "staff"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	as("/signin?why=again", anna...)
+	if link, err = h.Shares.Get(t.Context(), link.ID); err != nil || strings.Join(link.Maker.Groups, ",") != "staff,it" {
+		t.Errorf("her link has the groups of another time: %v, %v", link.Maker.Groups, err)
+	}
 	token := as(edit, anna...).token(t)
 	for name, header := range map[string][]string{
 		"nobody":       nil,

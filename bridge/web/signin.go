@@ -148,6 +148,12 @@ func (s *site) enter(w http.ResponseWriter, r *http.Request, p oauth.Principal) 
 		s.fail(w, r, oauth.Principal{}, err)
 		return "", false
 	}
+	if s.Shares != nil {
+		if err := s.Shares.SignedIn(r.Context(), p); err != nil {
+			s.fail(w, r, oauth.Principal{}, err)
+			return "", false
+		}
+	}
 	cookie, session, err := s.Sessions.Start(r.Context(), p)
 	if err != nil {
 		s.fail(w, r, oauth.Principal{}, err)
