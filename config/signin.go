@@ -43,8 +43,9 @@ type OIDC struct {
 	ClientSecret Secret `yaml:"client_secret"`
 	// ClientSecretFile holds the secret in its first line.
 	ClientSecretFile string `yaml:"client_secret_file"`
-	// Scopes are asked for besides openid. With auth: bearer add offline_access where
-	// the provider wants it for tokens that can be renewed. Default profile, email.
+	// Scopes are asked for besides openid. With auth: bearer and oauth.mode: facade add
+	// offline_access where the provider wants it for tokens that can be renewed. Default
+	// profile, email.
 	Scopes []string `yaml:"scopes"`
 	// NameClaim is the claim with the name that others are shown. Default: name, else
 	// preferred_username, else the part of email before the @.
