@@ -213,12 +213,12 @@ func (d *delivery) found(ctx context.Context, res dav.Resource) error {
 	if err != nil {
 		return err
 	}
-	temp := d.unusedTemp()
+	d.dropTemp(ctx, d.unusedTemp()) // before the row forgets it
 	err = d.s.advance(ctx, d.r, func(n *row) { n.arrived(e.Revision, res) }, func(tx sqldb.Queryer) error {
 		return wrote(ctx, tx, d.r.changed, d.r.hand(), d.file, e.Revision, d.r.sha256)
 	})
 	if err == nil {
-		d.tidy(ctx, temp)
+		d.tidy(ctx, "")
 	}
 	return err
 }
