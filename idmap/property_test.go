@@ -208,8 +208,12 @@ func (b *books) find() bool {
 			b.rt.Fatalf("not known (%v), but found: %v", err, ferr)
 		}
 	case ferr == nil:
-		if e.ID != id || b.tr.nodes[res.Path].ino != ino {
+		if e.ID != id || b.tr.nodes[res.Path].ino != ino && (res.Path != known.Path || !b.replaced(ino, res.Path)) {
 			b.rt.Fatalf("found %+v for inode %d", res, ino)
+		}
+		if n := b.tr.nodes[res.Path]; n.ino != ino {
+			delete(b.told, ino)
+			b.all[id] = n.ino
 		}
 		b.saw(e)
 	default:
@@ -221,6 +225,19 @@ func (b *books) find() bool {
 		}
 	}
 	return true
+}
+
+// replaced reports whether the ID of ino may pass to what lies at p now, as when another program replaces a document
+// in place (DESIGN 5): the old file is nowhere any more, and the new one is a file that nobody has been told of.
+func (b *books) replaced(ino int, p dav.Path) bool {
+	for _, n := range b.tr.nodes {
+		if n.ino == ino {
+			return false
+		}
+	}
+	n := b.tr.nodes[p]
+	_, known := b.told[n.ino]
+	return !n.collection && !known
 }
 
 func sortedKeys(m map[int]told) []int {
