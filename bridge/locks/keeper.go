@@ -237,6 +237,10 @@ func (l *Locks) retake(ctx context.Context, view *davbackend.View, r *row, now t
 		return l.putOff(ctx, r, now.Add(takingFor/2))
 	}
 	defer x.Release()
+	present, err := readRow(ctx, l.DB.Read(), r.file)
+	if err != nil || present == nil || present.phase != r.phase || present.token != r.token || present.editing != r.editing {
+		return err // unlocked, or mended, before the lease was ours
+	}
 	e, res, err := l.IDs.Find(ctx, r.space, r.file, view)
 	if errors.Is(err, idmap.ErrMissing) || errors.Is(err, idmap.ErrNotFound) {
 		l.lose(ctx, r, dav.ErrNotFound)

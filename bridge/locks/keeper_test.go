@@ -503,3 +503,27 @@ func TestDatabaseErrorsComeUp(t *testing.T) {
 		t.Error("the file was deleted without a database to say so")
 	}
 }
+
+// TestUnlockDuringARefresh: the editor unlocks while the keeper's refresh is on its way. A server that shows no owner (nginx)
+// would keep what is taken after that until it runs out: nobody could say whose it is.
+func TestUnlockDuringARefresh(t *testing.T) {
+	h := newHouse(t)
+	h.server.Quirks.Set(func(q *upstream.Quirks) { q.HideOwner = true })
+	f := h.file("a.docx", "hello")
+	ctx := context.Background()
+	ok(t, h.Lock(ctx, h.target(f), anna, "A"))
+	h.clock.forward(16 * time.Minute)
+	h.server.Quirks.Fail(upstream.Fault{Method: "LOCK", Times: 1, Before: func() {
+		ok(t, h.Unlock(ctx, h.target(f), anna, "A"))
+	}})
+	h.tend()
+	if r := h.row(f); r != nil && r.phase == held {
+		t.Errorf("row %+v", r)
+	}
+	if locks := h.target(f).Seen.Locks; len(locks) != 0 {
+		t.Errorf("the upstream still has %+v", locks)
+	}
+	if n := h.count("locks_intent"); n != 0 {
+		t.Errorf("%d intents are left", n)
+	}
+}

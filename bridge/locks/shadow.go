@@ -138,6 +138,10 @@ func (l *Locks) reshadow(ctx context.Context, x *Lease, t Target, r *row) (*row,
 	next.token = lock.Token
 	present, err := l.store(done, x, t, r, &next, lock.Timeout, intent)
 	if err != nil {
+		if errors.Is(err, errRaced) {
+			next.granted = now.Add(max(lock.Timeout, firstGrant))
+			l.leaveNow(done, &next) // by its token: where no owner is shown the intent could not find it
+		}
 		return nil, err
 	}
 	if present.phase == held {
