@@ -1,6 +1,7 @@
 package binary
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -40,14 +41,16 @@ func freeAddress(t *testing.T) string {
 }
 
 // eachProvider runs f with every provider that there is: the two real ones, each with opaque and with signed access
-// tokens, or the one that OIDC_TEST_ISSUER names. There, the redirect URIs http://OIDC_TEST_LISTEN/signin/callback
-// and https://localhost are registered for OIDC_TEST_CLIENT_ID.
+// tokens, or the one that OIDC_TEST_ISSUER names. There, http://OIDC_TEST_LISTEN/signin/callback is registered as the
+// redirect URI of OIDC_TEST_CLIENT_ID, and https://localhost as that of OIDC_TEST_OFFICE_ID, which may be the same;
+// OIDC_TEST_AUDIENCE is in the tokens of the latter, and OIDC_TEST_USER has OIDC_TEST_PASSWORD.
 func eachProvider(t *testing.T, f func(t *testing.T, p provider)) {
 	if issuer := os.Getenv("OIDC_TEST_ISSUER"); issuer != "" {
 		env := func(name string) string { return os.Getenv("OIDC_TEST_" + name) }
 		f(t, provider{
 			Real: idp.Real{Issuer: issuer, User: env("USER"), Password: env("PASSWORD"), Audience: env("AUDIENCE")},
-			id:   env("CLIENT_ID"), secret: env("CLIENT_SECRET"), officeID: env("CLIENT_ID"), officeSecret: env("CLIENT_SECRET"),
+			id:   env("CLIENT_ID"), secret: env("CLIENT_SECRET"),
+			officeID: cmp.Or(env("OFFICE_ID"), env("CLIENT_ID")), officeSecret: cmp.Or(env("OFFICE_SECRET"), env("CLIENT_SECRET")),
 			office: "https://localhost", listen: env("LISTEN"),
 		})
 		return
