@@ -2,7 +2,6 @@ package discovery_test
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,8 +85,8 @@ func TestRotatedKeysAreFetchedAtMostOnceAMinute(t *testing.T) {
 func TestAnEditorOnceSeenWithKeysStaysSigned(t *testing.T) {
 	ed, c := office.NewEditor(t, wopi.Collabora, true, "odt"), newClock()
 	e := at(c, ed.URL)
-	var told []string
-	e.Remember = func(u string) { told = append(told, u) }
+	told := make(chan string, 4)
+	e.Remember = func(u string) { told <- u } // after those who wait for the document have it
 	e.Warm(t.Context())
 	ed.Bare(true)
 	if !e.Refetch(t.Context(), ed.URL) {
@@ -100,8 +99,8 @@ func TestAnEditorOnceSeenWithKeysStaysSigned(t *testing.T) {
 	ed.Bare(false)
 	c.move(time.Minute)
 	e.Refetch(t.Context(), ed.URL)
-	if !slices.Equal(told, []string{ed.URL}) {
-		t.Errorf("told to remember %v", told)
+	if first := <-told; first != ed.URL || len(told) != 0 {
+		t.Errorf("told to remember %s, and %d more", first, len(told))
 	}
 }
 
