@@ -18,12 +18,16 @@ import (
 // version from outside are at the target, in a copy or in the journal, and that the
 // editor was told the truth.
 func TestNeverLost(t *testing.T) {
+	seeds := uint64(6)
+	if testing.Short() {
+		seeds = 1 // under the race detector
+	}
 	for _, profile := range []davbackend.Profile{davbackend.Embedded, davbackend.Unknown, inChunks} {
 		for _, office := range []wopi.Office{wopi.Collabora, wopi.OnlyOffice, wopi.Microsoft} {
 			t.Run(profile.Name+", "+office.String(), func(t *testing.T) {
 				g := newRigFor(t, profile)
 				g.pieces()
-				for seed := range uint64(6) {
+				for seed := range seeds {
 					s := &storm{g: g, rand: rand.New(rand.NewPCG(seed, uint64(office))), name: fmt.Sprintf("f%d.odt", seed)}
 					s.run(t, office)
 					if t.Failed() {
