@@ -89,11 +89,11 @@ func TestShared(t *testing.T) {
 		}
 		// Each renames it in their own tree.
 		ben.tree.move("/Shared/a.docx", "/Shared/from ann.docx")
-		ann.tree.move("/papers", "/work")
+		ann.tree.move("/papers", "/team")
 		if got := ben.finds(shared.ID); got != "/Shared/from ann.docx" {
 			t.Errorf("Ben finds it at %q", got)
 		}
-		if got := ann.finds(shared.ID); got != "/work/a.docx" {
+		if got := ann.finds(shared.ID); got != "/team/a.docx" {
 			t.Errorf("Ann finds it at %q", got)
 		}
 		w.sound()
