@@ -119,7 +119,7 @@ func TestReplaced(t *testing.T) {
 				}
 				t.Run(name, func(t *testing.T) {
 					if native && testing.Short() {
-						t.Skip("short")
+						t.Skip("half of the cases: not with -short")
 					}
 					w := &test{world: newMemoryWorld(t)}
 					w.tr.natives, w.tr.rids = native, !native
