@@ -233,7 +233,7 @@ var cells = []struct {
 	{"Overwrite: F", func(b *bench) string { return b.move("a", "b", "Overwrite", "F") }, "412 412 412 412 412 412 412 412 412 412 412"},
 	// 3.4
 	{"token", func(b *bench) string {
-		return regexp.MustCompile(`[0-9a-f-]{8,}.*`).ReplaceAllString(b.locked("a"), "*")
+		return regexp.MustCompile(`[0-9a-f-]{8,}.*|^[0-9]+$`).ReplaceAllString(b.locked("a"), "*")
 	},
 		"opaquelocktoken:* urn:* urn:uuid:* opaquelocktoken:* opaquelocktoken:0x* * * * opaquelocktoken:*  urn:uuid:*"},
 	{"timeout", func(b *bench) string { return b.timeout("Second-1800") },
