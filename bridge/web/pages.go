@@ -14,6 +14,7 @@ import (
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
+	"davwopi/bridge/words"
 	"davwopi/idmap"
 	"davwopi/oauth"
 	"davwopi/oauth/facade"
@@ -80,7 +81,7 @@ type site struct {
 	within  string // path below it where this visitor's pages are, "" all of it
 	visit   *visit // somebody who came by a link; nil: not
 	stamp   string // changes with the embedded files
-	views   map[string]*template.Template
+	views   map[*words.Language]map[string]*template.Template
 	outages *outages
 	arrived *oauth.Tries  // sign-ins that failed on the way back from the provider
 	big     chan struct{} // holds one for each listing of a big folder that is under way

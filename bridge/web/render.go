@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"davwopi/bridge/words"
 	"davwopi/oauth"
 )
 
@@ -63,16 +64,19 @@ func (p policy) header(nonce string) string {
 	return s + "; frame-ancestors 'none'"
 }
 
-// parseViews makes one template per view. The views are part of the program, so
-// a fault in one is a fault of the build that every test finds.
-func parseViews() map[string]*template.Template {
-	funcs := template.FuncMap{"bytes": humanSize, "when": humanTime, "stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) }}
-	common := template.Must(template.New("").Funcs(funcs).ParseFS(views, "views/layout.html", "views/icons.html", "views/link-item.html"))
-	out := make(map[string]*template.Template)
-	for _, name := range []string{"folder", "roots", "signin", "leave", "consent", "link", "trouble", "connect", "doctor", "validator", "document", "opens", "saves", "confirm", "share", "links", "enter", "host"} {
-		out[name] = template.Must(template.Must(common.Clone()).ParseFS(views, "views/"+name+".html"))
+// parseViews makes one template per language and view. The views are part of the program,
+// so a fault in one is a fault of the build that every test finds.
+func parseViews() map[*words.Language]map[string]*template.Template {
+	all := make(map[*words.Language]map[string]*template.Template)
+	for _, l := range words.All() {
+		common := template.Must(template.New("").Funcs(l.Funcs()).ParseFS(views, "views/layout.html", "views/icons.html", "views/link-item.html"))
+		out := make(map[string]*template.Template)
+		for _, name := range []string{"folder", "roots", "signin", "leave", "consent", "link", "trouble", "connect", "doctor", "validator", "document", "opens", "saves", "confirm", "share", "links", "enter", "host"} {
+			out[name] = template.Must(template.Must(common.Clone()).ParseFS(views, "views/"+name+".html"))
+		}
+		all[l] = out
 	}
-	return out
+	return all
 }
 
 // show answers with a view. who is the zero Principal where nobody is signed in.
@@ -100,9 +104,10 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pg pag
 		root = "host"
 	}
 	var b bytes.Buffer
-	if err := s.views[pg.View].ExecuteTemplate(&b, root, pg); err != nil {
+	language := words.For(r)
+	if err := s.views[language][pg.View].ExecuteTemplate(&b, root, pg); err != nil {
 		s.Log(r, fmt.Errorf("web: view %s: %w", pg.View, err))
-		http.Error(w, "Sorry, this page could not be made. Please try again.", http.StatusInternalServerError)
+		http.Error(w, language.Say("page.broken"), http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
@@ -111,6 +116,8 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pg pag
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-cache, no-store")
+	h.Set("Content-Language", language.Tag())
+	h.Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
 	_, _ = b.WriteTo(w) // a browser that went away needs no answer
 }
@@ -127,6 +134,9 @@ func personName(p oauth.Principal) string {
 func serveAsset(w http.ResponseWriter, r *http.Request, name string) {
 	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 	b, err := assets.ReadFile("assets/" + path.Base(name))
+	if name == "words.js" {
+		b, err = words.Script, nil
+	}
 	if err != nil {
 		http.Error(w, "Not found.", http.StatusNotFound)
 		return
@@ -150,6 +160,7 @@ func assetStamp() string {
 		b, _ := assets.ReadFile(name)
 		sum.Write(b)
 	}
+	sum.Write(words.Script)
 	return hex.EncodeToString(sum.Sum(nil)[:6])
 }
 

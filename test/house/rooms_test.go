@@ -19,7 +19,7 @@ const root = "../.."
 // mayImport says which rooms each room may look into (DESIGN 3). "test/..." and
 // test files are not bound by it, except that only tests may import test.
 var mayImport = map[string]string{
-	"cmd/davwopi": "bridge bridge/access bridge/bootstrap bridge/containers bridge/discovery bridge/doctor bridge/ecosystem bridge/endpoint bridge/files bridge/locks bridge/metrics bridge/rehearse bridge/saves bridge/textedit bridge/web " +
+	"cmd/davwopi": "bridge bridge/access bridge/bootstrap bridge/containers bridge/discovery bridge/doctor bridge/ecosystem bridge/endpoint bridge/files bridge/locks bridge/metrics bridge/rehearse bridge/saves bridge/textedit bridge/web bridge/words " +
 		"config davbackend davbackend/dav davbackend/localdav davbackend/profile idmap idmap/sqldb oauth oauth/facade",
 	"config": "",
 
@@ -28,10 +28,10 @@ var mayImport = map[string]string{
 	"bridge/containers": "bridge/endpoint bridge/access bridge/locks bridge/saves bridge/wopi davbackend/dav idmap",
 	"bridge/ecosystem":  "bridge/endpoint bridge/wopi idmap",
 	"bridge/bootstrap":  "bridge/endpoint bridge/access bridge/wopi davbackend/dav idmap oauth",
-	"bridge/web":        "bridge/endpoint bridge/access bridge/discovery bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap oauth oauth/facade",
-	"bridge/metrics":    "bridge/locks bridge/saves",
+	"bridge/web":        "bridge/endpoint bridge/access bridge/discovery bridge/locks bridge/saves bridge/wopi bridge/words davbackend davbackend/dav idmap oauth oauth/facade",
+	"bridge/metrics":    "bridge/access bridge/discovery bridge/endpoint bridge/locks bridge/proof bridge/saves davbackend/dav idmap",
 	"bridge/doctor":     "bridge/access bridge/discovery bridge/proof bridge/wopi davbackend davbackend/dav davbackend/profile",
-	"bridge/textedit":   "bridge/discovery bridge/endpoint bridge/wopi idmap",
+	"bridge/textedit":   "bridge/discovery bridge/endpoint bridge/wopi bridge/words idmap",
 	"bridge/endpoint":   "bridge/access bridge/discovery bridge/locks bridge/proof bridge/saves bridge/wopi davbackend davbackend/dav idmap",
 	"bridge/rehearse":   "bridge/access bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav davbackend/profile idmap idmap/sqldb oauth",
 	"bridge/saves":      "bridge/access bridge/locks bridge/wopi davbackend davbackend/dav idmap idmap/sqldb",
@@ -40,6 +40,7 @@ var mayImport = map[string]string{
 	"bridge/discovery":  "bridge/proof bridge/wopi",
 	"bridge/proof":      "bridge/wopi",
 	"bridge/wopi":       "",
+	"bridge/words":      "",
 
 	"davbackend":          "davbackend/dav",
 	"davbackend/localdav": "davbackend/dav idmap/sqldb",
@@ -68,7 +69,7 @@ var livesIn = map[string]string{
 	"golang.org/x/time":                   "oauth cmd/davwopi",
 	"github.com/fsnotify/fsnotify":        "davbackend",
 	"golang.org/x/sys":                    "davbackend idmap/sqldb davbackend/localdav bridge/doctor bridge/saves",
-	"golang.org/x/text":                   "davbackend davbackend/dav bridge/web",
+	"golang.org/x/text":                   "davbackend davbackend/dav bridge/web bridge/words",
 }
 
 // A source is one Go file of the tree.
