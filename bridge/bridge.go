@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -51,6 +52,13 @@ type Bridge struct {
 	// Healthy reports what is wrong with the state database; nil if nothing.
 	Healthy func() error
 
+	// Ready are the parts that /readyz tells of.
+	Ready func(ctx context.Context) []Part
+
+	// Observe hears of every request after its answer: which part of the house it was for (a word of few), the
+	// status, and the time. Nil: nobody listens.
+	Observe func(part string, status int, took time.Duration)
+
 	// Commands are what the admin socket offers, by path.
 	Commands map[string]Command
 
@@ -68,12 +76,13 @@ func (b *Bridge) Handler() http.Handler {
 
 	top := http.NewServeMux()
 	top.HandleFunc("GET /healthz", b.health)
+	top.HandleFunc("GET /readyz", b.ready)
 	top.Handle("/", b.checkHost(guarded))
 	if b.DAV != nil {
 		// Before mux: it must see methods and paths as they came.
 		top.Handle("/dav/", b.checkHost(b.DAV))
 	}
-	return b.number(b.recover(b.progress(b.believe(noRedirect(b.stripPrefix(top))))))
+	return b.number(b.observe(b.recover(b.progress(b.believe(noRedirect(b.stripPrefix(top)))))))
 }
 
 // stripPrefix takes the path of public_url off. The request line itself

@@ -17,6 +17,8 @@ import (
 // A Journalist writes log lines for the rooms. It may be used concurrently.
 type Journalist struct {
 	Log zerolog.Logger
+	// Threshold is what Log drops, where that can change; nil: it cannot.
+	Threshold *Threshold
 
 	mu     sync.Mutex
 	failed map[string]int // requests since an upstream stopped answering, by origin; guarded by mu
@@ -124,7 +126,7 @@ func (j *Journalist) cause(e *zerolog.Event, err error) *zerolog.Event {
 	if err == nil {
 		return e
 	}
-	if j.Log.GetLevel() <= zerolog.DebugLevel {
+	if j.Log.GetLevel() <= zerolog.DebugLevel && (j.Threshold == nil || j.Threshold.Level() <= zerolog.DebugLevel) {
 		return e.Err(err)
 	}
 	return e.Str("cause", Cause(err))

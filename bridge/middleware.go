@@ -160,14 +160,3 @@ func isClean(p string) bool {
 	}
 	return true
 }
-
-func (b *Bridge) health(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if err := b.Healthy(); err != nil {
-		b.Log.Error().Str("cause", Cause(err)).Msg("state database")
-		http.Error(w, "state database", http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(w, "ok", b.Version)
-}

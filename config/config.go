@@ -320,6 +320,9 @@ type Metrics struct {
 	// 127.0.0.1:9464. There is no sign-in: let only the machine that collects reach it.
 	// Default none.
 	Listen string `yaml:"listen"`
+	// Profiles serves Go's profiles (pprof) there too, at /debug/pprof/. They show what is
+	// in memory, people's documents included. Default false.
+	Profiles bool `yaml:"profiles"`
 }
 
 // Walk is the search for what others have renamed or moved, before somebody asks for

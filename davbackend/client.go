@@ -37,6 +37,9 @@ type Client struct {
 	Stamp dav.PropName
 	// Local is the upstream's folder where it is mounted on this host; nil: it is not.
 	Local *Local
+	// Observe hears of every request that was sent: its method, the status of the answer (0: none came), and
+	// the time until the answer began. Called from many goroutines; nil: nobody listens.
+	Observe func(method string, status int, took time.Duration)
 	// Assumed is what this upstream is taken to do until [Client.Learn] says better.
 	// The zero Profile is the careful one.
 	Assumed Profile
@@ -46,6 +49,7 @@ type Client struct {
 	accounts accounts
 	byID     atomic.Int32 // a lookup: how this upstream finds a file by its ID
 	used     atomic.Int64 // when something was last asked, nanoseconds
+	silent   atomic.Int64 // since when nothing was answered, nanoseconds; 0: the last request was
 	once     sync.Once
 	own      *http.Transport // guarded by once
 }
@@ -137,6 +141,9 @@ func (c *Client) CloseIdle() {
 		t.CloseIdleConnections()
 	}
 }
+
+// IdleLimit is the progress limit of this client's requests.
+func (c *Client) IdleLimit() time.Duration { return c.idle() }
 
 func (c *Client) idle() time.Duration {
 	if c.Idle > 0 {

@@ -170,8 +170,10 @@ func (v *View) once(ctx context.Context, c call, authorization string) (*answer,
 		v.client.used.Store(time.Now().UnixNano())
 	}
 	w.run()
+	began := time.Now()
 	resp, err := v.client.transport().RoundTrip(req)
 	w.answered()
+	v.client.observed(ctx, c.method, resp, time.Since(began))
 	if err != nil {
 		err = v.sendError(inner, source, err)
 		w.end()

@@ -60,6 +60,10 @@ type Bearer struct {
 	Introspection          string
 	ClientID, ClientSecret string
 
+	// Observe hears of every token that is checked, whether what was found earlier is still remembered. Nil:
+	// nobody listens.
+	Observe func(remembered bool)
+
 	once      sync.Once
 	accepted  *cache.Cache // by the token's SHA-256: checked
 	refused   *cache.Cache
@@ -114,10 +118,16 @@ func (b *Bearer) Check(ctx context.Context, token, peer string) (Principal, time
 	}
 	key := hex.EncodeToString(Hash(token))
 	now := b.Provider.Now()
-	if known, ok := b.accepted.Get(key); ok && now.Before(known.(checked).expires) {
+	known, ok := b.accepted.Get(key)
+	ok = ok && now.Before(known.(checked).expires)
+	cause, no := b.refused.Get(key)
+	if b.Observe != nil {
+		b.Observe(ok || no)
+	}
+	if ok {
 		return known.(checked).person, known.(checked).expires, nil
 	}
-	if cause, ok := b.refused.Get(key); ok {
+	if no {
 		return Principal{}, time.Time{}, cause.(error)
 	}
 	done := b.flight.DoChan(key, func() (any, error) {

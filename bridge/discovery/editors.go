@@ -57,6 +57,9 @@ type Status struct {
 	Fetched time.Time // of the last good document; zero: none yet
 	Err     error     // of the last attempt, nil if it was good or there was none
 	Signs   bool
+	// Hits is how often the document was in memory when it was wanted, and Fetches how often the editor was asked for
+	// it, since the start.
+	Hits, Fetches uint64
 }
 
 // Action picks how to open a file: the first editor that can, a preferred one

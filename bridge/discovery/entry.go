@@ -32,6 +32,8 @@ type entry struct {
 	last      proof.Keys    // last ones seen
 	signs     bool          // keys were seen, now or ever
 	flight    chan struct{} // closed when the fetch under way is over; nil: none
+	hits      uint64        // how often the document was there
+	fetches   uint64        // how often the editor was asked
 }
 
 func (n *entry) cached() *document {
@@ -49,7 +51,7 @@ func (n *entry) keys() (k proof.Keys, signs bool) {
 func (n *entry) status() Status {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return Status{Fetched: n.fetched, Err: n.err, Signs: n.signs}
+	return Status{Fetched: n.fetched, Err: n.err, Signs: n.signs, Hits: n.hits, Fetches: n.fetches}
 }
 
 // poke starts a fetch if one is due, and does not wait for it.
@@ -71,6 +73,7 @@ func (n *entry) start(now time.Time) {
 func (n *entry) fly(now time.Time) {
 	flight := make(chan struct{})
 	n.flight = flight
+	n.fetches++
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 		defer cancel()
@@ -107,6 +110,9 @@ func (n *entry) get(ctx context.Context, now func() time.Time) (*document, error
 	n.mu.Lock()
 	n.start(now())
 	doc, flight := n.doc, n.flight
+	if doc != nil {
+		n.hits++
+	}
 	n.mu.Unlock()
 	if doc != nil {
 		return doc, nil

@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -63,11 +64,20 @@ func TestFigures(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	page := (&metrics.Metrics{Saves: h.Saves, Locks: h.Locks, Version: "v1", OnError: func(what string, err error) { t.Error(what, err) }}).Handler()
+	counters := metrics.NewCounters()
+	h.Log = func(_ context.Context, l endpoint.Line) { counters.WOPI(l) }
+	for _, up := range h.Upstreams.List {
+		up.Client.Observe = counters.Upstream(up.Name)
+	}
+	page := (&metrics.Metrics{
+		Saves: h.Saves, Locks: h.Locks, IDs: h.IDs, Editors: h.Editors, Upstreams: h.Upstreams, Counters: counters,
+		Version: "v1", OnError: func(what string, err error) { t.Error(what, err) },
+	}).Handler()
 	none := map[string]string{
 		`davwopi_build_info{version="v1"}`: "1", "davwopi_saves_waiting_oldest_seconds": "0", "davwopi_saves_needs_sign_in": "0",
 		`davwopi_saves_entries{state="waiting"}`: "0", `davwopi_saves_bytes{state="waiting"}`: "0", `davwopi_locks{phase="held"}`: "0",
-		"davwopi_locks_lost": "0", "davwopi_scrape_errors_total": "0",
+		"davwopi_locks_lost": "0", "davwopi_scrape_errors_total": "0", "davwopi_ids_missing": "0",
+		`davwopi_upstream_up{upstream="main"}`: "1", `davwopi_cache_hits_total{cache="bearer"}`: "0",
 	}
 	want(t, scrape(t, page), none)
 	main := h.Servers["main"]
@@ -76,14 +86,24 @@ func TestFigures(t *testing.T) {
 	if got := h.Post(file, wopi.OverrideLock, "", wopi.HeaderLock, "L"); got.Status != http.StatusOK {
 		t.Fatal(got)
 	}
-	want(t, scrape(t, page), map[string]string{`davwopi_locks{phase="held"}`: "1"})
+	want(t, scrape(t, page), map[string]string{
+		`davwopi_locks{phase="held"}`: "1", `davwopi_wopi_requests_total{operation="Lock",status="200"}`: "1",
+		`davwopi_wopi_request_seconds_count{operation="Lock"}`: "1", `davwopi_token_checks_total{result="good"}`: "1",
+		`davwopi_upstream_requests_total{method="LOCK",status="200",upstream="main"}`: "2", // for a minute, then for half an hour
+	})
+	if got := h.Post(strings.Replace(file, "access_token=", "access_token=x", 1), wopi.OverrideLock, "", wopi.HeaderLock, "L"); got.Status != http.StatusUnauthorized {
+		t.Fatal(got)
+	}
 	main.Quirks.Fail(upstream.Fault{Status: http.StatusServiceUnavailable})
 	if got := h.Post(strings.Replace(file, "?", "/contents?", 1), wopi.OverridePut, "saved in the outage", wopi.HeaderLock, "L"); got.Status != http.StatusOK {
 		t.Fatal(got)
 	}
 	h.Later(90 * time.Second)
 	found := scrape(t, page)
-	want(t, found, map[string]string{`davwopi_saves_entries{state="waiting"}`: "1", `davwopi_saves_bytes{state="waiting"}`: "19"})
+	want(t, found, map[string]string{
+		`davwopi_saves_entries{state="waiting"}`: "1", `davwopi_saves_bytes{state="waiting"}`: "19",
+		`davwopi_upstream_up{upstream="main"}`: "0", `davwopi_token_checks_total{result="unknown"}`: "1",
+	})
 	if age, err := time.ParseDuration(found["davwopi_saves_waiting_oldest_seconds"] + "s"); err != nil || age < 90*time.Second || age > time.Hour {
 		t.Errorf("it has waited for %q, %v", found["davwopi_saves_waiting_oldest_seconds"], err)
 	}
@@ -103,7 +123,10 @@ func TestFigures(t *testing.T) {
 func TestFiguresThatCannotBeHad(t *testing.T) {
 	h := rooms.New(t, nil, nil)
 	heard := 0
-	page := (&metrics.Metrics{Saves: h.Saves, Locks: h.Locks, OnError: func(string, error) { heard++ }}).Handler()
+	page := (&metrics.Metrics{
+		Saves: h.Saves, Locks: h.Locks, IDs: h.IDs, Editors: h.Editors, Upstreams: h.Upstreams,
+		Counters: metrics.NewCounters(), OnError: func(string, error) { heard++ },
+	}).Handler()
 	for _, table := range []string{"saves_entry", "locks_row"} {
 		err := h.DB.Write(t.Context(), func(tx sqldb.Queryer) error {
 			_, err := tx.Exec(t.Context(), `ALTER TABLE `+table+` RENAME TO gone_`+table)

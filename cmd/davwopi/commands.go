@@ -56,6 +56,7 @@ func (h *house) commands() map[string]bridge.Command {
 		"restore-save":        asCommand(h.restoreSave),
 		"undo-save":           asCommand(h.undoSave),
 		"backup":              asCommand(h.backup),
+		"log-level":           asCommand(h.logLevel),
 		"doctor":              asCommand(h.examine),
 		"rehearse":            asCommand(h.rehearse),
 		"app-password":        asCommand(h.newAppPassword),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 
 	"davwopi/bridge"
 	"davwopi/bridge/metrics"
@@ -26,12 +27,23 @@ func (h *house) listenFigures() (net.Listener, error) {
 
 // figures is what is served there.
 func (h *house) figures() http.Handler {
-	return (&metrics.Metrics{
-		Saves: h.saves, Locks: h.locks, Version: buildVersion(),
+	page := (&metrics.Metrics{
+		Saves: h.saves, Locks: h.locks, IDs: h.ids, Editors: h.editors, Upstreams: h.upstreams,
+		Counters: h.counters, Version: buildVersion(),
 		OnError: func(what string, err error) {
 			h.log.Error().Str("cause", bridge.Cause(err)).Msg(what + " for the metrics failed")
 		},
 	}).Handler()
+	if !h.config.Metrics.Profiles {
+		return page
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", page)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
 }
 
 // undoBytes is how much of what saves replace is kept, in the journal's words.

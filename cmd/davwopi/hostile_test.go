@@ -16,6 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"davwopi/bridge"
 	"davwopi/bridge/access"
 	"davwopi/bridge/web"
 	"davwopi/config"
@@ -58,7 +59,7 @@ func newHostileRig(t *testing.T, settings string) *hostileRig {
 	c, err := config.Load(file, nil, config.Overrides{"dir": r.dir, "state": filepath.Join(base, "state"), "log.level": "debug"})
 	r.must(err)
 	c.Listening("127.0.0.1:8880")
-	r.house, err = build(t.Context(), c, zerolog.New(r.log), "")
+	r.house, err = build(t.Context(), c, zerolog.New(r.log), &bridge.Threshold{}, "")
 	t.Cleanup(func() {
 		if err := r.house.close(); err != nil {
 			t.Error(err)

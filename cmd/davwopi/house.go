@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -22,6 +21,7 @@ import (
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/files"
 	"davwopi/bridge/locks"
+	"davwopi/bridge/metrics"
 	"davwopi/bridge/rehearse"
 	"davwopi/bridge/saves"
 	"davwopi/bridge/textedit"
@@ -39,8 +39,10 @@ import (
 
 // A house is the rooms, wired.
 type house struct {
-	config *config.Config
-	log    zerolog.Logger
+	config   *config.Config
+	log      zerolog.Logger
+	loud     *bridge.Threshold
+	counters *metrics.Counters
 
 	db        *sqldb.DB
 	sealer    *oauth.Sealer
@@ -75,9 +77,9 @@ type house struct {
 }
 
 // build makes every room. What was made is closed by close, also after an error.
-func build(ctx context.Context, c *config.Config, log zerolog.Logger, key string) (*house, error) {
-	h := &house{config: c, log: log}
-	journalist := &bridge.Journalist{Log: log}
+func build(ctx context.Context, c *config.Config, log zerolog.Logger, loud *bridge.Threshold, key string) (*house, error) {
+	h := &house{config: c, log: log, loud: loud, counters: metrics.NewCounters()}
+	journalist := &bridge.Journalist{Log: log, Threshold: loud}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -129,7 +131,7 @@ func (h *house) openUpstreams(ctx context.Context) error {
 				return err
 			}
 		}
-		up.Client.Stamp = stamp
+		up.Client.Stamp, up.Client.Observe = stamp, h.counters.Upstream(up.Name)
 		h.upstreams.List = append(h.upstreams.List, up)
 	}
 	return h.openProfiles(ctx)
@@ -268,7 +270,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	urls := endpoint.URLs{Public: c.PublicURL.URL, WOPI: c.WOPIURL.URL}
 	shared := &endpoint.Endpoint{
 		URLs: urls, Tokens: h.tokens, Rules: h.rules, Upstreams: h.upstreams, IDs: h.ids, Locks: h.locks,
-		Saves: h.saves, Editors: h.editors, Version: brand + " " + buildVersion(), Machine: machine(c), MaxBody: int64(c.Saves.MaxFileSize), Log: j.WOPI, Now: time.Now,
+		Saves: h.saves, Editors: h.editors, Version: brand + " " + buildVersion(), Machine: machine(c), MaxBody: int64(c.Saves.MaxFileSize), Log: h.heard(j), Now: time.Now,
 		Offers: endpoint.Offers{
 			WriteRelative: c.WOPI.WriteRelative, FileURL: c.WOPI.FileURL,
 			BusinessUsers: c.WOPI.BusinessUsers, Containers: c.WOPI.Containers,
@@ -303,6 +305,8 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		Prefix:   strings.TrimSuffix(c.PublicURL.Path, "/"),
 		Origins:  []string{urls.Origin()},
 		Healthy:  h.healthy,
+		Ready:    h.ready,
+		Observe:  h.counters.Request,
 		Commands: h.commands(),
 		Version:  buildVersion(),
 		Log:      h.log,
@@ -354,13 +358,6 @@ func (h *house) rootName(upstream string) string {
 	return up.DisplayName
 }
 
-func (h *house) healthy() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	_, err := h.db.Now(ctx)
-	return err
-}
-
 // checkPassword asks the upstream whether it knows the person.
 func (h *house) checkPassword(ctx context.Context, user, password string) error {
 	up, err := h.upstreams.Get(h.config.SignIn.Upstream)
@@ -378,16 +375,4 @@ func (h *house) checkPassword(ctx context.Context, user, password string) error 
 func (h *house) checkAppPassword(ctx context.Context, _, password string) (oauth.Principal, error) {
 	found, err := h.passwords.Check(ctx, password)
 	return found.Principal, err
-}
-
-// newLog writes to w as configured.
-func newLog(c *config.Config, w io.Writer) zerolog.Logger {
-	level, err := zerolog.ParseLevel(c.Log.Level)
-	if err != nil {
-		level = zerolog.InfoLevel // config has checked it
-	}
-	if c.Log.Format != "json" {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.RFC3339, NoColor: true}
-	}
-	return zerolog.New(w).Level(level).With().Timestamp().Logger()
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"davwopi/bridge"
+	"davwopi/bridge/metrics"
 	"davwopi/bridge/saves"
 	"davwopi/config"
 	"davwopi/davbackend/dav"
@@ -285,7 +286,8 @@ func (s *streamed) Close() error {
 // openIDs is the part of the house that `davwopi ids` needs where no daemon runs:
 // the state, and with the second argument also the upstreams. It makes no state.
 func openIDs(ctx context.Context, k *call, c *config.Config, upstreams bool) (*house, error) {
-	h := &house{config: c, log: newLog(c, k.stderr)}
+	h := &house{config: c, counters: metrics.NewCounters()}
+	h.log, h.loud = newLog(c, k.stderr)
 	if !c.State.Shared() {
 		if _, err := os.Stat(filepath.Join(c.State.Dir, "state.db")); err != nil {
 			return h, fmt.Errorf("no daemon runs, and there is no state either: %w", err)

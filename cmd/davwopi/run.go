@@ -48,6 +48,7 @@ func commands() []command {
 		{"app-password", "[-name NAME] | list | revoke ID", "make a password for /dav/", appPassword},
 		{"doctor", "[-json] [-probe [-user NAME]]", "try every direction that has to work, and say what to paste where", doctorCommand},
 		{"rehearse", "[-json] [-upstream NAME] [-user NAME]", "play whole editings on the upstream and say what is protected", rehearseCommand},
+		{"log-level", "[error|warn|info|debug]", "tell or change what the running daemon logs, until its next start", logLevelCommand},
 		{"config", "check", "say everything that is wrong with the configuration", configCommand},
 		{"health", "", "ask the running daemon whether it is well (for containers)", health},
 		{"version", "", "print the version", version},

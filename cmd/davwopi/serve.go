@@ -33,13 +33,13 @@ func serve(ctx context.Context, k *call) (err error) {
 	if err := checkFolders(c); err != nil {
 		return err
 	}
-	log := newLog(c, k.stderr)
+	log, loud := newLog(c, k.stderr)
 	public, err := listen(c)
 	if err != nil {
 		return err
 	}
 	c.Listening(public.Addr().String())
-	h, err := build(ctx, c, log, k.variable("DAVWOPI_SECRET_KEY"))
+	h, err := build(ctx, c, log, loud, k.variable("DAVWOPI_SECRET_KEY"))
 	defer func() { err = errors.Join(err, h.close()) }()
 	if err != nil {
 		return errors.Join(err, public.Close())

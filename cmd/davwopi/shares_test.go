@@ -98,7 +98,8 @@ func sharingHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	c.Listening(c.Listen)
-	h, err := build(t.Context(), c, newLog(c, t.Output()), "")
+	log, loud := newLog(c, t.Output())
+	h, err := build(t.Context(), c, log, loud, "")
 	t.Cleanup(func() {
 		if err := h.close(); err != nil {
 			t.Error(err)

@@ -127,7 +127,7 @@ func (h *house) bearer() (*oauth.Bearer, error) {
 	b := &oauth.Bearer{
 		Provider: h.provider.Provider, Claims: h.provider.Claims, Method: c.Method, RFC9068: c.Profile == "rfc9068",
 		Audiences: c.Audiences, AllowedClients: c.AllowedClients, Scopes: c.Scopes,
-		ClientID: h.provider.ClientID, ClientSecret: h.provider.ClientSecret,
+		ClientID: h.provider.ClientID, ClientSecret: h.provider.ClientSecret, Observe: h.counters.Bearer,
 	}
 	if c.ClientID != "" {
 		var err error
