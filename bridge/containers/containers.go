@@ -1,16 +1,13 @@
 package containers
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/gorilla/mux"
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/endpoint"
-	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
-	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
 
@@ -62,32 +59,4 @@ func refused(reason string, err error) error {
 func (c *Containers) mayChange(q *endpoint.Request, at idmap.Entry) bool {
 	return q.Rights >= access.Edit && !at.Path.IsRoot() && !q.Grant.Guest() && q.Grant.Scope != at.ID &&
 		c.Rules.AllowsGrantBelow(q.Grant, string(at.Path)) >= access.Edit
-}
-
-// making runs do while nobody renames or deletes the container of t through the bridge.
-func (c *Containers) making(ctx context.Context, t locks.Target, do func() error) error {
-	x, err := c.Locks.Lease(ctx, t.File.ID, "create", c.Saves.Patience)
-	if err != nil {
-		return err
-	}
-	defer x.Release()
-	known, err := c.IDs.Known(ctx, t.File.Space, t.File.ID)
-	if err != nil {
-		return err
-	}
-	if known.Path != t.File.Path {
-		return locks.ErrBusy // renamed while we waited
-	}
-	return do()
-}
-
-// entryOf is what was made at p, as the upstream shows it.
-func (c *Containers) entryOf(ctx context.Context, q *endpoint.Request, t locks.Target, p dav.Path) (locks.Target, error) {
-	res, err := t.View.Stat(ctx, p)
-	if err != nil {
-		return t, err
-	}
-	t.Seen = res
-	t.File, err = c.IDs.Made(ctx, q.Grant.Space, res)
-	return t, err
 }

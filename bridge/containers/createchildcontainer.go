@@ -21,7 +21,7 @@ func (c *Containers) createChildContainer(ctx context.Context, q *endpoint.Reque
 		return wopi.Response{}, err
 	}
 	var made locks.Target
-	err = c.making(ctx, t, func() error {
+	err = c.Locks.Making(ctx, t, c.Saves.Patience, func() error {
 		if q.Headers.SuggestedTarget != nil {
 			made, err = c.makeNear(ctx, q, t, *q.Headers.SuggestedTarget)
 		} else {
@@ -62,7 +62,7 @@ func (c *Containers) makeNear(ctx context.Context, q *endpoint.Request, t locks.
 		if !ok {
 			break
 		}
-		made, err := c.mkcol(ctx, q, t, name)
+		made, err := c.Locks.Mkcol(ctx, t, name)
 		if !errors.Is(err, dav.ErrExists) {
 			return made, err
 		}
@@ -78,7 +78,7 @@ func (c *Containers) makeExactly(ctx context.Context, q *endpoint.Request, t loc
 	if !c.MayName(q, t.File.Path, name) {
 		return locks.Target{}, refused("this person may not create that folder", nil)
 	}
-	made, err := c.mkcol(ctx, q, t, name)
+	made, err := c.Locks.Mkcol(ctx, t, name)
 	switch {
 	case errors.Is(err, dav.ErrExists):
 		return made, &wopi.Error{
@@ -89,24 +89,6 @@ func (c *Containers) makeExactly(ctx context.Context, q *endpoint.Request, t loc
 		return made, invalidName("the file server refuses this name")
 	}
 	return made, err
-}
-
-// mkcol makes a folder where nothing is. It looks first: rclone says that it has made
-// one that was there.
-func (c *Containers) mkcol(ctx context.Context, q *endpoint.Request, t locks.Target, name string) (locks.Target, error) {
-	p, err := t.File.Path.Join(name)
-	if err != nil {
-		return t, err
-	}
-	if _, err := t.View.Stat(ctx, p); err == nil {
-		return t, dav.ErrExists
-	} else if !errors.Is(err, dav.ErrNotFound) {
-		return t, err
-	}
-	if err := t.View.Mkcol(ctx, p); err != nil {
-		return t, err
-	}
-	return c.entryOf(context.WithoutCancel(ctx), q, t, p)
 }
 
 func invalidName(reason string) error {

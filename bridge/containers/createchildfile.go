@@ -21,7 +21,7 @@ func (c *Containers) createChildFile(ctx context.Context, q *endpoint.Request) (
 		return wopi.Response{}, err
 	}
 	var made idmap.Entry
-	err = c.making(ctx, t, func() error {
+	err = c.Locks.Making(ctx, t, c.Saves.Patience, func() error {
 		made, err = c.Make(ctx, q, endpoint.NewFile{Target: t, Folder: t.File.Path, Source: newStem, Body: bytes.NewReader(nil)})
 		return err
 	})

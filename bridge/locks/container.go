@@ -123,7 +123,7 @@ func heldBelow(ctx context.Context, t Target, h *heldFile) error {
 	if who == "" {
 		who = "somebody"
 	}
-	return &MismatchError{Reason: fmt.Sprintf("%s is being edited by %s", h.file.Name, who)}
+	return &MismatchError{Holder: who, File: h.file.Name, Reason: fmt.Sprintf("%s is being edited by %s", h.file.Name, who)}
 }
 
 // lift makes everything below ready to be moved: it takes the leases of the files that

@@ -21,6 +21,8 @@ type MismatchError struct {
 	Current wopi.LockID // "" when unlocked or held by something that is not WOPI
 	Reason  string      // for X-WOPI-LockFailureReason and people; never empty
 	Foreign bool        // a DAV lock, a lock file, another editor
+	Holder  string      // who has the file, for people; "" not known
+	File    string      // which one it is, of those below a container; "" the one that was asked about
 }
 
 // Error says the reason. It never holds the lock ID, with which anybody could

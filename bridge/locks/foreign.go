@@ -19,7 +19,7 @@ func foreignLock(holder string) *MismatchError {
 	if holder = cleanHolder(holder); holder == "" {
 		holder = "another program"
 	}
-	return &MismatchError{Foreign: true, Reason: "locked by " + holder + " on the file server"}
+	return &MismatchError{Foreign: true, Holder: holder, Reason: "locked by " + holder + " on the file server"}
 }
 
 // foreignFile is the 409 for a lock file of a desktop program.
@@ -31,7 +31,7 @@ func foreignFile(kind lockFileKind, holder string) *MismatchError {
 	if holder == "" {
 		holder = "somebody"
 	}
-	return &MismatchError{Foreign: true, Reason: "opened by " + holder + " with " + program + " on a desktop (lock file)"}
+	return &MismatchError{Foreign: true, Holder: holder, Reason: "opened by " + holder + " with " + program + " on a desktop (lock file)"}
 }
 
 // An ownLockError says that a LOCK of ours, whose answer was lost, may be what
@@ -63,7 +63,7 @@ func otherEditor(r *row) *MismatchError {
 	if r.actor.Editor != "" {
 		where = "in another editor (" + cleanHolder(r.actor.Editor) + ")"
 	}
-	return &MismatchError{Foreign: true, Reason: "open " + where}
+	return &MismatchError{Foreign: true, Holder: r.actor.Name, Reason: "open " + where}
 }
 
 // refusedForLock turns the upstream's 423 into WOPI's 409; other errors stay.
