@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"davwopi/bridge/access"
+	"davwopi/idmap"
 	"davwopi/oauth"
 )
 
@@ -40,7 +41,7 @@ func (s *site) serveDocument(w http.ResponseWriter, r *http.Request, session oau
 	if !ok {
 		return
 	}
-	body, err := s.document(r.Context(), session, at)
+	body, err := s.document(r, session, at)
 	if err != nil {
 		s.fail(w, r, session.Principal, err)
 		return
@@ -48,11 +49,22 @@ func (s *site) serveDocument(w http.ResponseWriter, r *http.Request, session oau
 	s.show(w, r, http.StatusOK, "document", body.Name, session.Principal, policy{}, body)
 }
 
-func (s *site) document(ctx context.Context, session oauth.Session, at place) (documentBody, error) {
+func (s *site) document(r *http.Request, session oauth.Session, at place) (documentBody, error) {
+	ctx := r.Context()
 	s.ownEditor(ctx)
 	seen := memberOf(at.Seen)
-	body := documentBody{row: s.row(at.Entry, &seen, at.Rights)}
-	var err error
+	one := folderBody{Rows: []row{s.row(at.Entry, &seen, at.Rights)}}
+	waits, err := s.waitings(ctx)
+	if err == nil {
+		err = s.fromJournal(ctx, session.Principal, at, &one, waits)
+	}
+	if err == nil {
+		err = s.appsOf(r, session.Principal, at, &one, []idmap.Entry{at.Entry})
+	}
+	body := documentBody{row: one.Rows[0]}
+	if err != nil {
+		return body, err
+	}
 	if body.Back, err = s.backFrom(ctx, opening{Place: at, Who: session.Principal}); err != nil {
 		return body, err
 	}

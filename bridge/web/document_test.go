@@ -43,7 +43,7 @@ func TestCommentsOnADocument(t *testing.T) {
 	address := "/document/" + id
 
 	list = b.get(folder)
-	contains(t, list.body, `<a href="`+address+`" title="Comments" aria-label="Comments on a.txt">`)
+	contains(t, list.body, `<a class="to-comments" href="`+address+`" title="Comments" aria-label="Comments on a.txt">`)
 	if strings.Contains(list.body, "/document/"+other) {
 		t.Error("a file without comments has a way to them")
 	}

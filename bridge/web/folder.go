@@ -24,7 +24,8 @@ type row struct {
 	View, Download       string // other ways, "" none
 	Comments             string // where the comments are, "" there are none
 	Share                string // where it is shared, "" nowhere
-	Size                 int64  // bytes, -1 none
+	Apps                 []launchLink
+	Size                 int64 // bytes, -1 none
 	Modified             time.Time
 	Holder               string // who has it open, "" nobody
 	Since                time.Time
@@ -44,6 +45,7 @@ type folderBody struct {
 	HideDots  string // the address that hides them again, "" they are not shown
 	Held      bool   // somebody has one of the rows open
 	Commented bool   // one of the rows has comments
+	Launched  bool   // one of the rows has links to apps
 	Cut       bool   // the folder has more than was read
 	Seen      int    // entries that were read
 	Page      int    // from 1
@@ -159,7 +161,10 @@ func (s *site) folder(r *http.Request, who oauth.Principal, at place) (folderBod
 		return folderBody{}, err
 	}
 	body.Rows = s.rows(ctx, who, at, page, entries)
-	return body, s.fromJournal(ctx, who, at, &body, waits)
+	if err := s.fromJournal(ctx, who, at, &body, waits); err != nil {
+		return folderBody{}, err
+	}
+	return body, s.appsOf(r, who, at, &body, entries)
 }
 
 func (s *site) folderName(at place) string {

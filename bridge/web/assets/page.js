@@ -15,6 +15,14 @@ function localTimes(part) {
   }
 }
 localTimes(document);
+// A tablet that calls itself a Mac opens documents as phones do.
+if (navigator.platform === 'MacIntel' && navigator.maxTouchPoints > 1) {
+  for (const a of document.querySelectorAll('a[data-tablet]')) {
+    const mac = a.parentElement.querySelector('.app:not([data-tablet])');
+    if (mac) mac.hidden = true;
+    a.hidden = false;
+  }
+}
 // A page that tells of an outage looks whether it is over.
 const again = document.querySelector('[data-again]');
 if (again) {
