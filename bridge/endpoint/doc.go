@@ -42,6 +42,10 @@
 // our own temps (names.go): one person could lock others out of a document, take
 // their lock away, or put other bytes in the place of their save.
 //
+// 2026-11-20: the bytes of a file are asked for once ([Endpoint.Contents]). The ETag of
+// the answer tells whether they are the revision that is known; only where it does not,
+// the endpoint looks before and after.
+//
 // 2026-11-28: an ID at the address of another kind is not found: a token of a
 // container must not lock it like a file.
 //

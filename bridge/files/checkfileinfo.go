@@ -15,7 +15,7 @@ import (
 
 // checkFileInfo is WOPI's CheckFileInfo.
 func (f *Files) checkFileInfo(ctx context.Context, q *endpoint.Request) (wopi.Response, error) {
-	t, _, err := f.seen(ctx, q)
+	t, _, err := f.SeenOrWaiting(ctx, q)
 	if err != nil {
 		return wopi.Response{}, err
 	}

@@ -19,10 +19,6 @@
 // document with it; the same bytes come again with the next PutFile, and a rename
 // that writes would bypass the journal.
 //
-// 2026-11-20: GetFile asks the upstream once. The ETag of its answer tells whether
-// the bytes are the revision that is known; only where it does not, it looks
-// before and after.
-//
 // 2026-11-28: FileUrl gives the revision that it was made for, or what an editing has
 // made of it since: an editor fetches it right after its PutFile and wants its own
 // bytes. What came from outside meanwhile is another file to whoever has the address.

@@ -19,7 +19,7 @@ func (f *Files) lock(ctx context.Context, q *endpoint.Request) (wopi.Response, e
 	if q.Headers.Lock == nil {
 		return wopi.Response{}, errNoLockID
 	}
-	t, _, err := f.seen(ctx, q)
+	t, _, err := f.SeenOrWaiting(ctx, q)
 	if err != nil {
 		return wopi.Response{}, err
 	}
