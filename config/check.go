@@ -195,6 +195,11 @@ func (r *reader) checkUpstream(where string, u *Upstream) {
 	if u.LocalPath != "" && u.Roots == "per_user" {
 		r.fault(where+".local_path", "cannot be used together with roots: per_user; it is one folder")
 	}
+	if d := u.DesktopURL.URL; d != nil && u.URL.URL == nil {
+		r.fault(where+".desktop_url", "is for an upstream url; the embedded server has expose: true")
+	} else if d != nil && (d.Scheme != "https" || d.RawQuery != "" || d.User != nil) {
+		r.fault(where+".desktop_url", "wants a plain https address: over http Office sends no password")
+	}
 	if u.URL.URL != nil && u.Expose {
 		r.fault(where+".expose", "is for the embedded server; %s can be reached itself", u.URL.Host)
 	}

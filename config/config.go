@@ -151,53 +151,6 @@ type TLS struct {
 	KeyFile string `yaml:"key_file"`
 }
 
-// Upstream is one WebDAV server.
-type Upstream struct {
-	// Name is the key under which its files are remembered; it must never
-	// change. Letters, digits, - and _. Default main.
-	Name string `yaml:"name"`
-	// DisplayName is what people see. Default: Documents, or the name.
-	DisplayName string `yaml:"display_name"`
-	// URL is the collection that becomes the root folder, http or https, without
-	// user name or password. Empty: the embedded server over dir.
-	URL URL `yaml:"url"`
-	// Auth says what the upstream sees. service: one account for everybody (user
-	// and password below). user: each person's own name and password, as given
-	// at sign-in. bearer: each person's own access token of the OpenID Connect
-	// provider, renewed as needed. Default service.
-	Auth string `yaml:"auth" values:"service,user,bearer"`
-	// User is the service account's name.
-	User string `yaml:"user"`
-	// Password is the service account's password; better use password_file.
-	Password Secret `yaml:"password"`
-	// PasswordFile holds it on its first line.
-	PasswordFile string `yaml:"password_file"`
-	// Roots says whether all accounts see the same tree under URL (shared) or
-	// each its own (per_user). Required with auth: user and bearer.
-	Roots string `yaml:"roots" values:"shared,per_user"`
-	// CAFile is a PEM file of certificate authorities that are trusted for this
-	// upstream besides the system's.
-	CAFile string `yaml:"ca_file"`
-	// Idle ends a request to the upstream on which no byte has moved for so
-	// long. Default 60s.
-	Idle time.Duration `yaml:"idle"`
-	// Connections is how many connections to this upstream may be open at once;
-	// more requests wait. For servers that refuse the eleventh, say (Hetzner Storage
-	// Box). 0 to 1000. Default 0: no limit.
-	Connections int `yaml:"connections"`
-	// LocalPath is the folder that URL serves, where it is mounted on this host too (the
-	// share of a NAS, the disk itself). Files are known by their inodes then, also after
-	// they were changed and moved by others. It is only looked at: everything is read and
-	// written through URL. The daemon does not start if it is another folder. Not for FAT,
-	// FUSE and SMB. Default none.
-	LocalPath string `yaml:"local_path"`
-	// Expose serves the embedded server at /dav/ too, for app passwords made
-	// with davwopi app-password. The access rules hold there as well; a folder in
-	// which they hide something cannot be listed, only what lies beside it. Only
-	// without url. Default false.
-	Expose bool `yaml:"expose"`
-}
-
 // Editor is one editor's server.
 type Editor struct {
 	// URL is the editor's address, or that of its discovery document.

@@ -292,6 +292,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	if c.SignIn.Kind == "upstream" {
 		h.pages.Password = &oauth.PasswordSignIn{Check: h.checkPassword, Upstream: c.SignIn.Upstream, Now: time.Now}
 	}
+	h.pages.Launching = h.launching()
 	h.pages.Comments, h.pages.Commented = h.commentsOn, h.comments.Commented
 	h.openDoctor()
 	h.pages.Admin, h.pages.Checkup = h.isAdmin, h.checkup

@@ -10,6 +10,7 @@ import (
 
 	"davwopi/bridge"
 	"davwopi/bridge/access"
+	"davwopi/bridge/web"
 	"davwopi/config"
 	"davwopi/davbackend/dav"
 	"davwopi/oauth"
@@ -96,6 +97,29 @@ func (h *house) mayStillComeIn(ctx context.Context, p oauth.Principal) (oauth.Pr
 		}
 	}
 	return p, nil
+}
+
+// launching is how people's own Office apps reach documents: for the links that start them.
+func (h *house) launching() web.Launching {
+	c := h.config
+	l := web.Launching{Desktop: map[string]web.Desktop{}}
+	if c.OAuth.Mode != "off" {
+		l.Provider = c.OAuth.ProviderID
+	}
+	for _, up := range c.Upstreams {
+		switch {
+		case up.DesktopURL.URL != nil:
+			l.Desktop[up.Name] = web.Desktop{Root: up.DesktopURL.URL}
+		case up.Expose && c.PublicURL.Scheme == "https":
+			l.Desktop[up.Name] = web.Desktop{Root: c.PublicURL.JoinPath("dav/"), May: h.hasAppPassword}
+		}
+	}
+	return l
+}
+
+func (h *house) hasAppPassword(ctx context.Context, who oauth.Principal) (bool, error) {
+	list, err := h.passwords.List(ctx, who.Key())
+	return len(list) > 0, err
 }
 
 // auditPhones logs what the token endpoint was asked for.
