@@ -57,7 +57,7 @@ type Bridge struct {
 
 	// Observe hears of every request after its answer: which part of the house it was for (a word of few), the
 	// status, and the time. Nil: nobody listens.
-	Observe func(part string, status int, took time.Duration)
+	Observe func(r *http.Request, part string, status int, took time.Duration)
 
 	// Commands are what the admin socket offers, by path.
 	Commands map[string]Command

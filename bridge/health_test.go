@@ -60,7 +60,7 @@ func TestRequestsAreCountedByPart(t *testing.T) {
 		status int
 	}
 	var got seen
-	b.Observe = func(part string, status int, took time.Duration) {
+	b.Observe = func(_ *http.Request, part string, status int, took time.Duration) {
 		if took < 0 {
 			t.Error(took)
 		}
@@ -125,3 +125,23 @@ type named struct{ cause error }
 
 func (n *named) Error() string { return "Secret.docx: " + n.cause.Error() }
 func (n *named) Unwrap() error { return n.cause }
+
+// TestEveryRequestIsLoggedIfWanted: at info, and pages without their addresses.
+func TestEveryRequestIsLoggedIfWanted(t *testing.T) {
+	for _, wanted := range []bool{false, true} {
+		var out bytes.Buffer
+		j := &Journalist{Log: zerolog.New(&out).Level(zerolog.InfoLevel), Requests: wanted}
+		j.WOPI(t.Context(), endpoint.Line{Operation: "GetFile", File: "abc", UserID: "u", Status: 200, Trips: 1, Correlation: "c", Session: "s"})
+		j.Request(t.Context(), http.MethodGet, "page", 200, time.Second)
+		j.Request(t.Context(), http.MethodGet, "wopi", 200, time.Second) // has a line of its own
+		text := out.String()
+		if n := strings.Count(text, "\n"); wanted && n != 2 || !wanted && n != 0 {
+			t.Errorf("wanted %t: %s", wanted, text)
+		}
+		for _, want := range []string{`"level":"info"`, `"operation":"GetFile"`, `"file":"abc"`, `"user":"u"`, `"trips":1`, `"correlation":"c"`, `"session":"s"`, `"part":"page"`, `"ms":1000`} {
+			if wanted && !strings.Contains(text, want) {
+				t.Errorf("no %s in %s", want, text)
+			}
+		}
+	}
+}

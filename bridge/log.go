@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -19,6 +20,8 @@ type Journalist struct {
 	Log zerolog.Logger
 	// Threshold is what Log drops, where that can change; nil: it cannot.
 	Threshold *Threshold
+	// Requests writes what went well at info, too.
+	Requests bool
 
 	mu     sync.Mutex
 	failed map[string]int // requests since an upstream stopped answering, by origin; guarded by mu
@@ -30,7 +33,11 @@ func (j *Journalist) WOPI(ctx context.Context, l endpoint.Line) {
 	if j.outage(l.Err, l.Upstream, l.Trips) {
 		return
 	}
-	e := j.Log.WithLevel(level(l.Status, l.Err))
+	severity := level(l.Status, l.Err)
+	if j.Requests {
+		severity = max(severity, zerolog.InfoLevel)
+	}
+	e := j.Log.WithLevel(severity)
 	e.Str("request", requestNumber(ctx)).Str("operation", string(l.Operation)).Str("file", string(l.File)).
 		Str("user", l.UserID).Int("status", l.Status).Dur("ms", l.Duration).Int("trips", l.Trips)
 	if l.Editor != "" {
@@ -43,6 +50,15 @@ func (j *Journalist) WOPI(ctx context.Context, l endpoint.Line) {
 		e.Str("session", l.Session)
 	}
 	j.cause(e, l.Err).Msg("wopi")
+}
+
+// Request logs a request that is not an editor's, if every one is to be logged. It says
+// which part was asked for, not which address: that names documents.
+func (j *Journalist) Request(ctx context.Context, method, part string, status int, took time.Duration) {
+	if !j.Requests || part == "wopi" || part == "bootstrapper" {
+		return
+	}
+	j.Log.Info().Str("request", requestNumber(ctx)).Str("part", part).Str("method", method).Int("status", status).Dur("ms", took).Msg("request")
 }
 
 // Page logs a page that could not be shown as it was asked for.

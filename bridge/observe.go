@@ -21,7 +21,7 @@ func (b *Bridge) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began, seen := time.Now(), &statusWriter{ResponseWriter: w}
 		part := b.part(r.URL.Path)
-		defer func() { b.Observe(part, seen.sent(), time.Since(began)) }()
+		defer func() { b.Observe(r, part, seen.sent(), time.Since(began)) }()
 		next.ServeHTTP(seen, r)
 	})
 }

@@ -310,6 +310,11 @@ type Log struct {
 	Level string `yaml:"level" values:"error,warn,info,debug"`
 	// Format is text or json. Default text.
 	Format string `yaml:"format" values:"text,json"`
+	// Requests writes a line for every request, at level info: of editors with the
+	// operation, the file's ID, the person's, the time and how often the upstream was
+	// asked; of browsers and programs with the part of davwopi that they asked. No names of
+	// documents. Default false: only what went wrong, and the rest at debug.
+	Requests bool `yaml:"requests"`
 }
 
 // A URL is an absolute http or https URL without query, fragment and user

@@ -79,7 +79,7 @@ type house struct {
 // build makes every room. What was made is closed by close, also after an error.
 func build(ctx context.Context, c *config.Config, log zerolog.Logger, loud *bridge.Threshold, key string) (*house, error) {
 	h := &house{config: c, log: log, loud: loud, counters: metrics.NewCounters()}
-	journalist := &bridge.Journalist{Log: log, Threshold: loud}
+	journalist := &bridge.Journalist{Log: log, Threshold: loud, Requests: c.Log.Requests}
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -280,7 +280,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	h.pages = &web.Pages{
 		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
 		Tickets: h.tickets, Shares: h.shares, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,
-		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand, Entered: h.hasSignedIn, Waits: h.saves.WaitsFor, Saves: h.saves,
+		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand, Entered: h.hasSignedIn, Saves: h.saves,
 	}
 	h.pages.Provider, h.pages.Proxy, h.pages.Phones = h.signInAtProvider(), h.signInByProxy(), h.phones
 	if c.PrivacyURL.URL != nil {
@@ -307,7 +307,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		Origins:  []string{urls.Origin()},
 		Healthy:  h.healthy,
 		Ready:    h.ready,
-		Observe:  h.counters.Request,
+		Observe:  h.observed(j),
 		Commands: h.commands(),
 		Version:  buildVersion(),
 		Log:      h.log,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -32,6 +33,14 @@ func (h *house) heard(j *bridge.Journalist) func(context.Context, endpoint.Line)
 	return func(ctx context.Context, l endpoint.Line) {
 		h.counters.WOPI(l)
 		j.WOPI(ctx, l)
+	}
+}
+
+// observed logs and counts all requests.
+func (h *house) observed(j *bridge.Journalist) func(*http.Request, string, int, time.Duration) {
+	return func(r *http.Request, part string, status int, took time.Duration) {
+		h.counters.Request(part, status, took)
+		j.Request(r.Context(), r.Method, part, status, took)
 	}
 }
 
