@@ -34,9 +34,8 @@ func (f *Files) Mount(r *mux.Router) {
 		}
 		r.Handle(path, f.Handler(table, suffix, id))
 	}
-	if f.Offers.FileURL {
-		r.Handle("/wopi/fileurl/{id}", f.FileURLHandler(f.getFileURL, id))
-	}
+	// Where it is not offered for documents, pictures are put into them by it all the same.
+	r.Handle("/wopi/fileurl/{id}", f.FileURLHandler(f.getFileURL, id))
 }
 
 // operations is the table of what this endpoint can do. Operations that exist on

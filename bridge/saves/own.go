@@ -183,6 +183,7 @@ func (s *Saves) NeedSignIn(ctx context.Context) ([]Entry, error) {
 // A Standing is how the saves of a file stand.
 type Standing struct {
 	Last    time.Time // of the last save that is the file's, zero none lately
+	Busy    bool      // a save is under way
 	Waits   bool      // it is not on the upstream yet
 	Aside   bool      // a save waits that becomes a copy beside the file
 	Kept    bool      // bytes lie here for recovery, or a conflict without a copy
@@ -245,6 +246,8 @@ func (s *Saves) standings(ctx context.Context, files []idmap.FileID, out map[idm
 // note adds what an entry says, from older to newer.
 func (st *Standing) note(r *row) {
 	switch {
+	case r.kind == kindPut && (r.state == stateSpooled || r.state == stateDelivering):
+		st.Busy = true
 	case r.acknowledged():
 		st.Waits, st.Aside = st.Waits || r.state == stateWaiting, st.Aside || r.state == stateAside
 		st.Entry, st.SignIn = r.id, st.SignIn || r.reason == needsSignIn

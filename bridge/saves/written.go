@@ -62,6 +62,21 @@ func (s *Saves) writtenHere(ctx context.Context, file idmap.FileID, revision int
 	return s.exists(ctx, `SELECT 1 FROM saves_written WHERE file = ? AND revision = ? LIMIT 1`, string(file), revision)
 }
 
+// WriterOf is who made that revision of file through us, and when. user is "" if it came
+// from elsewhere, or if that is not remembered any more.
+func (s *Saves) WriterOf(ctx context.Context, file idmap.FileID, revision int64) (user string, at time.Time, err error) {
+	var made int64
+	err = s.DB.Read().QueryRow(ctx, `SELECT user_id, made FROM saves_written WHERE file = ? AND revision = ? AND num > 0 ORDER BY num DESC LIMIT 1`,
+		string(file), revision).Scan(&user, &made)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", time.Time{}, nil
+	}
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("saves: journal: %w", err)
+	}
+	return user, sqldb.FromMillis(made), nil
+}
+
 func (s *Saves) exists(ctx context.Context, query string, args ...any) (bool, error) {
 	var one int64
 	err := s.DB.Read().QueryRow(ctx, query, args...).Scan(&one)

@@ -54,14 +54,13 @@ type hostScript struct {
 	Name    string `json:"name"`
 	Brand   string `json:"brand"`
 	Folder  string `json:"folder"`
-	Edit    string `json:"edit"`    // host page in edit mode, "" not allowed
-	Renew   string `json:"renew"`   // where a new token is asked for, "" nowhere
-	Holder  string `json:"holder"`  // where to ask who has the file, "" nowhere
-	Waiting string `json:"waiting"` // where to ask whether a save waits
-	Share   string `json:"share"`   // where the file is shared, "" nowhere
-	Editor  string `json:"editor"`  // identity of the editor
-	Called  string `json:"called"`  // the editor's name for people
-	User    string `json:"user"`    // UserId of the person for whom the page was made
+	Edit    string `json:"edit"`   // host page in edit mode, "" not allowed
+	Renew   string `json:"renew"`  // where a new token is asked for, "" nowhere
+	State   string `json:"state"`  // where to ask how things stand, "" nowhere
+	Share   string `json:"share"`  // where the file is shared, "" nowhere
+	Editor  string `json:"editor"` // identity of the editor
+	Called  string `json:"called"` // the editor's name for people
+	User    string `json:"user"`   // UserId of the person for whom the page was made
 	Expires int64  `json:"expires"`
 	SignIn  string `json:"signIn"`
 }
@@ -234,8 +233,7 @@ func (s *site) ownAddresses(ctx context.Context, o opening, mode discovery.Mode,
 	body.Script.Share = s.sharing(e.ID)
 	body.Script.User = o.Who.UserID()
 	body.Script.Renew = s.path(page, string(e.ID), "token")
-	body.Script.Holder = s.path("view", string(e.ID), "holder")
-	body.Script.Waiting = s.path("view", string(e.ID), "waiting")
+	body.Script.State = s.path("view", string(e.ID), "state")
 	body.Script.SignIn = s.top("signin") + "?next=" + url.QueryEscape(s.path())
 	if o.Place.Rights >= access.Edit {
 		body.Script.Edit = s.path("edit", string(e.ID))

@@ -117,8 +117,8 @@ func TestWhoHasTheFile(t *testing.T) {
 	contains(t, b.get("/").body, `<bdi>Jürgen &lt;x&gt;</bdi>`)
 	page := b.get("/edit/" + list.id(t, "a.txt"))
 	contains(t, page.body, `name="davwopi_holder" value="Jürgen &lt;x&gt;"`)
-	got := mustJSON[map[string]string](t, b.get("/view/"+list.id(t, "a.txt")+"/holder").body)
-	if got["name"] != "Jürgen <x>" {
+	got := mustJSON[map[string]any](t, b.get("/view/"+list.id(t, "a.txt")+"/state").body)
+	if got["holder"] != "Jürgen <x>" || got["with"] != discovery.TextEditor || got["since"].(float64) == 0 {
 		t.Errorf("holder %v", got)
 	}
 

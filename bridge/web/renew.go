@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -13,42 +12,6 @@ import (
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
-
-// What the host page's script asks for while it is open.
-
-// serveHolder is GET /view/{id}/holder: who has the file open now, for the script
-// of the host page.
-func (s *site) serveHolder(w http.ResponseWriter, r *http.Request, session oauth.Session) {
-	at, err := s.locate(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))
-	var name string
-	var since time.Time
-	if err == nil {
-		name, since, _, err = s.holder(r.Context(), at.Entry.ID)
-	}
-	if err != nil {
-		s.refuseJSON(w, r, err)
-		return
-	}
-	answerJSON(w, http.StatusOK, map[string]string{"name": name, "since": humanTime(since)})
-}
-
-// serveWaiting is GET /view/{id}/waiting: the name of the upstream that a save of the
-// file waits for, "" if none does, for the script of the host page. The upstream, which
-// may be away, is not asked.
-func (s *site) serveWaiting(w http.ResponseWriter, r *http.Request, session oauth.Session) {
-	name := ""
-	if s.Waits != nil {
-		upstream, err := s.Waits(r.Context(), idmap.FileID(mux.Vars(r)["id"]), session.Principal.UserID())
-		if err != nil {
-			s.refuseJSON(w, r, err)
-			return
-		}
-		if upstream != "" {
-			name = s.upstreamName(upstream)
-		}
-	}
-	answerJSON(w, http.StatusOK, map[string]string{"for": name})
-}
 
 // serveRenew is POST /{edit|view}/{id}/token: a new access token for the host page
 // that is open, made for the same editor and the same person: whoever signs in to the
@@ -63,18 +26,35 @@ func (s *site) serveRenew(w http.ResponseWriter, r *http.Request) {
 	s.renew(w, r, session)
 }
 
+// hostAsks is what a host page says of itself where it asks for something that its editor
+// gets.
+type hostAsks struct {
+	Editor string `json:"editor"`
+	User   string `json:"user"` // UserID of the person for whom the page was made
+}
+
+// check refuses what no page of this person could ask.
+func (s *site) check(asked hostAsks, session oauth.Session) error {
+	switch {
+	case !s.configured(asked.Editor):
+		return fmt.Errorf("%w: editor", ErrRequest)
+	case asked.User != session.Principal.UserID():
+		return errOther
+	}
+	return nil
+}
+
 func (s *site) renew(w http.ResponseWriter, r *http.Request, session oauth.Session) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	var asked struct {
-		Editor string `json:"editor"`
-		User   string `json:"user"`
+	var asked hostAsks
+	err := json.NewDecoder(r.Body).Decode(&asked)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrRequest, err)
+	} else {
+		err = s.check(asked, session)
 	}
-	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || !s.configured(asked.Editor) {
-		s.refuseJSON(w, r, fmt.Errorf("%w: editor", ErrRequest))
-		return
-	}
-	if asked.User != session.Principal.UserID() {
-		s.refuseJSON(w, r, errOther)
+	if err != nil {
+		s.refuseJSON(w, r, err)
 		return
 	}
 	at, err := s.locate(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))

@@ -343,10 +343,12 @@ func (s *site) mountShares(get, post func(string, http.HandlerFunc), id string) 
 		"/": (*site).serveShared, "/closed": (*site).serveClosedHere,
 		"/folder/" + id: (*site).serveFolder, "/edit/" + id: (*site).serveEdit, "/view/" + id: (*site).serveView,
 		"/download/" + id: (*site).serveDownload, "/document/" + id: (*site).serveDocument,
-		"/view/" + id + "/holder": (*site).serveHolder, "/view/" + id + "/waiting": (*site).serveWaiting,
+		"/view/" + id + "/state": (*site).serveState, "/edit/" + id + "/beside": (*site).serveBeside,
+		"/edit/" + id + "/pictures": (*site).servePictures,
 	} {
 		get(below+path, s.visiting(page))
 	}
 	post(below+"/{mode:edit|view}/"+id+"/token", s.visiting((*site).serveRenewHere))
+	post(below+"/edit/"+id+"/picture", s.visiting((*site).servePictureHere))
 	post(below+"/leave", s.visiting((*site).serveLeave))
 }

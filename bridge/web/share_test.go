@@ -227,7 +227,7 @@ func TestAFolderLinkEndsAtTheFolder(t *testing.T) {
 				if got := ben.postJSON(at+"/edit/"+id+"/token", `{"editor":"davwopi:text","user":"x"}`); got.status == http.StatusOK {
 					t.Errorf("%s: a token", what)
 				}
-				if got := ben.get(at + "/view/" + id + "/holder"); got.status != http.StatusNotFound {
+				if got := ben.get(at + "/view/" + id + "/state"); got.status != http.StatusNotFound {
 					t.Errorf("%s: its holder: %d", what, got.status)
 				}
 			}

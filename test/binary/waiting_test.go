@@ -74,7 +74,7 @@ func TestSavesWaitForApache(t *testing.T) {
 	look("down")
 	for _, doc := range all {
 		base, _, _ := strings.Cut(doc.Client.WOPISrc, "?")
-		if said := get(t, browser, d.URL+"/view/"+path.Base(base)+"/waiting", 200); strings.Contains(said, `"for":""`) {
+		if said := get(t, browser, d.URL+"/view/"+path.Base(base)+"/state", 200); strings.Contains(said, `"for":""`) {
 			t.Errorf("the host page of %s is told %s", doc.name, said)
 		}
 	}

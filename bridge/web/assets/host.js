@@ -102,7 +102,7 @@
   async function askWaiting() {
     let now;
     try {
-      const r = await fetch(data.waiting, { cache: 'no-store' });
+      const r = await fetch(data.state, { cache: 'no-store' });
       if (!r.ok) return; // not known: what is said stays
       now = (await r.json()).for;
     } catch {
@@ -113,7 +113,7 @@
     if (now) note('waiting', `Saved here, waiting for ${now}. Nothing is lost; it goes there by itself.`);
     else drop('waiting');
   }
-  if (data.waiting) setInterval(() => { if (!document.hidden) askWaiting(); }, 15000);
+  if (data.state) setInterval(() => { if (!document.hidden) askWaiting(); }, 15000);
 
   // ---- sharing, beside the document ----
 
@@ -142,7 +142,7 @@
     Davwopi_AskHolder: async () => {
       let who = '';
       try {
-        if (data.holder) who = (await (await fetch(data.holder)).json()).name || '';
+        if (data.state) who = (await (await fetch(data.state)).json()).holder || '';
       } catch { /* then it is not known */ }
       post('Davwopi_Holder', { Name: who });
     },
