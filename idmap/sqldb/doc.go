@@ -46,6 +46,13 @@
 //     the same for both.
 //   - 2026-11-20: A lock file beside the SQLite file keeps a second daemon out.
 //     SQLite itself would let it in, and two lock keepers would fight.
+//   - 2026-11-28: Who migrates waits for a row, not for a table lock, and everything else
+//     is done by serializable transactions: no advisory lock, no LISTEN, no LOCK TABLE, so
+//     that another database may speak PostgreSQL's protocol here.
+//   - 2026-11-28: A dump is a text of rows that either database reads, and a load is many
+//     transactions that can be gone on with: one transaction of ten million rows would
+//     have to begin anew after every fault. Two databases sort text differently, so that
+//     tables are compared by a sum in which the order of rows does not count.
 //   - 2026-11-20: No SQLite on network file systems: WAL needs shared memory, and
 //     their locks are promises.
 package sqldb
