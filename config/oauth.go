@@ -104,9 +104,7 @@ func (r *reader) checkOAuth(c *Config) {
 	if !providerID.MatchString(o.ProviderID) {
 		r.fault("oauth.provider_id", "%q: wants letters and digits", o.ProviderID)
 	}
-	if len(o.URLSchemes.Android)%3 != 0 {
-		r.fault("oauth.url_schemes.android", "wants triples: version code, package, activity")
-	}
+	r.checkSchemes(&o.URLSchemes)
 	if o.Mode == "facade" {
 		r.checkFacade(c)
 		return
@@ -117,7 +115,34 @@ func (r *reader) checkOAuth(c *Config) {
 	r.checkBearer(&o.Bearer)
 }
 
-var redirectURI = regexp.MustCompile(`^([a-z][a-z0-9+.-]*:|https://[^/\s@]+(/\S*)?|http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?)$`)
+var (
+	appScheme   = regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`)
+	versionCode = regexp.MustCompile(`^[0-9]{1,10}$`)
+	javaName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
+	webRedirect = regexp.MustCompile(`^(https://[^/\s@]+(/\S*)?|http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?)$`)
+	appRedirect = regexp.MustCompile(`^[a-z][a-z0-9+.-]*:(/\S*)?$`)
+	noApp       = regexp.MustCompile(`^(https?|ftp|file|data|blob|javascript|vbscript|about|filesystem|view-source):`)
+)
+
+// checkSchemes looks at what goes into Office's challenge (UrlSchemes).
+func (r *reader) checkSchemes(u *URLSchemes) {
+	for where, list := range map[string][]string{"oauth.url_schemes.ios": u.IOS, "oauth.url_schemes.uwp": u.UWP} {
+		for i, s := range list {
+			if !appScheme.MatchString(s) || noApp.MatchString(s+":") {
+				r.fault(at(where, i), "%q is no scheme of an app, such as mynas", s)
+			}
+		}
+	}
+	for i, s := range u.Android {
+		wants := []*regexp.Regexp{versionCode, javaName, javaName}[i%3]
+		if !wants.MatchString(s) {
+			r.fault(at("oauth.url_schemes.android", i), "%q: wants triples: version code, package, activity", s)
+		}
+	}
+	if len(u.Android)%3 != 0 {
+		r.fault("oauth.url_schemes.android", "wants triples: version code, package, activity")
+	}
+}
 
 func (r *reader) checkFacade(c *Config) {
 	if len(c.OAuth.Clients) == 0 {
@@ -142,7 +167,7 @@ func (r *reader) checkFacade(c *Config) {
 			k.Redirects = []string{"https://localhost", "ms-word-tp:", "ms-excel-tp:", "ms-powerpoint-tp:"}
 		}
 		for _, u := range k.Redirects {
-			if !redirectURI.MatchString(u) {
+			if !webRedirect.MatchString(u) && (!appRedirect.MatchString(u) || noApp.MatchString(u)) {
 				r.fault(where+".redirects", "%q is neither https://..., http on loopback, nor an app's scheme such as ms-word-tp:", u)
 			}
 		}

@@ -28,7 +28,7 @@ func (s *site) mountPhones(r *mux.Router) {
 // serveAuthorize is GET /oauth2/authorize: a program sends somebody to sign in.
 func (s *site) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	request, sealed, err := s.Phones.Begin(r.Context(), r.URL.Query())
+	request, sealed, err := s.Phones.Begin(r.Context(), r.URL.RawQuery)
 	switch {
 	case err != nil && errors.Is(err, facade.ErrRequest) && request.Redirect != "":
 		code := "invalid_request"
@@ -71,7 +71,7 @@ func (s *site) serveConsent(w http.ResponseWriter, r *http.Request, session oaut
 		s.fail(w, r, session.Principal, err)
 		return
 	}
-	if given {
+	if given && (request.User == "" || request.User == session.Principal.UserID()) {
 		s.letIn(w, r, session, request)
 		return
 	}

@@ -80,6 +80,12 @@ func TestAPhoneIsLetIn(t *testing.T) {
 	if got := anna.get(anna.get(asks("redirect_uri", "ms-word-tp:", "platform", "Android", "action", "{a}")).header.Get("Location")); !strings.Contains(got.header.Get("Content-Security-Policy"), "form-action 'self' ms-word-tp:") {
 		t.Errorf("an app's own scheme: %s", got.header.Get("Content-Security-Policy"))
 	}
+	// An app that has somebody else in mind is asked about, also after a yes.
+	for user, want := range map[string]int{"usomebodyelse": http.StatusOK, (oauth.Principal{Issuer: "link", Subject: "guest:anna"}).UserID(): http.StatusFound} {
+		if got := anna.get(anna.get(asks("UserId", user)).header.Get("Location")); got.status != want {
+			t.Errorf("for %s: %d", user, got.status)
+		}
+	}
 	other := anna.post(to.Query().Get("next"), url.Values{"answer": {"other"}})
 	if other.status != http.StatusSeeOther || !strings.HasPrefix(other.header.Get("Location"), "/signin?") || !strings.Contains(other.header.Get("Location"), "why=other") {
 		t.Errorf("somebody else: %d to %q", other.status, other.header.Get("Location"))

@@ -23,33 +23,42 @@ const (
 type Request struct {
 	Client   string `json:"c"`
 	Redirect string `json:"r"`
+	Implied  bool   `json:"i,omitempty"` // Redirect is the app's own: the request named none
 	State    string `json:"s,omitempty"` // given back unchanged
-	Action   string `json:"a,omitempty"` // app-to-app: given back unchanged
+	Action   string `json:"a,omitempty"` // app-to-app: given back unchanged, so as it was encoded
 	Language string `json:"l,omitempty"` // a BCP 47 tag, "" not told
 	Platform string `json:"p,omitempty"` // "iOS", "Android"...
 	App      string `json:"n,omitempty"` // "word"
+	User     string `json:"u,omitempty"` // WOPI's UserId of whom the app has in mind, "" not told
 	Expires  int64  `json:"e"`           // ms since epoch
 
 	Challenge string `json:"h,omitempty"` // PKCE, S256 (RFC 7636)
 }
 
 // Begin reads the query of an authorization request and seals it into a text that an address can hold: the pages hand it
-// back with [Facade.Open]. Names of parameters are taken in any case, as samples of Microsoft's have them.
+// back with [Facade.Open]. Names of parameters are taken in any case, as samples of Microsoft's have them. A request that
+// Office hands to another app names no redirect URI: it goes back to the Office app that it names (reference 15.7), if the
+// program has that redirect URI.
 //
 // An error that wraps [ErrClient] or, without a Redirect in the request, [ErrRequest] is shown on a page of ours. With
 // a Redirect the program is told, by [Request.Fail] with "invalid_request" or "unsupported_response_type".
-func (f *Facade) Begin(ctx context.Context, query url.Values) (r Request, sealed string, err error) {
-	q, err := once(query)
+func (f *Facade) Begin(ctx context.Context, query string) (r Request, sealed string, err error) {
+	values, _ := url.ParseQuery(query) // what cannot be read is as if it were not there: apps send what nobody expects
+	q, err := once(values)
 	if err != nil {
 		return Request{}, "", err
 	}
+	redirect, told := q["redirect_uri"]
+	if app := strings.ToLower(q["app"]); !told && app != "" {
+		redirect = "ms-" + app + "-tp:"
+	}
 	client, ok := f.client(q["client_id"])
-	if !ok || !slices.Contains(client.Redirects, q["redirect_uri"]) {
+	if !ok || !slices.Contains(client.Redirects, redirect) {
 		return Request{}, "", ErrClient
 	}
 	r = Request{
-		Client: client.ID, Redirect: q["redirect_uri"], State: q["state"], Action: q["action"], Language: language(q["rs"]),
-		Platform: word(q["platform"]), App: word(q["app"]), Challenge: q["code_challenge"],
+		Client: client.ID, Redirect: redirect, Implied: !told, State: q["state"], Action: rawOf(query, "action"), Language: language(q["rs"]),
+		Platform: word(q["platform"]), App: word(q["app"]), User: word(q["userid"]), Challenge: q["code_challenge"],
 	}
 	switch {
 	case q["response_type"] != "code":
@@ -94,6 +103,18 @@ func once(query url.Values) (map[string]string, error) {
 		q[name] = values[0]
 	}
 	return q, nil
+}
+
+// rawOf is a parameter of a query as it was encoded, "" if it is not there, or holds what an address cannot hold.
+func rawOf(query, name string) string {
+	for part := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(part, "=")
+		if !strings.EqualFold(key, name) || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '#' || r == '<' || r == '>' }) {
+			continue
+		}
+		return value
+	}
+	return ""
 }
 
 // word is a short word of a phone, "" if it is none.
@@ -182,7 +203,7 @@ func (f *Facade) Allow(ctx context.Context, p oauth.Principal, r Request) (redir
 			{`INSERT INTO facade_family (id, client, principal, principal_key, started, alive, revoked) VALUES (?, ?, ?, ?, ?, ?, 0)`,
 				[]any{family, r.Client, text, p.Key(), ms, ms}},
 			{`INSERT INTO facade_code (hash, family, redirect, challenge, expires, used) VALUES (?, ?, ?, ?, ?, 0)`,
-				[]any{oauth.Hash(code), family, r.Redirect, r.Challenge, sqldb.Millis(now.Add(codeTTL))}},
+				[]any{oauth.Hash(code), family, r.bound(), r.Challenge, sqldb.Millis(now.Add(codeTTL))}},
 		} {
 			if _, err := tx.Exec(ctx, s.query, s.args...); err != nil {
 				return err
@@ -193,36 +214,48 @@ func (f *Facade) Allow(ctx context.Context, p oauth.Principal, r Request) (redir
 	if err != nil {
 		return "", err
 	}
-	back := url.Values{"code": {code}, "sc": {f.sign(family)}}
+	back := []string{"code", code}
 	if f.TokenHint {
-		back.Set("tk", f.TokenURL())
+		back = append(back, "tk", f.TokenURL())
 	}
-	return r.back(back), nil
+	return r.back(append(back, "sc", f.sign(family))...), nil
+}
+
+// bound is the redirect URI that the token endpoint wants to hear again, "" none.
+func (r Request) bound() string {
+	if r.Implied {
+		return ""
+	}
+	return r.Redirect
 }
 
 // Deny is where the browser goes when the person says no.
 func (r Request) Deny() string { return r.Fail("access_denied") }
 
 // Fail is where the browser goes with an error of RFC 6749 section 4.1.2.1.
-func (r Request) Fail(code string) string { return r.back(url.Values{"error": {code}}) }
+func (r Request) Fail(code string) string { return r.back("error", code) }
 
-// back is the redirect URI with parameters. An app's own scheme takes them after its colon, without a question mark
-// ("ms-word-tp:code=..."), as Office on iOS wants them.
-func (r Request) back(q url.Values) string {
-	if r.State != "" {
-		q.Set("state", r.State)
-	}
-	if r.Action != "" {
-		q.Set("action", r.Action)
-	}
-	if strings.HasSuffix(r.Redirect, ":") {
-		return r.Redirect + q.Encode()
-	}
-	sep := "?"
-	if strings.Contains(r.Redirect, "?") {
+// back is the redirect URI with parameters, in pairs. An app's own scheme takes them after its colon, without a question
+// mark ("ms-word-tp:code=..."), as Office on iOS wants them. Blanks are %20: apps that only decode percents are many.
+func (r Request) back(pairs ...string) string {
+	to, sep := r.Redirect, "?"
+	switch {
+	case strings.HasSuffix(to, ":"):
+		sep = ""
+	case strings.Contains(to, "?"):
 		sep = "&"
 	}
-	return r.Redirect + sep + q.Encode()
+	if r.State != "" {
+		pairs = append(pairs, "state", r.State)
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		to += sep + pairs[i] + "=" + strings.ReplaceAll(url.QueryEscape(pairs[i+1]), "+", "%20")
+		sep = "&"
+	}
+	if r.Action != "" {
+		to += sep + "action=" + r.Action
+	}
+	return to
 }
 
 // sign makes a session context of a family's ID: a hint that must agree with the token's row and opens nothing.

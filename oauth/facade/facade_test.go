@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -105,7 +106,7 @@ func request(change ...string) url.Values {
 // allow is a whole authorization: the query of the redirect.
 func (r *rig) allow(q url.Values, p oauth.Principal) url.Values {
 	r.t.Helper()
-	_, sealed, err := r.Begin(r.t.Context(), q)
+	_, sealed, err := r.Begin(r.t.Context(), q.Encode())
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -263,7 +264,7 @@ func TestBegin(t *testing.T) {
 		"a very long state":   request("state", strings.Repeat("x", 2000)),
 		"redirect URI: blank": request("redirect_uri", " "+stop),
 	} {
-		req, sealed, err := r.Begin(t.Context(), q)
+		req, sealed, err := r.Begin(t.Context(), q.Encode())
 		if err == nil || req.Redirect != "" || sealed != "" || !errors.Is(err, facade.ErrClient) && !errors.Is(err, facade.ErrRequest) {
 			t.Errorf("%s: %+v, %v", name, req, err)
 		}
@@ -272,17 +273,17 @@ func TestBegin(t *testing.T) {
 		"a token at once": request("response_type", "token"), "plain PKCE": request("code_challenge", strings.Repeat("a", 43), "code_challenge_method", "plain"),
 		"a short challenge": request("code_challenge", "a", "code_challenge_method", "S256"), "a method only": request("code_challenge_method", "S256"),
 	} {
-		req, _, err := r.Begin(t.Context(), q)
+		req, _, err := r.Begin(t.Context(), q.Encode())
 		if !errors.Is(err, facade.ErrRequest) || req.Redirect != stop || req.Fail("invalid_request") != stop+"?error=invalid_request" {
 			t.Errorf("%s: %+v, %v", name, req, err)
 		}
 	}
 	// As samples have them, and what nobody knows.
 	q := url.Values{"Client_Id": {"office"}, "Redirect_URI": {stop}, "Response_Type": {"code"}, "Rs": {"enUS"}, "Build": {"16"}, "Platform": {"Android"}, "unheard": {"of"}}
-	if req, _, err := r.Begin(t.Context(), q); err != nil || req.Language != "en-US" || req.Platform != "Android" {
+	if req, _, err := r.Begin(t.Context(), q.Encode()); err != nil || req.Language != "en-US" || req.Platform != "Android" {
 		t.Errorf("%+v, %v", req, err)
 	}
-	if req, _, err := r.Begin(t.Context(), request("platform", "<b>", "rs", "de\r\nX: y")); err != nil || req.Platform != "" || req.Language != "" {
+	if req, _, err := r.Begin(t.Context(), request("platform", "<b>", "rs", "de\r\nX: y").Encode()); err != nil || req.Platform != "" || req.Language != "" {
 		t.Errorf("%+v, %v", req, err)
 	}
 }
@@ -298,16 +299,67 @@ func TestRedirects(t *testing.T) {
 	if back := r.allow(other, mira); back.Get("x") != "1" || back.Get("code") == "" {
 		t.Errorf("%v", back)
 	}
-	req, _, err := r.Begin(t.Context(), request("state", "s"))
+	req, _, err := r.Begin(t.Context(), request("state", "s").Encode())
 	if err != nil || req.Deny() != stop+"?error=access_denied&state=s" {
 		t.Errorf("%s, %v", req.Deny(), err)
+	}
+}
+
+// TestAppToApp: Office asks another app, which asks here, without a redirect URI; the answer goes back to the Office app
+// that asked, with its action as it came, and Office's server redeems the code with or without a redirect URI of its own.
+func TestAppToApp(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), func(f *facade.Facade) { f.TokenHint = true })
+	asked := func(query string) string {
+		t.Helper()
+		_, sealed, err := r.Begin(t.Context(), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := r.Open(t.Context(), sealed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := r.Allow(t.Context(), mira, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return to
+	}
+	const from = "client_id=office&response_type=code&scope=&rs=de-DE&build=16.0&platform=iOS&app=Word&junk=%zz&"
+	for _, action := range []string{"{5A-1}", "%7B5A-1%7d", "5a%2B1%26x", "a+b", ""} {
+		to := asked(from + "action=" + action)
+		end := "&action=" + action
+		if action == "" {
+			end = ""
+		}
+		if !regexp.MustCompile(`^ms-word-tp:code=wbc_[^&]+&tk=https%3A%2F%2Fdocs\.example\.test%2Foauth2%2Ftoken&sc=[^&]+` + regexp.QuoteMeta(end) + `$`).MatchString(to) {
+			t.Errorf("%q: %s", action, to)
+		}
+	}
+	for name, told := range map[string]string{"none": "", "that of its server": stop, "the app's": "ms-word-tp:"} {
+		to := strings.TrimPrefix(asked(from), "ms-word-tp:code=")
+		c, _, _ := strings.Cut(to, "&")
+		q := code(c, "redirect_uri", told)
+		if told == "" {
+			q.Del("redirect_uri")
+		}
+		if w, _ := post(t, r.ServeToken, r.peer, q); w.Code != http.StatusOK {
+			t.Errorf("redirect URI %s: %d %s", name, w.Code, w.Body)
+		}
+	}
+	c, _, _ := strings.Cut(strings.TrimPrefix(asked(from), "ms-word-tp:code="), "&")
+	r.refused("a redirect URI of nobody's", code(c, "redirect_uri", "https://evil.example"), "invalid_grant")
+	for _, query := range []string{"client_id=office&response_type=code", "client_id=office&response_type=code&app=visio", from + "&redirect_uri=", "client_id=other&response_type=code&app=word"} {
+		if req, _, err := r.Begin(t.Context(), query); !errors.Is(err, facade.ErrClient) || req.Redirect != "" {
+			t.Errorf("%s: %+v, %v", query, req, err)
+		}
 	}
 }
 
 // TestARequestIsOver after ten minutes, when it was changed, and when the program is no longer configured.
 func TestARequestIsOver(t *testing.T) {
 	r := newRig(t, sqldbtest.New(t), nil)
-	_, sealed, err := r.Begin(t.Context(), request())
+	_, sealed, err := r.Begin(t.Context(), request().Encode())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +384,7 @@ func TestConsent(t *testing.T) {
 		r := newRig(t, db, nil)
 		asked := func(p oauth.Principal, q url.Values) bool {
 			t.Helper()
-			req, _, err := r.Begin(t.Context(), q)
+			req, _, err := r.Begin(t.Context(), q.Encode())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -622,7 +674,7 @@ func TestRestored(t *testing.T) {
 		}
 		r.refused("a refresh token", refresh(got.Refresh), "invalid_grant")
 		r.refused("a code", code(unused), "invalid_grant")
-		req, _, err := r.Begin(t.Context(), request())
+		req, _, err := r.Begin(t.Context(), request().Encode())
 		if err != nil {
 			t.Fatal(err)
 		}

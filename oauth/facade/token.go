@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -199,7 +200,7 @@ func (f *Facade) redeem(ctx context.Context, c Client, q map[string]string, sc s
 	}
 	redirect, told := q["redirect_uri"]
 	switch { // the code is used up by now, whatever is wrong
-	case told && redirect != row.redirect: // older builds of Office leave it out
+	case told && redirect != row.redirect && (row.redirect != "" || !slices.Contains(c.Redirects, redirect)): // older builds of Office leave it out
 		return nil, "", refuse("invalid_grant", "another redirect URI")
 	case row.challenge != "" && !proves(q["code_verifier"], row.challenge):
 		return nil, "", refuse("invalid_grant", "PKCE verifier missing or wrong")
