@@ -50,10 +50,6 @@ type Pages struct {
 	// saves. Nil: nothing.
 	Saves *saves.Saves
 
-	// Waits is the upstream for which a save of file waits in the journal, "" none; for
-	// people who have seen the file lately. Nil: none ever does.
-	Waits func(ctx context.Context, file idmap.FileID, user string) (upstream string, err error)
-
 	// Comments are what stands of the comments on file, the newest first; cut is true if
 	// there are more than limit. Commented tells which files have any. Nil: none are kept.
 	Comments  func(ctx context.Context, file idmap.FileID, limit int) (list []Comment, cut bool, err error)
@@ -110,8 +106,10 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/view/"+id, s.signedIn(s.serveView))
 	get("/download/"+id, s.signedIn(s.serveDownload))
 	get("/document/"+id, s.signedIn(s.serveDocument))
-	get("/view/"+id+"/holder", s.signedIn(s.serveHolder))
-	get("/view/"+id+"/waiting", s.signedIn(s.serveWaiting))
+	get("/view/"+id+"/state", s.signedIn(s.serveState))
+	get("/edit/"+id+"/beside", s.signedIn(s.serveBeside))
+	get("/edit/"+id+"/pictures", s.signedIn(s.servePictures))
+	post("/edit/"+id+"/picture", s.servePicture)
 	post("/{mode:edit|view}/"+id+"/token", s.serveRenew)
 	get("/open", s.signedIn(s.serveOpens))
 	get("/open/"+id+"/release", s.signedIn(s.serveRelease))
