@@ -92,6 +92,7 @@ func Restored(ctx context.Context, db *sqldb.DB, dir string) error {
 			{renamed, []any{store}},
 			{`UPDATE saves_entry SET store = ?`, []any{store}},
 			{`DELETE FROM saves_bridge`, nil},
+			{`DELETE FROM saves_incoming`, nil},
 		} {
 			if _, err := tx.Exec(ctx, c.query, c.args...); err != nil {
 				return err

@@ -8,7 +8,8 @@
 // volume that stand for them, and the rows that describe them; the choice between
 // writing in place, writing beside and moving, and sending in chunks; conflict copies, pre-images and
 // what a crash left of any of them. It also makes new files (PutRelativeFile,
-// upload), because a new file is lost as easily as a save.
+// upload), because a new file is lost as easily as a save; and the bodies of uploads that
+// come in pieces ([Saves.Begin], [Saves.Append], [Saves.Whole]).
 //
 // # It does not own
 //

@@ -136,6 +136,18 @@ var migrations = []string{
 	ALTER TABLE saves_entry ADD COLUMN restored BIGINT NOT NULL DEFAULT 0`,
 	`-- The entry that a conflict copy holds: an older one does not replace it.
 	ALTER TABLE saves_copy ADD COLUMN num BIGINT NOT NULL DEFAULT 0`,
+	`-- Bodies that come in pieces: see incoming.go.
+	CREATE TABLE saves_incoming (
+		id TEXT {{bytes}} PRIMARY KEY,
+		user_id TEXT NOT NULL,
+		name TEXT {{bytes}} NOT NULL,
+		folder TEXT {{bytes}} NOT NULL,
+		size BIGINT NOT NULL,
+		have BIGINT NOT NULL,
+		place TEXT {{bytes}} NOT NULL,
+		touched BIGINT NOT NULL
+	);
+	CREATE INDEX saves_incoming_user ON saves_incoming (user_id, touched)`,
 }
 
 // A row is an entry of the journal. The fields above the line never change.

@@ -163,8 +163,8 @@ func (s *Saves) dropOrphans(ctx context.Context) error {
 		return err
 	}
 	s.orphans = now
-	rows, err := s.DB.Read().Query(ctx, `SELECT p.entry FROM saves_piece p LEFT JOIN saves_entry e ON e.id = p.entry
-		WHERE e.id IS NULL GROUP BY p.entry HAVING MAX(p.made) < ?`, sqldb.Millis(now.Add(-orphanedAfter)))
+	rows, err := s.DB.Read().Query(ctx, `SELECT p.entry FROM saves_piece p LEFT JOIN saves_entry e ON e.id = p.entry LEFT JOIN saves_incoming i ON i.id = p.entry
+		WHERE e.id IS NULL AND i.id IS NULL GROUP BY p.entry HAVING MAX(p.made) < ?`, sqldb.Millis(now.Add(-orphanedAfter)))
 	if err != nil {
 		return fmt.Errorf("saves: journal: %w", err)
 	}

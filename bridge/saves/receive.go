@@ -46,10 +46,23 @@ func (s *Saves) receive(ctx context.Context, from sender, body io.Reader, length
 	if from.kind == kindPreimage {
 		r.state = statePreimage
 	}
-	s.live.take(r.id)
+	whole, inPieces := body.(*wholeBody)
+	if inPieces {
+		r.id, r.place = whole.ID, whole.place // in the live set already
+	} else {
+		s.live.take(r.id)
+	}
 	if err := s.take(ctx, r, from, body, length); err != nil {
-		s.live.leave(r.id)
+		if !inPieces {
+			s.live.leave(r.id)
+		}
 		return nil, err
+	}
+	if inPieces {
+		whole.done = func() {} // from now on it is the caller's to take it out
+		if err := s.forgetIncoming(context.WithoutCancel(ctx), whole.ID); err != nil {
+			s.OnError("saves: forgetting an upload that is whole", err) // it ends by itself
+		}
 	}
 	return r, nil
 }

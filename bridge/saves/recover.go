@@ -19,6 +19,7 @@ import (
 // once, before the first request:
 //
 //   - half spools are removed: nobody was told anything of them;
+//   - bodies in pieces stay as far as they have come, if a row speaks of them;
 //   - whole spools without a row get one, as unacknowledged;
 //   - rows without a spool are removed;
 //   - every entry whose answer is unknown is settled by looking at the upstream (see
@@ -60,8 +61,10 @@ func (s *Saves) recoverIn(ctx context.Context, place string) error {
 	if err != nil {
 		return err
 	}
+	all := make([]string, 0, len(names))
 	for _, n := range names {
 		name := n.Name()
+		all = append(all, name)
 		if strings.HasSuffix(name, partSuffix) {
 			err = s.disk.remove(filepath.Join(dir, name))
 		} else if id, file, ok := parseSpoolName(name); ok {
@@ -71,7 +74,7 @@ func (s *Saves) recoverIn(ctx context.Context, place string) error {
 			return err
 		}
 	}
-	return nil
+	return s.recoverIncoming(ctx, place, all)
 }
 
 // trustAgain lets what waits for a refused account that all share be tried again: its

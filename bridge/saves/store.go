@@ -66,6 +66,9 @@ func (s *Saves) readable(r *row) bool {
 
 // keepBytes makes the body of a new entry durable, where r.place says.
 func (s *Saves) keepBytes(ctx context.Context, r *row, body io.Reader, length, max int64) (spooled, error) {
+	if whole, ok := body.(*wholeBody); ok {
+		return s.takeOver(ctx, r, whole)
+	}
 	if r.place != inDatabase {
 		return s.spool(spoolName(r.id, r.file), body, length, max)
 	}
