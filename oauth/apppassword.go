@@ -95,6 +95,15 @@ func (a *AppPasswords) Make(ctx context.Context, p Principal, label string) (pas
 	return strings.Join(groups, "-"), made, nil
 }
 
+// People are those who have app passwords.
+func (a *AppPasswords) People(ctx context.Context) ([]Principal, error) {
+	list, err := PeopleIn(ctx, a.db, `SELECT DISTINCT principal FROM oauth_app_password`)
+	if err != nil {
+		return nil, fmt.Errorf("oauth: app passwords: people: %w", err)
+	}
+	return list, nil
+}
+
 // Check returns the row of password and notes its use, at most once an hour. Case, spaces and hyphens do not
 // matter: people type it from one screen into another. It returns [ErrAppPassword] if there is none.
 func (a *AppPasswords) Check(ctx context.Context, password string) (AppPassword, error) {

@@ -17,7 +17,7 @@ import (
 // maxAPI bounds the body of an API request.
 const maxAPI = 64 << 10
 
-// serveOpen is POST /api/v1/open: {path, user, mode, editor, upstream} with an API
+// serveOpen is POST /api/v1/open: {path, user, mode, editor, upstream, passback, context} with an API
 // key in Authorization: Bearer, answered with [Opened].
 func (s *site) serveOpen(w http.ResponseWriter, r *http.Request) {
 	if s.Keys == nil {
@@ -39,14 +39,18 @@ func (s *site) serveOpen(w http.ResponseWriter, r *http.Request) {
 		Mode     string `json:"mode"`
 		Editor   string `json:"editor"`
 		Upstream string `json:"upstream"`
+		Passback string `json:"passback"`
+		Context  string `json:"context"`
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAPI))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&q); err != nil {
-		s.refuseJSON(w, r, fmt.Errorf("%w: the body must be a JSON object with path, user, mode, editor, upstream: %w", ErrRequest, err))
+		s.refuseJSON(w, r, fmt.Errorf("%w: the body must be a JSON object with path, user, mode, editor, upstream, passback, context: %w", ErrRequest, err))
 		return
 	}
-	out, err := s.Open(r.Context(), OpenRequest{Path: q.Path, User: q.User, Mode: q.Mode, Editor: q.Editor, Upstream: q.Upstream, Key: &key})
+	out, err := s.Open(r.Context(), OpenRequest{
+		Path: q.Path, User: q.User, Mode: q.Mode, Editor: q.Editor, Upstream: q.Upstream, Passback: q.Passback, Context: q.Context, Key: &key,
+	})
 	if err != nil {
 		s.refuseJSON(w, r, err)
 		return

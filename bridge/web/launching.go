@@ -124,3 +124,15 @@ func (p *Pages) byWOPI(app officeApp, edit bool, e idmap.Entry, who oauth.Princi
 
 // unslashed is a decoded path, encoded but for its slashes.
 func unslashed(path string) string { return strings.ReplaceAll(unreserved(path), "%2F", "/") }
+
+// appURL is the link for whoever asks by the API, "" none.
+func (p *Pages) appURL(q OpenRequest, at place, who oauth.Principal) string {
+	app, phone, _ := launchApp(extension(at.Entry.Name))
+	edit := phone == opensEdit && q.Mode != "view" && at.Rights >= access.Edit
+	link, ok := p.byWOPI(app, edit, at.Entry, who)
+	if !ok || phone == opensNot || strings.HasPrefix(who.Issuer, "key:") { // whom no phone signs in as
+		return ""
+	}
+	link.From, link.Passback, link.Context = "App", q.Passback, q.Context
+	return link.String()
+}

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"errors"
 	"html"
 	"net/http"
 	"net/url"
@@ -120,5 +121,44 @@ func TestOpenInOfficeWhereItCannotWork(t *testing.T) {
 				t.Errorf("%q", got)
 			}
 		})
+	}
+}
+
+// TestAppURL: a program asks by the API for a link that starts Office on a phone and comes back to its own app.
+func TestAppURL(t *testing.T) {
+	h := withApps(t)
+	h.Launching.Backs = []string{"mynas"}
+	h.up.Write(t, "team/plan.docx", "x")
+	h.up.Write(t, "team/a.txt", "x")
+	who := oauth.Principal{Issuer: "https://id.example.test", Subject: "7", Name: "anna"}
+	q := web.OpenRequest{Path: "/team/plan.docx", Principal: who, Passback: "mynas", Context: "folder=1|2", Editor: web.NoEditor}
+	got, err := h.Open(t.Context(), q)
+	want := "ms-word:ofe|u|" + got.WOPISrc + "|d|TPExample|e|" + who.UserID() + "|n|plan.docx|a|App|p|mynas|c|folder%3D1%7C2"
+	if err != nil || got.AppURL != want {
+		t.Errorf("%v\n got %s\nwant %s", err, got.AppURL, want)
+	}
+	q.Mode, q.Passback, q.Context = "view", "", ""
+	if got, err := h.Open(t.Context(), q); err != nil || !strings.HasPrefix(got.AppURL, "ms-word:ofv|") || !strings.HasSuffix(got.AppURL, "|a|App") {
+		t.Errorf("%v: %s", err, got.AppURL)
+	}
+	for what, change := range map[string]func(*web.OpenRequest){
+		"another app's scheme": func(q *web.OpenRequest) { q.Passback = "evil" },
+		"only a context":       func(q *web.OpenRequest) { q.Context = "x" },
+		"a long context":       func(q *web.OpenRequest) { q.Passback, q.Context = "mynas", strings.Repeat("x", 513) },
+		"no app for it":        func(q *web.OpenRequest) { q.Passback, q.Path = "mynas", "/team/a.txt" },
+	} {
+		bad := q
+		change(&bad)
+		if got, err := h.Open(t.Context(), bad); !errors.Is(err, web.ErrRequest) {
+			t.Errorf("%s: %v, %s", what, err, got.AppURL)
+		}
+	}
+	// Somebody whom only the key knows signs in nowhere.
+	b := h.browser()
+	if got := mustJSON[web.Opened](t, b.postJSON("/api/v1/open", `{"path":"/team/plan.docx","user":"anna"}`, "Authorization", bearer).body); got.AppURL != "" || got.WOPISrc == "" {
+		t.Errorf("%+v", got)
+	}
+	if got := b.postJSON("/api/v1/open", `{"path":"/team/plan.docx","user":"anna","passback":"mynas"}`, "Authorization", bearer); got.status != http.StatusBadRequest {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 }

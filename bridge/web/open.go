@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
@@ -28,6 +29,10 @@ type OpenRequest struct {
 	Editor   string // URL or name of the editor; "" the first that can; [NoEditor]
 	Upstream string // name of the upstream; "" the first
 
+	// Passback is the scheme of an app of the operator's ([Launching.Backs]) to which Office on a phone goes back from
+	// the document, Context what that app is told then. "": Office stays where it is.
+	Passback, Context string
+
 	// Key is the API key that asks; nil: the operator does, who may do everything
 	// that the access rules allow the person.
 	Key *access.APIKey
@@ -38,13 +43,16 @@ type OpenRequest struct {
 
 // Opened is the answer. WOPISrc and AccessToken are what a WOPI client needs,
 // ActionURL is where a form posts the token to open the editor ("" if there is
-// none), HostURL is a page of ours that does all that, once, within a minute.
+// none), HostURL is a page of ours that does all that, once, within a minute. AppURL starts
+// Office on a phone with the document, for a person who has added this place there ("" if
+// phones do not come in, or the person is one of the API key's only).
 type Opened struct {
 	WOPISrc        string `json:"wopi_src"`
 	AccessToken    string `json:"access_token"`
 	AccessTokenTTL int64  `json:"access_token_ttl"` // when it expires: ms since 1970
 	ActionURL      string `json:"action_url"`
 	HostURL        string `json:"host_url"`
+	AppURL         string `json:"app_url"`
 }
 
 // String tells nothing that could be used.
@@ -68,6 +76,10 @@ func (p *Pages) Open(ctx context.Context, q OpenRequest) (Opened, error) {
 	if at.Entry.Kind != idmap.File {
 		return Opened{}, fmt.Errorf("%w: path is a folder", ErrRequest)
 	}
+	app := p.appURL(q, at, who)
+	if app == "" && q.Passback != "" {
+		return Opened{}, fmt.Errorf("%w: passback: no app on a phone opens this document from here", ErrRequest)
+	}
 	o := opening{Place: at, Who: who, Mode: discovery.Mode(q.Mode), Editor: q.Editor, Rights: access.Edit}
 	if q.Mode == "view" {
 		o.Rights = access.View
@@ -89,6 +101,7 @@ func (p *Pages) Open(ctx context.Context, q OpenRequest) (Opened, error) {
 		return Opened{}, err
 	}
 	out.HostURL = p.URLs.Public.JoinPath("ticket", secret).String()
+	out.AppURL = app
 	return out, nil
 }
 
@@ -101,6 +114,9 @@ func (p *Pages) readOpen(q OpenRequest) (dav.Path, *access.Upstream, oauth.Princ
 	}
 	if q.Mode != "edit" && q.Mode != "view" && q.Mode != "" {
 		return "", nil, none, fmt.Errorf("%w: mode must be edit or view", ErrRequest)
+	}
+	if q.Passback != "" && !slices.Contains(p.Launching.Backs, q.Passback) || q.Passback == "" && q.Context != "" || len(q.Context) > maxContext {
+		return "", nil, none, fmt.Errorf("%w: passback must be one of oauth.url_schemes, context at most %d bytes and only with it", ErrRequest, maxContext)
 	}
 	if len(p.Upstreams.List) == 0 {
 		return "", nil, none, access.ErrUpstream

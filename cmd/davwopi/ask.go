@@ -82,6 +82,7 @@ func lockCommand(ctx context.Context, k *call) error {
 func appPassword(ctx context.Context, k *call) error {
 	var in appPasswordArguments
 	k.flags.StringVar(&in.Name, "name", "", "`NAME` by which you know it")
+	k.flags.StringVar(&in.User, "user", "", "sign-in `NAME` of whoever it is for, who is signed in; default: the owner")
 	rest, err := k.parse(0, 2)
 	if err != nil {
 		return err
@@ -96,12 +97,12 @@ func appPassword(ctx context.Context, k *call) error {
 		return nil
 	case rest[0] == "list" && len(rest) == 1:
 		var out json.RawMessage
-		if err := k.ask(ctx, "app-passwords", struct{}{}, &out); err != nil {
+		if err := k.ask(ctx, "app-passwords", in, &out); err != nil {
 			return err
 		}
 		return k.printJSON(out)
 	case rest[0] == "revoke" && len(rest) == 2:
-		return k.ask(ctx, "revoke-app-password", dropArguments{ID: rest[1]}, new(struct{}))
+		return k.ask(ctx, "revoke-app-password", revokeArguments{rest[1], in.User}, new(struct{}))
 	}
 	return fmt.Errorf("%w: list or revoke ID", errUsage)
 }

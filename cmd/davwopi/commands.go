@@ -30,7 +30,9 @@ type releaseArguments struct{ File string }
 
 type dropArguments struct{ ID string }
 
-type appPasswordArguments struct{ Name string }
+type appPasswordArguments struct{ Name, User string }
+
+type revokeArguments struct{ ID, User string }
 
 type appPasswordResult struct{ URL, User, Password string }
 
@@ -157,19 +159,38 @@ func (h *house) newAppPassword(ctx context.Context, in appPasswordArguments) (ap
 	if h.bridge.DAV == nil {
 		return appPasswordResult{}, errors.New("/dav/ is not served: set upstream.expose: true (only for the embedded server)")
 	}
-	p := owner()
+	p, err := h.whose(ctx, in.User)
+	if err != nil {
+		return appPasswordResult{}, err
+	}
 	password, _, err := h.passwords.Make(ctx, p, in.Name)
 	return appPasswordResult{h.config.PublicURL.JoinPath("dav/").String(), p.Subject, password}, err
 }
 
-func (h *house) listAppPasswords(ctx context.Context, _ struct{}) ([]oauth.AppPassword, error) {
-	list, err := h.passwords.List(ctx, owner().Key())
+// whose app passwords a command is about: of somebody who is signed in, "" the owner's.
+func (h *house) whose(ctx context.Context, user string) (oauth.Principal, error) {
+	if user == "" {
+		return owner(), nil
+	}
+	return h.whoIs(ctx, user)
+}
+
+func (h *house) listAppPasswords(ctx context.Context, in appPasswordArguments) ([]oauth.AppPassword, error) {
+	p, err := h.whose(ctx, in.User)
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.passwords.List(ctx, p.Key())
 	if list == nil {
 		list = []oauth.AppPassword{}
 	}
 	return list, err
 }
 
-func (h *house) revokeAppPassword(ctx context.Context, in dropArguments) (struct{}, error) {
-	return struct{}{}, h.passwords.Revoke(ctx, owner().Key(), in.ID)
+func (h *house) revokeAppPassword(ctx context.Context, in revokeArguments) (struct{}, error) {
+	p, err := h.whose(ctx, in.User)
+	if err != nil {
+		return struct{}{}, err
+	}
+	return struct{}{}, h.passwords.Revoke(ctx, p.Key(), in.ID)
 }

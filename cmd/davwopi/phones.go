@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"davwopi/bridge"
@@ -102,7 +103,7 @@ func (h *house) mayStillComeIn(ctx context.Context, p oauth.Principal) (oauth.Pr
 // launching is how people's own Office apps reach documents: for the links that start them.
 func (h *house) launching() web.Launching {
 	c := h.config
-	l := web.Launching{Desktop: map[string]web.Desktop{}}
+	l := web.Launching{Desktop: map[string]web.Desktop{}, Backs: slices.Concat(c.OAuth.URLSchemes.IOS, c.OAuth.URLSchemes.UWP)}
 	if c.OAuth.Mode != "off" {
 		l.Provider = c.OAuth.ProviderID
 	}

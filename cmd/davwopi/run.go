@@ -45,7 +45,7 @@ func commands() []command {
 		{"shares", "[-json] list | revoke ID", "list the links that people have made to files, end one at once", shareCommand},
 		{"signout", "NAME", "end at once what a person has open anywhere: browsers, phones, documents", signOutCommand},
 		{"state", "backup FILE|DIR | restore [-replace] FILE | restored", "back up IDs, locks and waiting saves; put a backup back", stateCommand},
-		{"app-password", "[-name NAME] | list | revoke ID", "make a password for /dav/", appPassword},
+		{"app-password", "[-user NAME] [-name NAME] | list | revoke ID", "make a password for /dav/", appPassword},
 		{"doctor", "[-json] [-probe [-user NAME]]", "try every direction that has to work, and say what to paste where", doctorCommand},
 		{"rehearse", "[-json] [-upstream NAME] [-user NAME]", "play whole editings on the upstream and say what is protected", rehearseCommand},
 		{"log-level", "[error|warn|info|debug]", "tell or change what the running daemon logs, until its next start", logLevelCommand},

@@ -47,16 +47,19 @@ func (h *house) signOut(ctx context.Context, in signOutArguments) (signOutResult
 		h.upstreams.Credentials.DeleteAll(ctx, p.Key()))
 }
 
-// whoIs is the one person of that sign-in name or subject who is signed in anywhere.
+// whoIs is the one person of that sign-in name or subject who is signed in anywhere, or has an app password.
 func (h *house) whoIs(ctx context.Context, name string) (oauth.Principal, error) {
-	list, err := h.sessions.People(ctx)
-	if err == nil && h.phones != nil {
-		var more []oauth.Principal
-		more, err = h.phones.People(ctx)
-		list = append(list, more...)
+	places := []func(context.Context) ([]oauth.Principal, error){h.sessions.People, h.passwords.People}
+	if h.phones != nil {
+		places = append(places, h.phones.People)
 	}
-	if err != nil {
-		return oauth.Principal{}, err
+	var list []oauth.Principal
+	for _, people := range places {
+		more, err := people(ctx)
+		if err != nil {
+			return oauth.Principal{}, err
+		}
+		list = append(list, more...)
 	}
 	meant := h.person(name)
 	byKey := map[string]oauth.Principal{}

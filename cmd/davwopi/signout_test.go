@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestSomebodyIsThrownOut(t *testing.T) {
 	enter(oauth.Principal{Issuer: "https://id.example", Subject: "1", Name: "Mira", SignIn: "mira@example.test"})
 	enter(oauth.Principal{Issuer: "https://id.example", Subject: "2", Name: "Mira", SignIn: "m@example.test"})
 	enter(oauth.Principal{Issuer: "https://id.example", Subject: "4", Name: "Mo", SignIn: "m@example.test"})
-	_, sealed, err := h.phones.Begin(t.Context(), url.Values{"client_id": {"office"}, "redirect_uri": {"https://localhost"}, "response_type": {"code"}})
+	_, sealed, err := h.phones.Begin(t.Context(), url.Values{"client_id": {"office"}, "redirect_uri": {"https://localhost"}, "response_type": {"code"}}.Encode())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,5 +85,49 @@ func TestSomebodyIsThrownOut(t *testing.T) {
 	}
 	if _, err := h.signOut(t.Context(), signOutArguments{"nobody"}); err == nil || errors.Is(err, errUsage) {
 		t.Errorf("nobody: %v", err)
+	}
+}
+
+// TestAppPasswordsOfOthers: of somebody who is signed in, and later of whoever has one; signing out ends them.
+func TestAppPasswordsOfOthers(t *testing.T) {
+	h := sharingHouse(t)
+	h.bridge.DAV = http.NotFoundHandler()
+	ctx := t.Context()
+	mira := oauth.Principal{Issuer: "https://id.example", Subject: "1", Name: "Mira", SignIn: "mira@example.test"}
+	if _, err := h.newAppPassword(ctx, appPasswordArguments{Name: "laptop", User: "mira@example.test"}); err == nil {
+		t.Error("made for somebody whom nobody knows")
+	}
+	_, session, err := h.sessions.Start(ctx, mira)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := h.newAppPassword(ctx, appPasswordArguments{Name: "laptop", User: "mira@example.test"})
+	if err != nil || made.User != "1" {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	if err := h.sessions.End(ctx, session); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := h.checkAppPassword(ctx, "", made.Password); err != nil || p.Key() != mira.Key() {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if may, err := h.hasAppPassword(ctx, mira); !may || err != nil {
+		t.Errorf("has one: %v, %v", may, err)
+	}
+	if may, err := h.hasAppPassword(ctx, owner()); may || err != nil {
+		t.Errorf("the owner has none: %v, %v", may, err)
+	}
+	list, err := h.listAppPasswords(ctx, appPasswordArguments{User: "1"})
+	if err != nil || len(list) != 1 || list[0].Label != "laptop" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if _, err := h.revokeAppPassword(ctx, revokeArguments{ID: list[0].ID}); err == nil {
+		t.Error("revoked as the owner's")
+	}
+	if _, err := h.signOut(ctx, signOutArguments{"mira@example.test"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := h.checkAppPassword(ctx, "", made.Password); !errors.Is(err, oauth.ErrAppPassword) {
+		t.Errorf("after signing out: %v", err)
 	}
 }
