@@ -200,6 +200,9 @@ func (l *Locks) working(ctx context.Context, file idmap.FileID, op string, f fun
 		if err := l.mayTouch(ctx, file, op, r, now); err != nil {
 			return err
 		}
+		if (op == "move" || op == "delete") && now.Before(x.Quiet) {
+			return fmt.Errorf("locks: %s: an upload into place may be under way: %w", op, ErrBusy)
+		}
 		return f(x, r, now)
 	})
 }

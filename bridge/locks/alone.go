@@ -16,7 +16,7 @@ import (
 // stay, and are settled by whoever takes the lease next.
 func (l *Locks) Alone(ctx context.Context) error {
 	err := l.DB.Write(ctx, func(tx sqldb.Queryer) error {
-		if _, err := tx.Exec(ctx, `UPDATE locks_lease SET holder = '', until = 0`); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE locks_lease SET holder = '', until = 0, linger = 0`); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `UPDATE locks_row SET keeper = '', keeper_until = 0, taking_until = 0, next_at = 0`)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"davwopi/idmap"
@@ -24,13 +25,19 @@ import (
 type Lease struct {
 	File   idmap.FileID
 	Serial int64 // grows with every holder of this file's lease
+	// Quiet is until when an upload into place may be under way that an earlier holder
+	// has begun and nobody has seen the end of ([Lease.Linger]); zero: none. Before that,
+	// whoever writes may be written over.
+	Quiet time.Time
 
-	l      *Locks
-	holder string
-	ctx    context.Context
-	stop   context.CancelFunc
-	done   chan struct{}
-	once   sync.Once
+	l       *Locks
+	holder  string
+	ctx     context.Context
+	stop    context.CancelFunc
+	done    chan struct{}
+	once    sync.Once
+	asked   time.Time    // when it was asked for, by this process's clock
+	renewed atomic.Int64 // ns after asked: when the last renewal that succeeded was asked for
 }
 
 // Lease waits for the file's lease for at most patience, and returns [ErrBusy] if
@@ -67,6 +74,7 @@ func (l *Locks) Lease(ctx context.Context, f idmap.FileID, op string, patience t
 // tryLease takes the lease if it is free; nil if it is not. left says that
 // intents of the file are waiting.
 func (l *Locks) tryLease(ctx context.Context, f idmap.FileID, op string) (x *Lease, left bool, err error) {
+	asked := time.Now()
 	now, err := l.now(ctx)
 	if err != nil {
 		return nil, false, err
@@ -84,11 +92,16 @@ func (l *Locks) tryLease(ctx context.Context, f idmap.FileID, op string) (x *Lea
 		if now.Before(until) {
 			return nil
 		}
+		quiet, err := quietAfter(ctx, tx, f)
+		if err != nil {
+			return err
+		}
 		// The clock in the serial: it grows even when the row was swept away.
-		got := &Lease{File: f, Serial: max(serial+1, sqldb.Millis(now)), l: l, holder: l.k.process + newNonce()}
-		_, err = tx.Exec(ctx, `INSERT INTO locks_lease (file, serial, holder, op, until) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (file) DO UPDATE SET serial = excluded.serial, holder = excluded.holder, op = excluded.op, until = excluded.until`,
-			string(f), got.Serial, got.holder, op, sqldb.Millis(now.Add(l.k.leaseFor)))
+		got := &Lease{File: f, Serial: max(serial+1, sqldb.Millis(now)), Quiet: sqldb.FromMillis(quiet), asked: asked, l: l, holder: l.k.process + newNonce()}
+		_, err = tx.Exec(ctx, `INSERT INTO locks_lease (file, serial, holder, op, until, linger, quiet) VALUES (?, ?, ?, ?, ?, 0, ?)
+			ON CONFLICT (file) DO UPDATE SET serial = excluded.serial, holder = excluded.holder, op = excluded.op, until = excluded.until,
+				linger = 0, quiet = excluded.quiet`,
+			string(f), got.Serial, got.holder, op, sqldb.Millis(now.Add(l.k.leaseFor)), quiet)
 		if err != nil {
 			return err
 		}
@@ -146,11 +159,12 @@ func (x *Lease) start(ctx context.Context) {
 
 // renew moves the end of the lease, or returns ErrStale.
 func (x *Lease) renew(ctx context.Context) error {
+	asked := time.Since(x.asked)
 	now, err := x.l.now(ctx)
 	if err != nil {
 		return err
 	}
-	return x.l.DB.Write(ctx, func(tx sqldb.Queryer) error {
+	err = x.l.DB.Write(ctx, func(tx sqldb.Queryer) error {
 		n, err := tx.Exec(ctx, `UPDATE locks_lease SET until = ? WHERE file = ? AND serial = ? AND holder = ?`,
 			sqldb.Millis(now.Add(x.l.k.leaseFor)), string(x.File), x.Serial, x.holder)
 		if err == nil && n == 0 {
@@ -158,6 +172,10 @@ func (x *Lease) renew(ctx context.Context) error {
 		}
 		return err
 	})
+	if err == nil {
+		x.renewed.Store(int64(asked))
+	}
+	return err
 }
 
 // Check returns [ErrStale] if the lease was taken over: the holder then writes
@@ -198,7 +216,7 @@ func (x *Lease) Release() {
 		ctx, cancel := detached(x.ctx)
 		defer cancel()
 		err := x.l.DB.Write(ctx, func(tx sqldb.Queryer) error {
-			_, err := tx.Exec(ctx, `UPDATE locks_lease SET holder = '', until = 0 WHERE file = ? AND serial = ? AND holder = ?`,
+			_, err := tx.Exec(ctx, `UPDATE locks_lease SET holder = '', until = 0, linger = 0 WHERE file = ? AND serial = ? AND holder = ?`,
 				string(x.File), x.Serial, x.holder)
 			return err
 		})

@@ -28,6 +28,8 @@ type Locks struct {
 	Upstreams *access.Upstreams
 	Respect   bool // lock_files: lock files of desktop programs are respected
 	Announce  bool // announce_locks: LibreOffice's lock file is written while we hold a lock
+	// LeaseFor is how long a lease lives that is not renewed; 0: 20 s.
+	LeaseFor time.Duration
 	// OnError hears what failed in the background and will be tried again: what in a
 	// few words without names of documents, and the error. Nil: nobody hears it.
 	OnError func(what string, err error)
@@ -78,12 +80,15 @@ func New(ctx context.Context, l Locks) (*Locks, error) {
 	if err := l.DB.Migrate(ctx, room, migrations); err != nil {
 		return nil, fmt.Errorf("locks: %w", err)
 	}
+	if l.LeaseFor <= 0 {
+		l.LeaseFor = 20 * time.Second
+	}
 	l.k = &innards{
 		process:  newNonce(),
 		patience: 20 * time.Second,
 		poll:     100 * time.Millisecond,
 		step:     2 * time.Second,
-		leaseFor: 20 * time.Second,
+		leaseFor: l.LeaseFor,
 		renew:    takingFor / 3,
 		handlers: make(map[string]settler),
 	}

@@ -151,4 +151,9 @@ CREATE TABLE locks_waiting (
 )`, `
 -- Where the file is looked for whose lock file was moved along with its folder.
 ALTER TABLE locks_announced ADD COLUMN space BIGINT NOT NULL DEFAULT 0;
+`, `
+-- How long an upload into place may go on, in ms, if the lease is not given back, and
+-- until when one of an earlier holder may; 0: none.
+ALTER TABLE locks_lease ADD COLUMN linger BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE locks_lease ADD COLUMN quiet BIGINT NOT NULL DEFAULT 0;
 `}

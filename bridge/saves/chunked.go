@@ -101,7 +101,7 @@ func (d *delivery) gather(ctx context.Context, target dav.Path) error {
 
 // assemble lets the upstream put the chunks together.
 func (d *delivery) assemble(ctx context.Context, target dav.Path) (dav.Resource, error) {
-	if err := d.s.advance(ctx, d.r, func(n *row) { n.sent = sentPut }, nil); err != nil {
+	if err := d.s.advance(ctx, d.r, func(n *row) { n.sent = sentPut }, d.linger(ctx)); err != nil {
 		return dav.Resource{}, err
 	}
 	if err := d.s.step("assembly journaled"); err != nil {

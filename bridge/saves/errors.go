@@ -67,6 +67,8 @@ var (
 	errShort = errors.New("saves: the upstream did not store what it was sent")
 	// errOutage: 403 to the write, and to a PROPFIND by the same credential too.
 	errOutage = errors.New("saves: the upstream denies even a look")
+	// errUnderWay: who had the lease before is gone, and has left an upload into place.
+	errUnderWay = errors.New("saves: an upload of a bridge that is gone may be under way")
 	// errNoPreimage: the step needs a pre-image, and there is none.
 	errNoPreimage = errors.New("saves: the contents to be replaced are too large to be kept")
 	// errSuperseded: a newer save of the same editing is verified.
@@ -92,7 +94,7 @@ func (e *waitsError) Unwrap() error { return e.err }
 func transient(err error) bool {
 	for _, t := range []error{
 		dav.ErrUnavailable, dav.ErrIncomplete, dav.ErrLocked, dav.ErrChanged,
-		errAgain, errShort, errOutage, locks.ErrBusy,
+		errAgain, errShort, errOutage, errUnderWay, locks.ErrBusy,
 	} {
 		if errors.Is(err, t) {
 			return true

@@ -3,9 +3,13 @@ package saves
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 
+	"davwopi/bridge/locks"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
+	"davwopi/idmap/sqldb"
 )
 
 // inPlace reports whether a PUT onto the file is the first choice. Where several bridges
@@ -21,14 +25,14 @@ func (s *Saves) inPlace(v *davbackend.View) bool {
 func (d *delivery) putInPlace(ctx context.Context) (dav.Resource, error) {
 	err := d.s.advance(ctx, d.r, func(n *row) {
 		n.state, n.beside, n.target, n.before, n.sent = d.sending(), d.beside(), d.entry.Path, d.was.ETag, sentPut
-	}, nil)
+	}, d.linger(ctx))
 	if err != nil {
 		return dav.Resource{}, err
 	}
 	if err := d.s.step("put journaled"); err != nil {
 		return dav.Resource{}, err
 	}
-	err = d.view.Put(ctx, d.entry.Path, d.body(ctx), d.condition())
+	err = d.overwrite(ctx)
 	if cerr := d.s.step("put sent"); cerr != nil {
 		return dav.Resource{}, cerr
 	}
@@ -45,4 +49,61 @@ func (d *delivery) putInPlace(ctx context.Context) (dav.Resource, error) {
 		return dav.Resource{}, d.handOver(ctx)
 	}
 	return dav.Resource{}, d.denied(ctx, d.entry.Path, err)
+}
+
+// linger tells the lease, in the transaction that announces an upload into place, for how
+// long such a one may go on after this process is gone. Nil where there is no lease.
+func (d *delivery) linger(ctx context.Context) func(sqldb.Queryer) error {
+	if d.lease == nil || d.s.noFence {
+		return nil
+	}
+	return func(tx sqldb.Queryer) error { return d.lease.Linger(ctx, tx, d.view.Client().IdleLimit()) }
+}
+
+// overwrite is the PUT into place. It goes on only as long as nobody else can have the
+// lease: a process that was asleep breaks it off, and a body that is not whole lands
+// nowhere, or as a piece that is known as ours.
+func (d *delivery) overwrite(ctx context.Context) error {
+	body := d.body(ctx)
+	if d.lease == nil || d.s.noFence {
+		return d.view.Put(ctx, d.entry.Path, body, d.condition())
+	}
+	during, stop := d.lease.During(ctx)
+	defer stop()
+	open := body.Open
+	body.Open = func() (io.ReadCloser, error) {
+		f, err := open()
+		return leased{f, d.lease}, err
+	}
+	err := d.view.Put(during, d.entry.Path, body, d.condition())
+	if err != nil && !d.lease.Alive() {
+		return fmt.Errorf("saves: the lease was not renewed: %w: %w", dav.ErrIncomplete, err)
+	}
+	return err
+}
+
+// leased is a body that ends with an error when its lease does.
+type leased struct {
+	io.ReadCloser
+	lease *locks.Lease
+}
+
+func (l leased) Read(p []byte) (int, error) {
+	if !l.lease.Alive() {
+		return 0, locks.ErrStale
+	}
+	return l.ReadCloser.Read(p)
+}
+
+// quiet returns errUnderWay as long as an upload into place may be under way that an
+// earlier holder of the lease has left (DESIGN 4).
+func (d *delivery) quiet(ctx context.Context) error {
+	if d.lease == nil || d.lease.Quiet.IsZero() || d.s.noFence {
+		return nil
+	}
+	now, err := d.s.DB.Now(ctx)
+	if err == nil && now.Before(d.lease.Quiet) {
+		err = errUnderWay
+	}
+	return err
 }

@@ -213,6 +213,9 @@ func (d *delivery) begin(ctx context.Context) error {
 	if err := d.claim(ctx); err != nil {
 		return err
 	}
+	if err := d.s.patiently(ctx, d.until, func() error { return d.quiet(ctx) }); err != nil {
+		return err
+	}
 	waits, err := d.s.exists(ctx, `SELECT 1 FROM saves_entry WHERE file = ? AND state IN (?, ?) AND id <> ? LIMIT 1`,
 		string(d.file), stateWaiting, stateAside, d.r.id)
 	if err != nil {

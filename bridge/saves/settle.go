@@ -67,6 +67,11 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 		return err
 	}
 	d.lease = lease
+	if err := d.quiet(ctx); errors.Is(err, errUnderWay) {
+		return nil // another time
+	} else if err != nil {
+		return err
+	}
 	switch r.state {
 	case stateWaiting:
 		err = d.settleWaiting(ctx)
