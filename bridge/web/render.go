@@ -132,6 +132,9 @@ func personName(p oauth.Principal) string {
 // serveAsset sends one embedded file; with the stamp of this build in the
 // address browsers may keep it.
 func serveAsset(w http.ResponseWriter, r *http.Request, name string) {
+	if serveLogo(w, name) {
+		return
+	}
 	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 	b, err := assets.ReadFile("assets/" + path.Base(name))
 	if name == "words.js" {
