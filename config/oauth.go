@@ -41,7 +41,7 @@ type OAuthClient struct {
 	// SecretSHA256 are the SHA-256 of its secrets, in hex, instead of secret_file.
 	SecretSHA256 []string `yaml:"secret_sha256"`
 	// Redirects are its redirect URIs, compared to the last character. Default
-	// https://localhost, ms-word-tp:, ms-excel-tp:, ms-powerpoint-tp:.
+	// https://localhost, ms-word-tp:, ms-excel-tp:, ms-powerpoint-tp:, ms-officemobile-tp:.
 	Redirects []string `yaml:"redirects"`
 }
 
@@ -164,7 +164,7 @@ func (r *reader) checkFacade(c *Config) {
 			}
 		}
 		if len(k.Redirects) == 0 {
-			k.Redirects = []string{"https://localhost", "ms-word-tp:", "ms-excel-tp:", "ms-powerpoint-tp:"}
+			k.Redirects = []string{"https://localhost", "ms-word-tp:", "ms-excel-tp:", "ms-powerpoint-tp:", "ms-officemobile-tp:"}
 		}
 		for _, u := range k.Redirects {
 			if !webRedirect.MatchString(u) && (!appRedirect.MatchString(u) || noApp.MatchString(u)) {

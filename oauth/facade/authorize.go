@@ -184,6 +184,25 @@ func (f *Facade) Consented(ctx context.Context, p oauth.Principal, r Request) (b
 // Allow notes that the person says yes, and returns where the browser goes with a code for the program: a family of
 // tokens begins.
 func (f *Facade) Allow(ctx context.Context, p oauth.Principal, r Request) (redirect string, err error) {
+	now, err := f.db.Now(ctx)
+	if err != nil {
+		return "", fmt.Errorf("facade: allow: %w", err)
+	}
+	return f.begin(ctx, p, r, func(tx sqldb.Queryer) error {
+		_, err := tx.Exec(ctx, `INSERT INTO facade_consent (principal_key, client, platform, given) VALUES (?, ?, ?, ?)
+			ON CONFLICT (principal_key, client, platform) DO UPDATE SET given = excluded.given`, p.Key(), r.Client, r.Platform, sqldb.Millis(now))
+		return err
+	})
+}
+
+// Rehearse is Allow for whoever runs the server, who tries the way of a phone: nobody has said yes, and nothing is
+// remembered.
+func (f *Facade) Rehearse(ctx context.Context, p oauth.Principal, r Request) (redirect string, err error) {
+	return f.begin(ctx, p, r, func(sqldb.Queryer) error { return nil })
+}
+
+// begin begins a family of tokens with a code. first is done in the same transaction.
+func (f *Facade) begin(ctx context.Context, p oauth.Principal, r Request, first func(sqldb.Queryer) error) (redirect string, err error) {
 	text, err := p.Encode()
 	if err != nil {
 		return "", err
@@ -194,22 +213,16 @@ func (f *Facade) Allow(ctx context.Context, p oauth.Principal, r Request) (redir
 	}
 	code, family, ms := oauth.NewOpaque(CodePrefix), oauth.NewID(), sqldb.Millis(now)
 	err = f.write(ctx, "allow", func(tx sqldb.Queryer) error {
-		for _, s := range []struct {
-			query string
-			args  []any
-		}{
-			{`INSERT INTO facade_consent (principal_key, client, platform, given) VALUES (?, ?, ?, ?)
-				ON CONFLICT (principal_key, client, platform) DO UPDATE SET given = excluded.given`, []any{p.Key(), r.Client, r.Platform, ms}},
-			{`INSERT INTO facade_family (id, client, principal, principal_key, started, alive, revoked) VALUES (?, ?, ?, ?, ?, ?, 0)`,
-				[]any{family, r.Client, text, p.Key(), ms, ms}},
-			{`INSERT INTO facade_code (hash, family, redirect, challenge, expires, used) VALUES (?, ?, ?, ?, ?, 0)`,
-				[]any{oauth.Hash(code), family, r.bound(), r.Challenge, sqldb.Millis(now.Add(codeTTL))}},
-		} {
-			if _, err := tx.Exec(ctx, s.query, s.args...); err != nil {
-				return err
-			}
+		if err := first(tx); err != nil {
+			return err
 		}
-		return nil
+		if _, err := tx.Exec(ctx, `INSERT INTO facade_family (id, client, principal, principal_key, started, alive, revoked) VALUES (?, ?, ?, ?, ?, ?, 0)`,
+			family, r.Client, text, p.Key(), ms, ms); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO facade_code (hash, family, redirect, challenge, expires, used) VALUES (?, ?, ?, ?, ?, 0)`,
+			oauth.Hash(code), family, r.bound(), r.Challenge, sqldb.Millis(now.Add(codeTTL)))
+		return err
 	})
 	if err != nil {
 		return "", err

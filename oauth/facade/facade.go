@@ -21,15 +21,19 @@ const (
 	RefreshPrefix = "wbr_"
 )
 
-// The times of what is given out.
+// How long tokens are good: an access token; a family, whatever is renewed; a refresh token that nobody uses.
 const (
-	requestTTL  = 10 * time.Minute // to sign in and say yes
-	codeTTL     = time.Minute
-	accessTTL   = time.Hour
-	refreshLife = 90 * 24 * time.Hour // of a family
-	refreshIdle = 30 * 24 * time.Hour
-	grace       = time.Minute // in which a refresh token may come again
-	aliveEvery  = 10 * time.Minute
+	AccessTTL   = time.Hour
+	RefreshLife = 90 * 24 * time.Hour
+	RefreshIdle = 30 * 24 * time.Hour
+)
+
+// The other times of what is given out.
+const (
+	requestTTL = 10 * time.Minute // to sign in and say yes
+	codeTTL    = time.Minute
+	grace      = time.Minute // in which a refresh token may come again
+	aliveEvery = 10 * time.Minute
 )
 
 // What this room refuses with.

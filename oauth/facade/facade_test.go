@@ -349,7 +349,7 @@ func TestAppToApp(t *testing.T) {
 	}
 	c, _, _ := strings.Cut(strings.TrimPrefix(asked(from), "ms-word-tp:code="), "&")
 	r.refused("a redirect URI of nobody's", code(c, "redirect_uri", "https://evil.example"), "invalid_grant")
-	for _, query := range []string{"client_id=office&response_type=code", "client_id=office&response_type=code&app=visio", from + "&redirect_uri=", "client_id=other&response_type=code&app=word"} {
+	for _, query := range []string{"client_id=office&response_type=code", "client_id=office&response_type=code&app=visio", "client_id=office&response_type=code&app=word:javascript", from + "&redirect_uri=", "client_id=other&response_type=code&app=word"} {
 		if req, _, err := r.Begin(t.Context(), query); !errors.Is(err, facade.ErrClient) || req.Redirect != "" {
 			t.Errorf("%s: %+v, %v", query, req, err)
 		}
@@ -410,6 +410,13 @@ func TestConsent(t *testing.T) {
 		}
 		if !asked(mira, request()) {
 			t.Error("silent after everything was revoked")
+		}
+		req, _, err := r.Begin(t.Context(), request().Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if to, err := r.Rehearse(t.Context(), mira, req); err != nil || !strings.HasPrefix(to, stop+"?code=wbc_") || !asked(mira, request()) {
+			t.Errorf("a rehearsal: %s, %v, or it is remembered as a yes", to, err)
 		}
 	})
 }

@@ -126,7 +126,7 @@ func (f *Facade) mayRenew(ctx context.Context, client, token string) (familyRow,
 		return family, refuse("invalid_grant", "a refresh token of another program")
 	case family.revoked:
 		return family, refuse("invalid_grant", "revoked")
-	case now.Sub(family.started) >= refreshLife, now.Sub(sqldb.FromMillis(made)) >= refreshIdle:
+	case now.Sub(family.started) >= RefreshLife, now.Sub(sqldb.FromMillis(made)) >= RefreshIdle:
 		return family, refuse("invalid_grant", "a refresh token that has expired")
 	case replaced == 0:
 		return family, nil
@@ -168,7 +168,7 @@ func (f *Facade) issue(ctx context.Context, family, refresh string, replaced []b
 			oauth.Hash(refresh), family, sqldb.Millis(now)); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO facade_access (hash, family, expires) VALUES (?, ?, ?)`, oauth.Hash(access), family, sqldb.Millis(now.Add(accessTTL)))
+		_, err := tx.Exec(ctx, `INSERT INTO facade_access (hash, family, expires) VALUES (?, ?, ?)`, oauth.Hash(access), family, sqldb.Millis(now.Add(AccessTTL)))
 		return err
 	})
 	if err != nil {
@@ -177,7 +177,7 @@ func (f *Facade) issue(ctx context.Context, family, refresh string, replaced []b
 	if revoked {
 		return nil, "", refuse("invalid_grant", "revoked meanwhile")
 	}
-	answer := &issued{Access: access, Type: "Bearer", ExpiresIn: int(accessTTL.Seconds()), Refresh: refresh}
+	answer := &issued{Access: access, Type: "Bearer", ExpiresIn: int(AccessTTL.Seconds()), Refresh: refresh}
 	if f.ExpiresAsText {
 		answer.ExpiresIn = fmt.Sprint(answer.ExpiresIn)
 	}
@@ -255,7 +255,7 @@ func (f *Facade) Clean(ctx context.Context) error {
 		return fmt.Errorf("facade: clean: %w", err)
 	}
 	dead := `SELECT id FROM facade_family WHERE started <= ?`
-	old := sqldb.Millis(now.Add(-refreshLife))
+	old := sqldb.Millis(now.Add(-RefreshLife))
 	return f.write(ctx, "clean", func(tx sqldb.Queryer) error {
 		for _, s := range []struct {
 			query string
