@@ -6,7 +6,7 @@
 // Requests to the upstream and what their answers mean: [View.Stat], [View.List],
 // [View.Get], [View.Put], [View.Move], [View.Copy], [View.Delete], [View.Mkcol],
 // [View.SetProps], [View.Lock], [View.RefreshLock], [View.Unlock], [View.ByNativeID],
-// [View.BeginUpload] and what follows it; Basic, Digest and
+// [View.BeginUpload] and what follows it, [View.HasTrash], [View.Untrash]; Basic, Digest and
 // Bearer; where the files of an account are; the progress limit; the one table from statuses to errors.
 //
 // # Does not own

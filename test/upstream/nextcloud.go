@@ -179,9 +179,10 @@ type Account struct {
 	letters map[string]string // oc:permissions by name; guarded by mu
 	busy    map[string]bool   // paths that are being written; guarded by mu
 	uploads map[string]*upload
-	least   int64 // bytes of a chunk that is not the last; guarded by mu
-	loses   bool  // an assembly takes the lock of the target away; guarded by mu
-	tear    int64 // bytes after which the next assembly breaks off, 0 never; guarded by mu
+	trash   map[string]trashed // what was deleted, by its name there; nil: there is no trash; guarded by mu
+	least   int64              // bytes of a chunk that is not the last; guarded by mu
+	loses   bool               // an assembly takes the lock of the target away; guarded by mu
+	tear    int64              // bytes after which the next assembly breaks off, 0 never; guarded by mu
 }
 
 // Allow sets what oc:permissions says of a file, by its name below Dir; "SG" is a share

@@ -44,6 +44,8 @@ func (a *Account) serveDAV(w http.ResponseWriter, r *http.Request) {
 		a.write(w, dav.Response{Hrefs: []string{top + "/"}, Propstats: []dav.Propstat{{Status: 200, Props: []dav.Element{principal}}}})
 	case under(rest, "/uploads/"+a.UserID) && ways.uploads:
 		a.serveUploads(w, r, strings.Trim(strings.TrimPrefix(rest, "/uploads/"+a.UserID), "/"))
+	case under(rest, "/trashbin/"+a.UserID) && ways.uploads:
+		a.serveTrash(w, r, strings.Trim(strings.TrimPrefix(rest, "/trashbin/"+a.UserID), "/"))
 	case under(rest, "/meta") && ways.meta && r.Method == "PROPFIND":
 		a.meta(w, r, strings.Trim(strings.TrimPrefix(rest, "/meta"), "/"))
 	default:
@@ -85,6 +87,8 @@ func (a *Account) files(w http.ResponseWriter, r *http.Request) {
 		a.write(w, a.translate(rec.Body.Bytes())...)
 	case "MOVE":
 		a.move(w, r)
+	case http.MethodDelete:
+		a.delete(w, r)
 	default:
 		a.toLocal(w, r)
 	}
@@ -159,7 +163,7 @@ func (a *Account) translate(body []byte) []dav.Response {
 	base := &url.URL{Path: a.prefix}
 	_ = dav.DecodeMultistatus(bytes.NewReader(body), dav.Limits{}, func(r dav.Response) error { // it is our own
 		res, err := r.Resource(base)
-		if err != nil {
+		if err != nil || res.Path == "/"+trashFolder {
 			return nil
 		}
 		own := map[string]string{

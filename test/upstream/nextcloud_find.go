@@ -83,7 +83,7 @@ func (a *Account) find(want func(dav.Resource) bool) []dav.Resource {
 		a.toLocal(rec, r)
 		_ = dav.DecodeMultistatus(rec.Body, dav.Limits{}, func(resp dav.Response) error { // it is our own
 			res, err := resp.Resource(&url.URL{Path: a.prefix})
-			if err != nil || res.Path == at {
+			if err != nil || res.Path == at || res.Path == "/"+trashFolder {
 				return nil
 			}
 			if res.Collection {
