@@ -3,26 +3,27 @@ package web
 import (
 	"net/http"
 
+	"davwopi/bridge/words"
 	"davwopi/oauth"
 )
 
 // confirmBody asks whether something is meant, on a page of its own that needs no script.
 type confirmBody struct {
-	Title  string
-	Words  []string
+	Title  words.Text
+	Words  []words.Text
 	Action string // where the answer yes is posted
-	Button string
+	Button words.Text
 	Danger bool // what is done cannot be undone
 	Back   step
 }
 
 // said are the words for what was just done, by the word in the address.
-var said = map[string]string{
-	"released":  "It is released.",
-	"restored":  "It is back, as a document of its own beside the other one.",
-	"dropped":   "It is gone.",
-	"undone":    "The earlier version is back. What it has replaced is kept here for a while, so this can be undone too.",
-	"delivered": "It is on its way with your sign-in.",
+var said = map[string]words.Text{
+	"released":  words.Say("said.released"),
+	"restored":  words.Say("said.restored"),
+	"dropped":   words.Say("said.dropped"),
+	"undone":    words.Say("said.undone"),
+	"delivered": words.Say("said.delivered"),
 }
 
 // confirm answers with the question.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"davwopi/bridge/words"
 	"davwopi/oauth"
 )
 
@@ -43,7 +44,7 @@ func (s *site) connectPage(w http.ResponseWriter, r *http.Request, o opening) {
 	if o.Session == "" {
 		who = oauth.Principal{}
 	}
-	s.show(w, r, http.StatusOK, "connect", body.Name, who, policy{}, body)
+	s.show(w, r, http.StatusOK, "connect", words.Plain(body.Name), who, policy{}, body)
 }
 
 // withPort is scheme, host and port: Collabora's aliasgroup1 wants the port also

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"davwopi/bridge/words"
 	"davwopi/oauth"
 )
 
@@ -27,9 +28,7 @@ type Ailment struct {
 type Paste struct{ Where, Text string }
 
 // Word is the severity in a word for people.
-func (a Ailment) Word() string {
-	return map[string]string{"error": "Does not work", "warning": "Risk", "hint": "Good to know", "ok": "Fine"}[a.Severity]
-}
+func (a Ailment) Word() words.Text { return words.Say("doctor." + a.Severity) }
 
 // serveDoctor is GET /doctor, for administrators; for others there is no such page.
 // It takes as long as looking takes.
@@ -43,7 +42,7 @@ func (s *site) serveDoctor(w http.ResponseWriter, r *http.Request, session oauth
 		s.fail(w, r, session.Principal, err)
 		return
 	}
-	s.show(w, r, http.StatusOK, "doctor", "Check-up", session.Principal, policy{}, doctorBody(found))
+	s.show(w, r, http.StatusOK, "doctor", words.Say("doctor.title"), session.Principal, policy{}, doctorBody(found))
 }
 
 // isAdmin tells who sees the page and the link to it.
@@ -55,12 +54,12 @@ func (p *Pages) isAdmin(who oauth.Principal) bool {
 type doctorPage struct {
 	Checkup
 	Sick, Well []Ailment
-	Summary    string
+	Summary    words.Text
 	Kind       string // of the summary's box: "", warn, bad
 }
 
 func doctorBody(c Checkup) doctorPage {
-	b := doctorPage{Checkup: c, Summary: "All is well."}
+	b := doctorPage{Checkup: c, Summary: words.Say("doctor.all_well")}
 	count := map[string]int{}
 	for _, a := range c.Items {
 		count[a.Severity]++
@@ -71,14 +70,12 @@ func doctorBody(c Checkup) doctorPage {
 		}
 	}
 	switch {
-	case count["error"] == 1:
-		b.Kind, b.Summary = "bad", "One thing does not work."
-	case count["error"] > 1:
-		b.Kind, b.Summary = "bad", "Some things do not work."
+	case count["error"] > 0:
+		b.Kind, b.Summary = "bad", words.Say("doctor.errors", "n", count["error"])
 	case count["warning"] > 0:
-		b.Kind, b.Summary = "warn", "All works, but something could be lost or read by others."
+		b.Kind, b.Summary = "warn", words.Say("doctor.warnings")
 	case count["hint"] > 0:
-		b.Summary = "All works. Some things are good to know."
+		b.Summary = words.Say("doctor.hints")
 	}
 	return b
 }

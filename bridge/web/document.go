@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"davwopi/bridge/access"
+	"davwopi/bridge/words"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -46,7 +47,7 @@ func (s *site) serveDocument(w http.ResponseWriter, r *http.Request, session oau
 		s.fail(w, r, session.Principal, err)
 		return
 	}
-	s.show(w, r, http.StatusOK, "document", body.Name, session.Principal, policy{}, body)
+	s.show(w, r, http.StatusOK, "document", words.Plain(body.Name), session.Principal, policy{}, body)
 }
 
 func (s *site) document(r *http.Request, session oauth.Session, at place) (documentBody, error) {
@@ -102,5 +103,5 @@ func (s *site) commentsOn(ctx context.Context, o opening) (step, error) {
 		return step{}, nil
 	}
 	_, err := s.commented(ctx, rows)
-	return step{"Show the comments", rows[0].Comments}, err
+	return step{words.Say("step.comments"), rows[0].Comments}, err
 }

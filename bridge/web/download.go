@@ -95,6 +95,6 @@ func (s *site) openBytes(ctx context.Context, who oauth.Principal, id idmap.File
 // see whether it is there, and then stay, because a download leads nowhere.
 func (s *site) failDownload(w http.ResponseWriter, r *http.Request, who oauth.Principal, err error) {
 	t := s.trouble(err)
-	t.Again = ""
+	t.Again = nil
 	s.answer(w, r, who, t, err)
 }

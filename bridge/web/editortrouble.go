@@ -11,6 +11,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/wopi"
+	"davwopi/bridge/words"
 	"davwopi/oauth"
 )
 
@@ -21,8 +22,8 @@ func (s *site) failOpening(w http.ResponseWriter, r *http.Request, o opening, er
 		s.failOnce(w, r, o, err)
 	case errors.Is(err, discovery.ErrDown):
 		back, _ := s.backFrom(r.Context(), o) // an error is another trouble; there is a way back in any case
-		download := step{"Download the file", s.path("download", string(o.Place.Entry.ID))}
-		s.answer(w, r, o.Who, s.editorTrouble(o, step{"Try again", "?again"}, download, back), err)
+		download := step{words.Say("step.download_file"), s.path("download", string(o.Place.Entry.ID))}
+		s.answer(w, r, o.Who, s.editorTrouble(o, step{words.Say("step.again"), "?again"}, download, back), err)
 	default:
 		s.fail(w, r, o.Who, err)
 	}
@@ -36,12 +37,12 @@ func (s *site) failOnce(w http.ResponseWriter, r *http.Request, o opening, err e
 	case errors.Is(err, discovery.ErrDown):
 		t = s.editorTrouble(o)
 	case t.signIn != "":
-		t = trouble{Status: http.StatusForbidden, Title: "Your sign-in has ended",
-			Words: []string{"The server that keeps the files wants you to sign in again, which cannot be done here."}}
+		t = trouble{Status: http.StatusForbidden, Title: words.Say("once_sign_in.title"),
+			Words: []words.Text{words.Say("once_sign_in.words")}}
 	}
-	t.Actions, t.Again, t.retry = nil, "", 0
+	t.Actions, t.Again, t.retry = nil, nil, 0
 	if !errors.Is(err, access.ErrToken) { // whose words say it already
-		t.Words = append(t.Words, "This page can be opened only once. Please open the document again from where you came.")
+		t.Words = append(t.Words, words.Say("once.words"))
 	}
 	s.answer(w, r, oauth.Principal{}, t, err)
 }
@@ -51,34 +52,33 @@ func (s *site) failOnce(w http.ResponseWriter, r *http.Request, o opening, err e
 func (s *site) editorTrouble(o opening, ways ...step) trouble {
 	names, addresses := s.editorsDown(o.Editor)
 	t := trouble{
-		Status: http.StatusServiceUnavailable, retry: 30, Title: "The editors do not answer", Again: "opens the document", Actions: ways,
-		Detail: "the editors are expected at " + strings.Join(addresses, " and ") + ". Once one is running again, nothing has to be restarted here.",
+		Status: http.StatusServiceUnavailable, retry: 30, Title: words.Say("editor_down.some"), Again: words.Say("again.document"), Actions: ways,
+		Detail: words.Say("editor_down.detail", "n", len(addresses), "addresses", addresses),
 	}
 	switch len(names) {
 	case 0: // it came back meanwhile
-		t.Title, t.Detail = "The editor did not answer", ""
+		t.Title, t.Detail = words.Say("editor_down.back"), nil
 	case 1:
-		t.Title = names[0] + " does not answer"
-		t.Detail = "the editor is expected at " + addresses[0] + ". Once it is running again, nothing has to be restarted here."
+		t.Title = words.Say("down.title", "name", names[0])
 	default:
-		t.Words = append(t.Words, "None of these can be reached just now: "+strings.Join(names, ", ")+".")
+		t.Words = append(t.Words, words.Say("editor_down.none", "names", names))
 	}
-	t.Words = append(t.Words, "“"+o.Place.Entry.Name+"” can be opened again as soon as the editor is back. The file itself is not affected.")
+	t.Words = append(t.Words, words.Say("editor_down.words", "name", o.Place.Entry.Name))
 	return t
 }
 
 // editorsDown are the editors that never answered, by what people know them by. One
 // that never told its kind is known by its host. only is URL or name of the one that
 // is wanted, "" any.
-func (s *site) editorsDown(only string) (names, addresses []string) {
+func (s *site) editorsDown(only string) (names []words.Text, addresses []string) {
 	for i, status := range s.Editors.Status() {
 		e := status.Editor
 		if status.Err == nil || !status.Fetched.IsZero() || only != "" && only != e.URL && !strings.EqualFold(only, e.Name) {
 			continue
 		}
-		name := e.Name
+		name := words.Plain(e.Name)
 		if u, err := url.Parse(e.URL); s.Editors.List[i].Name == "" && status.Office == wopi.AnyOffice && err == nil && u.Host != "" {
-			name = "The editor at " + u.Host
+			name = words.Say("editor_down.at", "host", u.Host)
 		}
 		names, addresses = append(names, name), append(addresses, e.URL)
 	}

@@ -13,24 +13,26 @@ import (
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
+	"davwopi/bridge/words"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
 
 // A row is one file or folder of a listing.
 type row struct {
-	Name, Kind, KindName string
-	Href                 string // where the name leads
-	View, Download       string // other ways, "" none
-	Comments             string // where the comments are, "" there are none
-	Share                string // where it is shared, "" nowhere
-	Apps                 []launchLink
-	Size                 int64 // bytes, -1 none
-	Modified             time.Time
-	Holder               string // who has it open, "" nobody
-	Since                time.Time
-	Waits                string // the upstream that this waits for, "" it is there
-	id                   idmap.FileID
+	Name, Kind     string
+	KindName       words.Text
+	Href           string // where the name leads
+	View, Download string // other ways, "" none
+	Comments       string // where the comments are, "" there are none
+	Share          string // where it is shared, "" nowhere
+	Apps           []launchLink
+	Size           int64 // bytes, -1 none
+	Modified       time.Time
+	Holder         string // who has it open, "" nobody
+	Since          time.Time
+	Waits          string // the upstream that this waits for, "" it is there
+	id             idmap.FileID
 }
 
 type crumb struct{ Name, Href string }
@@ -95,9 +97,9 @@ func (s *site) serveRoot(w http.ResponseWriter, r *http.Request, session oauth.S
 		if failed != nil {
 			s.Log(r, failed)
 		}
-		s.show(w, r, http.StatusOK, "roots", "Files", session.Principal, policy{}, struct {
+		s.show(w, r, http.StatusOK, "roots", words.Say("folder.files"), session.Principal, policy{}, struct {
 			Roots  []root
-			Failed string
+			Failed words.Text
 		}{roots, s.explainShortly(failed)})
 	}
 }
@@ -129,7 +131,7 @@ func (s *site) listFolder(w http.ResponseWriter, r *http.Request, who oauth.Prin
 		s.failList(w, r, who, err)
 		return
 	}
-	s.show(w, r, http.StatusOK, "folder", body.Name, who, policy{}, body)
+	s.show(w, r, http.StatusOK, "folder", words.Plain(body.Name), who, policy{}, body)
 }
 
 // folder makes one page of a folder, all but who holds what.
@@ -243,12 +245,12 @@ func (s *site) row(e idmap.Entry, seen *member, rights access.Rights) row {
 	out := row{Name: e.Name, Size: -1, Modified: seen.modified, id: e.ID, Share: s.sharing(e.ID)}
 	if e.Kind == idmap.Container {
 		out.Kind, out.Href = "folder", s.path("folder", id)
-		out.KindName = kindNames[out.Kind]
+		out.KindName = kindName(out.Kind)
 		return out
 	}
 	ext := extension(e.Name)
 	out.Kind, out.Size = kindOf(ext), seen.size
-	out.KindName = kindNames[out.Kind]
+	out.KindName = kindName(out.Kind)
 	out.Download = s.path("download", id)
 	view, edit := s.Editors.Can(ext)
 	switch {

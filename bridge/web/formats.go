@@ -7,6 +7,7 @@ import (
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
+	"davwopi/bridge/words"
 )
 
 // categories are the values of VALIDATOR_TEST_CATEGORY, and what they play.
@@ -32,7 +33,7 @@ func (s *site) askCategory(w http.ResponseWriter, r *http.Request, o opening) bo
 		return false
 	}
 	back, _ := s.backFrom(r.Context(), o) // there is a way back in any case
-	s.show(w, r, http.StatusOK, "validator", o.Place.Entry.Name, o.Who, policy{}, struct {
+	s.show(w, r, http.StatusOK, "validator", words.Plain(o.Place.Entry.Name), o.Who, policy{}, struct {
 		Name, Editor string
 		Edit         bool
 		Back         step
@@ -67,9 +68,9 @@ func (s *site) conversion(ctx context.Context, o opening) step {
 	if err != nil || a.Mode != discovery.ModeConvert {
 		return step{}
 	}
-	name := "Edit a copy in a newer format"
+	name := words.Say("convert.newer")
 	if a.Target != "" {
-		name = "Edit a copy as ." + a.Target
+		name = words.Say("convert.as", "ext", a.Target)
 	}
 	return step{name, s.path("edit", string(o.Place.Entry.ID))}
 }

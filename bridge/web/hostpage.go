@@ -15,6 +15,7 @@ import (
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
+	"davwopi/bridge/words"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -208,7 +209,7 @@ func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 		s.failOpening(w, r, o, err)
 		return
 	}
-	s.show(w, r, http.StatusOK, "host", body.Name, o.Who, allow, body)
+	s.show(w, r, http.StatusOK, "host", words.Plain(body.Name), o.Who, allow, body)
 }
 
 // params are what the address of an action says besides the file.
@@ -248,14 +249,14 @@ func (s *site) backFrom(ctx context.Context, o opening) (step, error) {
 	folder, err := s.IDs.KnownAt(ctx, e.Space, e.Path.Parent())
 	switch {
 	case err == nil && s.allows(o.Who, o.Place.Upstream.Name, string(folder.Path)) >= access.View:
-		return step{"Back to the folder", s.path("folder", string(folder.ID))}, nil
+		return step{words.Say("step.folder"), s.path("folder", string(folder.ID))}, nil
 	case errors.Is(err, idmap.ErrNotFound), errors.Is(err, idmap.ErrMissing):
 		err = nil
 	}
 	if s.visit != nil {
-		return step{"Close it", s.path("closed")}, err // for a single file, home is that file
+		return step{words.Say("step.close_it"), s.path("closed")}, err // for a single file, home is that file
 	}
-	return step{"Back to the files", s.path()}, err
+	return step{words.Say("step.files"), s.path()}, err
 }
 
 // whoElse fills in what stands above the editor. The text editor says by itself
@@ -273,7 +274,7 @@ func (s *site) whoElse(ctx context.Context, o opening, a discovery.Action, asked
 	case other && a.Office != wopi.TextEditor && state.Holder.Editor == a.Editor.URL:
 		body.Note = name + " has this document open too. You can work on it together."
 	case other && a.Office != wopi.TextEditor:
-		body.Note = fmt.Sprintf("%s has had this document open since %s in another program, so it can only be read for now.", name, humanTime(since))
+		body.Note = fmt.Sprintf("%s has had this document open since %s in another program, so it can only be read for now.", name, since.Local().Format("2006-01-02 15:04"))
 	case asked == discovery.ModeEdit && a.Mode == discovery.ModeView && o.Place.Rights < access.Edit && a.Office != wopi.TextEditor:
 		body.Note = "You may read this document, but not change it."
 	case a.Mode != discovery.ModeView || o.Place.Rights < access.Edit:

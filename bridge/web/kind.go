@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"davwopi/bridge/words"
 )
 
 // kinds maps extensions to what a file is for people; the name of a kind is that
@@ -21,11 +23,8 @@ var kinds = map[string]string{
 	"code":    "json yaml yml toml xml html htm css js mjs ts py go rb php java c h cc cpp hpp rs sh sql lua pl",
 }
 
-// kindNames are the kinds as screen readers say them.
-var kindNames = map[string]string{
-	"folder": "Folder", "doc": "Document", "sheet": "Spreadsheet", "slides": "Presentation", "pdf": "PDF", "image": "Picture",
-	"audio": "Sound", "video": "Film", "archive": "Archive", "text": "Text", "code": "Code", "file": "File",
-}
+// kindName is a kind as screen readers say it.
+func kindName(kind string) words.Text { return words.Say("kind." + kind) }
 
 // extension is that of a name, in lower case and without its dot. A dot in front
 // begins a name, not an extension.

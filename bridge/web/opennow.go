@@ -14,6 +14,7 @@ import (
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
+	"davwopi/bridge/words"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -27,24 +28,26 @@ const (
 // openBody is the page of what is open now.
 type openBody struct {
 	Opens  []openRow
-	More   bool     // there may be more that this person could see
-	Unseen []string // upstreams that did not answer: what is open there is not known
-	Said   string   // what was just done, "" nothing
+	More   bool       // there may be more that this person could see
+	Unseen []string   // upstreams that did not answer: what is open there is not known
+	Said   words.Text // what was just done, nil nothing
 }
 
 // openRow is one document.
 type openRow struct {
-	Name, Kind, KindName, Href string
-	Folder                     step
-	People                     []string // the holder of the lock first
-	Others                     int      // that are not named
-	Editor                     string   // for people, "" not known
-	Since                      time.Time
-	Saved                      time.Time // the last save of this editing, zero none yet
-	Until                      time.Time // of the lock, zero: it lasts until the save has arrived
-	State, Mark                string    // how the save stands, "" as it should be; the kind of mark
-	Lost                       bool      // the upstream's own lock is gone
-	Release                    string    // where it is released, "" not by this person
+	Name, Kind, Href string
+	KindName         words.Text
+	Folder           step
+	People           []words.Text // the holder of the lock first
+	Others           int          // that are not named
+	Editor           words.Text   // nil not known
+	Since            time.Time
+	Saved            time.Time  // the last save of this editing, zero none yet
+	Until            time.Time  // of the lock, zero: it lasts until the save has arrived
+	State            words.Text // how the save stands, nil as it should be
+	Mark             string     // the kind of its mark
+	Lost             bool       // the upstream's own lock is gone
+	Release          string     // where it is released, "" not by this person
 }
 
 // serveOpens is GET /open: the documents that are open now, of those that this person
@@ -56,7 +59,7 @@ func (s *site) serveOpens(w http.ResponseWriter, r *http.Request, session oauth.
 		return
 	}
 	body.Said = said[r.URL.Query().Get("said")]
-	s.showLive(w, r, "opens", "Open now", session.Principal, body, opensTurn)
+	s.showLive(w, r, "opens", words.Say("opens.title"), session.Principal, body, opensTurn)
 }
 
 // opens makes the page. The upstream is asked about every document that this person has
@@ -137,12 +140,12 @@ func (s *site) openRow(ctx context.Context, who oauth.Principal, r locks.Row, at
 	if row.Folder, err = s.backFrom(ctx, opening{Place: at, Who: who}); err != nil {
 		return row, err
 	}
-	if row.Folder.Name = "Files"; at.Entry.Path != "" && !at.Entry.Path.Parent().IsRoot() {
-		row.Folder.Name = at.Entry.Path.Parent().Base()
+	if row.Folder.Name = words.Say("folder.files"); at.Entry.Path != "" && !at.Entry.Path.Parent().IsRoot() {
+		row.Folder.Name = words.Plain(at.Entry.Path.Parent().Base())
 	}
 	if r.Lock.ID != "" {
 		row.Until, row.Lost = r.Lock.Expires, r.Shadow.Lost
-		row.People = []string{holderName(r.Holder)}
+		row.People = []words.Text{holderName(r.Holder)}
 	}
 	if s.mayRelease(who, r.State) {
 		row.Release = s.path("open", string(r.File), "release")
@@ -154,13 +157,15 @@ func (s *site) openRow(ctx context.Context, who oauth.Principal, r locks.Row, at
 func (row *openRow) name(members []string, people map[string]oauth.Principal) {
 	for _, m := range members {
 		p, ok := people[m]
-		if name := personName(p); ok && !slices.Contains(row.People, name) {
-			if len(row.People) == maxPeople {
-				row.Others++
-				continue
-			}
-			row.People = append(row.People, name)
+		name := words.Plain(personName(p))
+		if !ok || slices.ContainsFunc(row.People, func(t words.Text) bool { return slices.Equal(t, name) }) {
+			continue
 		}
+		if len(row.People) == maxPeople {
+			row.Others++
+			continue
+		}
+		row.People = append(row.People, name)
 	}
 }
 
@@ -171,30 +176,33 @@ func (row *openRow) stand(r locks.Row, st saves.Standing, upstream string) {
 	}
 	switch {
 	case st.SignIn:
-		row.State, row.Mark = "saved here; "+upstream+" wants somebody to sign in", "warn"
+		row.State, row.Mark = words.Say("state.sign_in", "name", upstream), "warn"
 	case st.Waits:
-		row.State, row.Mark = "saved here, waiting for "+upstream, "warn"
+		row.State, row.Mark = words.Say("state.waits", "name", upstream), "warn"
 	case st.Aside:
-		row.State, row.Mark = "changed by others: a copy beside it waits for "+upstream, "warn"
+		row.State, row.Mark = words.Say("state.aside", "name", upstream), "warn"
 	case r.Editing != nil && (r.Editing.Diverted != "" || r.Editing.Reported != 0):
-		row.State, row.Mark = "changed by others meanwhile: both versions are kept", "warn"
+		row.State, row.Mark = words.Say("state.both"), "warn"
 	case st.Kept:
-		row.State, row.Mark = "a save did not get through; its bytes are kept here", "bad"
+		row.State, row.Mark = words.Say("state.kept"), "bad"
 	}
 }
 
 // editorNames are those that people see, by URL.
-func (s *site) editorNames() map[string]string {
-	names := map[string]string{discovery.TextEditor: "Text editor"}
+func (s *site) editorNames() map[string]words.Text {
+	names := map[string]words.Text{discovery.TextEditor: words.Say("editor.text")}
 	for _, e := range s.Editors.Status() {
-		names[e.Editor.URL] = e.Editor.Name
+		names[e.Editor.URL] = words.Plain(e.Editor.Name)
 	}
 	return names
 }
 
 // holderName is who took a lock, for people.
-func holderName(a locks.Actor) string {
-	return cmp.Or(strings.TrimSuffix(a.Name, " via davwopi"), "somebody")
+func holderName(a locks.Actor) words.Text {
+	if name := strings.TrimSuffix(a.Name, " via davwopi"); name != "" {
+		return words.Plain(name)
+	}
+	return words.Say("person.somebody")
 }
 
 // mayRelease reports whether this person may release a lock: it is theirs, or they run
@@ -233,11 +241,8 @@ func (s *site) serveRelease(w http.ResponseWriter, r *http.Request, session oaut
 		return
 	}
 	s.confirm(w, r, who, confirmBody{
-		Title: "Release “" + at.Entry.Name + "”?",
-		Words: []string{
-			holderName(state.Holder) + " has it open. Others can edit it once it is released.",
-			"What is not saved yet is not lost: if somebody changes the document before, it goes into a copy beside it.",
-		},
-		Action: s.path("open", string(id), "release"), Button: "Release it", Back: step{"Leave it", s.path("open")},
+		Title:  words.Say("release.title", "name", at.Entry.Name),
+		Words:  []words.Text{words.Say("release.who", "name", holderName(state.Holder)), words.Say("release.safe")},
+		Action: s.path("open", string(id), "release"), Button: words.Say("release.do"), Back: step{words.Say("step.leave_it"), s.path("open")},
 	})
 }

@@ -139,6 +139,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/ticket/{secret}", s.serveTicket)
 	get("/closed", s.serveClosed)
 	post("/api/v1/open", s.serveOpen)
+	post("/language", s.serveLanguage)
 	s.mountShares(get, post, id)
 	get("/favicon.ico", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, "icon.svg") })
 	get("/static/{name}", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, mux.Vars(r)["name"]) })

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"davwopi/bridge/words"
 	"davwopi/oauth"
 	"davwopi/oauth/facade"
 )
@@ -75,7 +76,7 @@ func (s *site) serveConsent(w http.ResponseWriter, r *http.Request, session oaut
 		s.letIn(w, r, session, request)
 		return
 	}
-	s.show(w, r, http.StatusOK, "consent", s.Phones.ClientName(request), session.Principal, policy{Form: formTarget(request.Redirect)}, consentBody{
+	s.show(w, r, http.StatusOK, "consent", words.Plain(s.Phones.ClientName(request)), session.Principal, policy{Form: formTarget(request.Redirect)}, consentBody{
 		Program: s.Phones.ClientName(request), Person: personName(session.Principal), Account: session.Principal.SignInName(),
 		Next: s.base + continuePath + mux.Vars(r)["request"],
 	})
@@ -134,11 +135,9 @@ func (s *site) letIn(w http.ResponseWriter, r *http.Request, session oauth.Sessi
 
 // failPhone is the page for a request that leads nowhere: whoever sent it is not told by a redirect.
 func (s *site) failPhone(w http.ResponseWriter, r *http.Request, who oauth.Principal, err error) {
-	t := trouble{Status: http.StatusBadRequest, Title: "This sign-in cannot go on", Words: []string{
-		"The app that sent you here did not ask as it should. Please go back to the app and begin again.",
-	}, Detail: "the program or its redirect URI is not one of oauth.clients, or a part of the request is not as it should be."}
+	t := trouble{Status: http.StatusBadRequest, Title: words.Say("phone.title"), Words: []words.Text{words.Say("phone.words")}, Detail: words.Say("phone.detail")}
 	if errors.Is(err, facade.ErrOver) {
-		t.Words, t.Detail = []string{"This sign-in took longer than ten minutes. Please go back to the app and begin again."}, ""
+		t.Words, t.Detail = []words.Text{words.Say("phone.over")}, nil
 	}
 	if !errors.Is(err, facade.ErrOver) && !errors.Is(err, facade.ErrClient) && !errors.Is(err, facade.ErrRequest) {
 		s.fail(w, r, who, err)

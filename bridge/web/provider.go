@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"davwopi/bridge/words"
 	"davwopi/oauth"
 )
 
@@ -114,19 +115,19 @@ func (s *site) providerTrouble(w http.ResponseWriter, r *http.Request, next stri
 	case errors.As(err, &many):
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", strconv.Itoa(int(many.RetryAfter.Seconds())))
-		body.Error = fmt.Sprintf("That were too many tries. Please wait %s and try again.", humanWait(many.RetryAfter))
+		body.Error = words.Say("enter.too_many", "wait", many.RetryAfter)
 	case errors.Is(err, oauth.ErrFlow):
 		status = http.StatusBadRequest
-		body.Error = "This sign-in was begun in another browser, has been used already, or took longer than ten minutes. Please sign in again."
+		body.Error = words.Say("signin.flow")
 	case errors.Is(err, oauth.ErrSignIn):
 		status = http.StatusForbidden
-		body.Error = body.Provider + " did not sign you in. You may have said no there, or your account may not be allowed to come here. You can try again."
+		body.Error = words.Say("signin.said_no", "name", body.Provider)
 	case errors.Is(err, oauth.ErrProvider):
-		body.Error = body.Provider + " cannot be asked right now, so nobody can sign in. Nothing is wrong with your account. Please try again in a moment."
+		body.Error = words.Say("signin.provider_down", "name", body.Provider)
 	default:
-		body.Error = "Signing in did not work. Please try again in a moment."
+		body.Error = words.Say("signin.broken")
 	}
-	s.show(w, r, status, "signin", "Sign in", oauth.Principal{}, policy{}, body)
+	s.show(w, r, status, "signin", words.Say("signin.title"), oauth.Principal{}, policy{}, body)
 }
 
 // leaveProvider shows the page that ends the session at the provider too; false if there is nothing to end. It is a page
@@ -139,7 +140,7 @@ func (s *site) leaveProvider(w http.ResponseWriter, r *http.Request, session oau
 	if err == nil {
 		var to string
 		if to, err = s.Provider.OIDC.LogoutURL(r.Context(), hint, s.GoneURL()); to != "" {
-			s.leave(w, r, s.Provider.Name, to)
+			s.leave(w, r, words.Plain(s.Provider.Name), to)
 			return true
 		}
 	}
@@ -149,12 +150,15 @@ func (s *site) leaveProvider(w http.ResponseWriter, r *http.Request, session oau
 	return false
 }
 
-type leaveBody struct{ Name, URL string }
+type leaveBody struct {
+	Name words.Text
+	URL  string
+}
 
 // leave is the page after sign-out from which the browser goes on by itself.
-func (s *site) leave(w http.ResponseWriter, r *http.Request, name, to string) {
+func (s *site) leave(w http.ResponseWriter, r *http.Request, name words.Text, to string) {
 	w.Header().Set("Refresh", "1; url="+to)
-	s.show(w, r, http.StatusOK, "leave", "Signed out", oauth.Principal{}, policy{}, leaveBody{name, to})
+	s.show(w, r, http.StatusOK, "leave", words.Say("leave.window"), oauth.Principal{}, policy{}, leaveBody{name, to})
 }
 
 // serveGone is GET /signedout: back from the provider's sign-out.

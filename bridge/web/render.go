@@ -28,9 +28,9 @@ var assets embed.FS
 // page is what every view gets.
 type page struct {
 	Brand, Banner string
-	Title         string // of the window, without the brand
-	Person        string // display name of whoever is signed in, "" nobody
-	Admin         bool   // Person sees the check-up
+	Title         words.Text // of the window, without the brand
+	Person        string     // display name of whoever is signed in, "" nobody
+	Admin         bool       // Person sees the check-up
 	Nonce         string
 	Base          string // prefix of every path
 	View          string // which page it is
@@ -40,6 +40,7 @@ type page struct {
 	Links         bool   // people share files here
 	Privacy       string // address of the privacy statement, "" none
 	Stamp         string
+	Languages     []*words.Language
 	Body          any
 }
 
@@ -80,12 +81,12 @@ func parseViews() map[*words.Language]map[string]*template.Template {
 }
 
 // show answers with a view. who is the zero Principal where nobody is signed in.
-func (s *site) show(w http.ResponseWriter, r *http.Request, status int, view, title string, who oauth.Principal, p policy, body any) {
+func (s *site) show(w http.ResponseWriter, r *http.Request, status int, view string, title words.Text, who oauth.Principal, p policy, body any) {
 	s.render(w, r, status, page{View: view, Title: title, Person: personName(who), Admin: s.isAdmin(who), Body: body}, p)
 }
 
 // showLive is show for a page that asks for itself again.
-func (s *site) showLive(w http.ResponseWriter, r *http.Request, view, title string, who oauth.Principal, body any, seconds int) {
+func (s *site) showLive(w http.ResponseWriter, r *http.Request, view string, title words.Text, who oauth.Principal, body any, seconds int) {
 	s.render(w, r, http.StatusOK, page{View: view, Title: title, Person: personName(who), Admin: s.isAdmin(who), Body: body, Refresh: seconds}, policy{})
 }
 
@@ -95,7 +96,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pg pag
 	_, _ = rand.Read(random[:]) // never fails, says crypto/rand
 	pg.Brand, pg.Banner, pg.Base, pg.Home, pg.Stamp = s.brand(), s.Banner, s.base, s.path(), s.stamp
 	pg.Nonce = base64.StdEncoding.EncodeToString(random[:])
-	pg.Links, pg.Privacy = s.Shares != nil, s.Pages.Privacy
+	pg.Links, pg.Privacy, pg.Languages = s.Shares != nil, s.Pages.Privacy, words.All()
 	if s.guest() {
 		pg.Leave = s.path("leave")
 	}
@@ -165,33 +166,4 @@ func assetStamp() string {
 	}
 	sum.Write(words.Script)
 	return hex.EncodeToString(sum.Sum(nil)[:6])
-}
-
-// humanSize is a size for people, in the units that file managers use.
-func humanSize(n int64) string {
-	if n < 0 {
-		return ""
-	}
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	f, unit := float64(n), ""
-	for _, unit = range []string{"KB", "MB", "GB", "TB", "PB"} {
-		if f /= 1024; f < 999.5 {
-			break
-		}
-	}
-	if f < 9.95 {
-		return fmt.Sprintf("%.1f %s", f, unit)
-	}
-	return fmt.Sprintf("%.0f %s", f, unit)
-}
-
-// humanTime is a time in the server's zone; the page's script turns it into the
-// browser's own.
-func humanTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Local().Format("2006-01-02 15:04")
 }

@@ -7,6 +7,7 @@ import (
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/saves"
+	"davwopi/bridge/words"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -18,17 +19,18 @@ type savesBody struct {
 	Kept    []savedRow
 	Copies  []copyRow
 	Undos   []undoRow
-	Said    string
+	Said    words.Text
 	Nothing bool
 }
 
 // savedRow is an entry of the journal. The addresses are "" where there is no such way.
 type savedRow struct {
 	saves.Entry
-	Kind, KindName                   string
-	Where                            string // the upstream, for people
-	Why                              string // it is still here
-	Theirs                           bool   // somebody else's, which only wants a sign-in
+	Kind                             string
+	KindName                         words.Text
+	Where                            string     // the upstream, for people
+	Why                              words.Text // it is still here
+	Theirs                           bool       // somebody else's, which only wants a sign-in
 	Download, Restore, Drop, Deliver string
 	Document                         string // the file's own page
 }
@@ -36,14 +38,16 @@ type savedRow struct {
 // copyRow is a conflict copy beside its document.
 type copyRow struct {
 	saves.Copy
-	Kind, KindName string
+	Kind           string
+	KindName       words.Text
 	Mine, Document string // addresses of the two versions
 }
 
 // undoRow is a document that can be put back.
 type undoRow struct {
 	Of                          saves.Undo
-	Kind, KindName              string
+	Kind                        string
+	KindName                    words.Text
 	PutBack, Download, Document string
 }
 
@@ -58,7 +62,7 @@ func (s *site) serveSaves(w http.ResponseWriter, r *http.Request, session oauth.
 	}
 	body.Said = said[r.URL.Query().Get("said")]
 	body.Nothing = len(body.Waiting)+len(body.Kept)+len(body.Copies)+len(body.Undos) == 0
-	s.show(w, r, http.StatusOK, "saves", "Saves", session.Principal, policy{}, body)
+	s.show(w, r, http.StatusOK, "saves", words.Say("saves.title"), session.Principal, policy{}, body)
 }
 
 func (s *site) ownSaves(ctx context.Context, who oauth.Principal) (savesBody, error) {
@@ -79,7 +83,7 @@ func (s *site) ownSaves(ctx context.Context, who oauth.Principal) (savesBody, er
 	for _, c := range own.Copies {
 		row := copyRow{Copy: c, Mine: s.path("view", string(c.Copy)), Document: s.path("view", string(c.File))}
 		row.Kind = kindOf(extension(c.Name))
-		row.KindName = kindNames[row.Kind]
+		row.KindName = kindName(row.Kind)
 		body.Copies = append(body.Copies, row)
 	}
 	for _, u := range own.Undos {
@@ -87,7 +91,7 @@ func (s *site) ownSaves(ctx context.Context, who oauth.Principal) (savesBody, er
 			Of: u, PutBack: s.entryPath(u.To, "undo"), Download: s.entryPath(u.To, "download"), Document: s.path("view", string(u.File)),
 		}
 		row.Kind = kindOf(extension(u.Name))
-		row.KindName = kindNames[row.Kind]
+		row.KindName = kindName(row.Kind)
 		body.Undos = append(body.Undos, row)
 	}
 	return body, s.othersNeed(ctx, who, &body)
@@ -133,7 +137,7 @@ func (s *site) entryPath(e saves.Entry, action string) string { return s.path("s
 
 func (s *site) savedRow(e saves.Entry) savedRow {
 	row := savedRow{Entry: e, Where: s.upstreamName(e.Upstream), Kind: kindOf(extension(e.Name))}
-	row.KindName = kindNames[row.Kind]
+	row.KindName = kindName(row.Kind)
 	row.Download, row.Drop = s.entryPath(e, "download"), s.entryPath(e, "drop")
 	if e.File != "" {
 		row.Document = s.path("view", string(e.File))
@@ -141,15 +145,15 @@ func (s *site) savedRow(e saves.Entry) savedRow {
 	waits := e.State == "waiting" || e.State == "aside"
 	switch {
 	case e.SignIn:
-		row.Deliver, row.Why = s.entryPath(e, "deliver"), row.Where+" has refused the sign-in with which it was saved."
+		row.Deliver, row.Why = s.entryPath(e, "deliver"), words.Say("saves.why_sign_in", "name", row.Where)
 	case e.State == "aside":
-		row.Why = "The document was changed by others, so this becomes a copy beside it."
+		row.Why = words.Say("saves.why_aside")
 	case e.State == "conflict":
-		row.Why = "The document was changed by others, and no copy could be made beside it."
+		row.Why = words.Say("saves.why_conflict")
 	case e.State == "refused":
-		row.Why = row.Where + " has refused it."
+		row.Why = words.Say("saves.why_refused", "name", row.Where)
 	case !waits:
-		row.Why = row.Where + " did not take it, and the editor was told so."
+		row.Why = words.Say("saves.why_not_taken", "name", row.Where)
 	}
 	if !waits {
 		row.Restore = s.entryPath(e, "restore")

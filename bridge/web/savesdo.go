@@ -11,6 +11,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
+	"davwopi/bridge/words"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/oauth"
@@ -121,13 +122,13 @@ func (s *site) serveDrop(w http.ResponseWriter, r *http.Request, session oauth.S
 		s.failSave(w, r, who, err)
 		return
 	}
-	words := []string{"These bytes of " + humanTime(e.At) + " are nowhere else. Once they are dropped nobody can bring them back."}
+	told := []words.Text{words.Say("drop.words", "at", e.At)}
 	if e.State == "waiting" {
-		words = append(words, "The document on "+s.upstreamName(e.Upstream)+" stays as it was before this save.")
+		told = append(told, words.Say("drop.stays", "name", s.upstreamName(e.Upstream)))
 	}
 	s.confirm(w, r, who, confirmBody{
-		Title: "Drop this save of “" + e.Name + "”?", Words: words, Danger: true,
-		Action: s.entryPath(e, "drop"), Button: "Drop it", Back: step{"Keep it", s.path("saves")},
+		Title: words.Say("drop.title", "name", e.Name), Words: told, Danger: true,
+		Action: s.entryPath(e, "drop"), Button: words.Say("drop.do"), Back: step{words.Say("step.keep_it"), s.path("saves")},
 	})
 }
 
@@ -151,12 +152,11 @@ func (s *site) serveUndo(w http.ResponseWriter, r *http.Request, session oauth.S
 		return
 	}
 	s.confirm(w, r, who, confirmBody{
-		Title: "Put “" + at.Entry.Name + "” back?",
-		Words: []string{
-			fmt.Sprintf("The version that lay there before the last save (%s) replaces what is there now (%s).", humanSize(e.Size), humanSize(at.Seen.Size)),
-			"What is there now is kept here first, so this can be undone too.",
+		Title: words.Say("undo.title", "name", at.Entry.Name),
+		Words: []words.Text{
+			words.Say("undo.words", "before", words.Size(e.Size), "now", words.Size(at.Seen.Size)), words.Say("undo.safe"),
 		},
-		Action: s.entryPath(e, "undo"), Button: "Put it back", Back: step{"Leave it", s.path("saves")},
+		Action: s.entryPath(e, "undo"), Button: words.Say("undo.do"), Back: step{words.Say("step.leave_it"), s.path("saves")},
 	})
 }
 
@@ -193,18 +193,18 @@ func (s *site) serveDeliver(w http.ResponseWriter, r *http.Request, session oaut
 
 // failSave is fail for what was to be done with an entry.
 func (s *site) failSave(w http.ResponseWriter, r *http.Request, who oauth.Principal, err error) {
-	back := step{"Back to your saves", s.path("saves")}
+	back := step{words.Say("step.back_to_saves"), s.path("saves")}
 	var mismatch *locks.MismatchError
 	switch {
 	case errors.As(err, &mismatch):
-		s.answer(w, r, who, trouble{Status: http.StatusConflict, Title: "Somebody has this document open",
-			Words: []string{"It can be put back when it is closed."}, Actions: []step{back, {"See who", s.path("open")}}}, err)
+		s.answer(w, r, who, trouble{Status: http.StatusConflict, Title: words.Say("save_open.title"),
+			Words: []words.Text{words.Say("save_open.words")}, Actions: []step{back, {words.Say("step.see_who"), s.path("open")}}}, err)
 	case errors.Is(err, dav.ErrChanged):
-		s.answer(w, r, who, trouble{Status: http.StatusConflict, Title: "The document has just been changed",
-			Words: []string{"Nothing was written. Look at it, and try again if you still want to."}, Actions: []step{back}}, err)
+		s.answer(w, r, who, trouble{Status: http.StatusConflict, Title: words.Say("save_changed.title"),
+			Words: []words.Text{words.Say("save_changed.words")}, Actions: []step{back}}, err)
 	case errors.Is(err, dav.ErrFull), errors.Is(err, saves.ErrNoRoom):
-		s.answer(w, r, who, trouble{Status: http.StatusInsufficientStorage, Title: "There is no room for it",
-			Words: []string{"The bytes are safe here. Make room, and try again."}, Actions: []step{back}}, err)
+		s.answer(w, r, who, trouble{Status: http.StatusInsufficientStorage, Title: words.Say("save_full.title"),
+			Words: []words.Text{words.Say("save_full.words")}, Actions: []step{back}}, err)
 	default:
 		s.fail(w, r, who, err)
 	}

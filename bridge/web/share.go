@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"davwopi/bridge/access"
+	"davwopi/bridge/words"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -45,11 +45,11 @@ type shareBody struct {
 	Folder     bool
 	Back       step
 	Links      []link
-	Edit       bool   // links may let people edit
-	Anonymous  bool   // links without an account can be made here
-	GuestsRead bool   // but such a link never lets anybody edit here
-	Why        string // why not, "" that is not known
-	Error      string
+	Edit       bool       // links may let people edit
+	Anonymous  bool       // links without an account can be made here
+	GuestsRead bool       // but such a link never lets anybody edit here
+	Why        words.Text // why not, nil that is not known
+	Error      words.Text
 	Form       shareForm // as it was sent, if something was wrong with it
 	Ends       []end
 	Shortest   int // password
@@ -63,10 +63,10 @@ type shareForm struct {
 // An end is how long a link can be good.
 type end struct {
 	Days int
-	Name string
+	Name words.Text
 }
 
-var ends = []end{{0, "until I end it"}, {1, "for a day"}, {7, "for a week"}, {30, "for a month"}, {365, "for a year"}}
+var ends = []end{{0, words.Say("share.no_end")}, {1, words.Say("share.day")}, {7, words.Say("share.week")}, {30, words.Say("share.month")}, {365, words.Say("share.year")}}
 
 // serveShare is GET /share/{id}.
 func (s *site) serveShare(w http.ResponseWriter, r *http.Request, session oauth.Session) {
@@ -96,26 +96,26 @@ func (s *site) serveMakeLink(w http.ResponseWriter, r *http.Request, session oau
 	password := r.PostForm.Get("password")
 	switch f := body.Form; {
 	case f.Anonymous && !body.Anonymous:
-		body.Error = "A link that opens without an account cannot be made here."
+		body.Error = words.Say("share.err_anonymous")
 	case f.Edit && !body.Edit, f.Edit && f.Anonymous && body.GuestsRead:
-		body.Error = "Such a link can only let people read."
+		body.Error = words.Say("share.err_read")
 	case !f.Anonymous && password != "":
-		body.Error = "People who sign in need no other password. Choose “Anybody who has the link” for one, or leave the password out."
+		body.Error = words.Say("share.err_password")
 	case password != "" && len([]rune(password)) < access.MinSharePassword:
-		body.Error = fmt.Sprintf("The password is too short: take %d characters or more.", access.MinSharePassword)
+		body.Error = words.Say("share.err_short", "n", access.MinSharePassword)
 	case f.Days < 0 || f.Days > 3650:
-		body.Error = "Please choose an end from the list."
+		body.Error = words.Say("share.err_end")
 	}
-	if body.Error == "" {
+	if body.Error == nil {
 		err = s.makeLink(r.Context(), session.Principal, at, body.Form, password)
 		if errors.Is(err, access.ErrManyShares) {
-			body.Error = fmt.Sprintf("You have %d links already. End some of them first.", access.MaxShares)
+			body.Error = words.Say("share.err_many", "n", access.MaxShares)
 		} else if err != nil {
 			s.fail(w, r, session.Principal, err)
 			return
 		}
 	}
-	if body.Error != "" {
+	if body.Error != nil {
 		s.sharePage(w, r, session.Principal, at, http.StatusUnprocessableEntity, body)
 		return
 	}
@@ -143,9 +143,9 @@ func (s *site) offer(body *shareBody, who oauth.Principal, at place) {
 	case !s.Shares.Anonymous || at.Upstream.Service == nil:
 		return // nothing to explain: nobody here has them
 	case at.Entry.Path.IsRoot():
-		body.Why = "All files at once can only be shared with people who sign in."
+		body.Why = words.Say("share.why_all")
 	case guests < access.View:
-		body.Why = "This cannot be shared with people who have no account: whoever runs this server does not allow it here."
+		body.Why = words.Say("share.why_rules")
 	default:
 		body.Anonymous, body.GuestsRead = true, guests < access.Edit
 	}
@@ -158,7 +158,7 @@ func (s *site) sharePage(w http.ResponseWriter, r *http.Request, who oauth.Princ
 	body.Kind = kindOf(extension(at.Entry.Name))
 	var err error
 	if body.Folder {
-		body.Kind, body.Back = "folder", step{"Back to the folder", s.path("folder", string(at.Entry.ID))}
+		body.Kind, body.Back = "folder", step{words.Say("step.folder"), s.path("folder", string(at.Entry.ID))}
 	} else if body.Back, err = s.backFrom(r.Context(), opening{Place: at, Who: who}); err != nil {
 		s.fail(w, r, who, err)
 		return
@@ -171,7 +171,7 @@ func (s *site) sharePage(w http.ResponseWriter, r *http.Request, who oauth.Princ
 		s.fail(w, r, who, err)
 		return
 	}
-	s.show(w, r, status, "share", "Share "+body.Name, who, policy{}, body)
+	s.show(w, r, status, "share", words.Say("share.window", "name", body.Name), who, policy{}, body)
 }
 
 // serveLinks is GET /links: the person's own links, or an administrator's view of all.
@@ -186,7 +186,7 @@ func (s *site) serveLinks(w http.ResponseWriter, r *http.Request, session oauth.
 		s.fail(w, r, session.Principal, err)
 		return
 	}
-	s.show(w, r, http.StatusOK, "links", "Links", session.Principal, policy{}, struct {
+	s.show(w, r, http.StatusOK, "links", words.Say("links.window"), session.Principal, policy{}, struct {
 		Links []link
 		Admin bool
 		Cut   bool
@@ -238,20 +238,20 @@ func (s *site) leadsTo(ctx context.Context, who oauth.Principal, sh access.Share
 	at, err := s.IDs.Known(ctx, sh.Space, sh.Resource)
 	switch {
 	case errors.Is(err, idmap.ErrNotFound):
-		l.File.Name, l.Kind = "deleted meanwhile", "file"
+		l.File.Name, l.Kind = words.Say("links.deleted"), "file"
 		return nil
 	case err != nil:
 		return err
 	case s.Rules.Allows(who, sh.Upstream, string(at.Path)) < access.View:
-		l.File.Name, l.Kind = "not visible to you", "file"
+		l.File.Name, l.Kind = words.Say("links.hidden"), "file"
 		return nil
 	}
-	l.File, l.Kind = step{at.Name, s.path("share", string(at.ID))}, kindOf(extension(at.Name))
+	l.File, l.Kind = step{words.Plain(at.Name), s.path("share", string(at.ID))}, kindOf(extension(at.Name))
 	if at.Kind == idmap.Container {
 		l.Kind = "folder"
 	}
 	if at.Path.IsRoot() {
-		l.File.Name = s.upstreamName(sh.Upstream)
+		l.File.Name = words.Plain(s.upstreamName(sh.Upstream))
 	}
 	return nil
 }

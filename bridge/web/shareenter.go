@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"davwopi/bridge/access"
+	"davwopi/bridge/words"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -24,7 +24,7 @@ type enterBody struct {
 	Protected        bool
 	Until            time.Time // zero: no end
 	Typed            string    // the name, after a wrong password
-	Error            string
+	Error            words.Text
 	Own              step // for somebody who has an account here and is signed in
 }
 
@@ -63,7 +63,7 @@ func (s *site) askToEnter(w http.ResponseWriter, r *http.Request, share access.S
 		s.fail(w, r, oauth.Principal{}, err)
 		return
 	}
-	s.show(w, r, status, "enter", "Shared with you", who, policy{}, body)
+	s.show(w, r, status, "enter", words.Say("enter.title"), who, policy{}, body)
 }
 
 // describeShared says what was shared, as far as whoever has only the link may know it.
@@ -78,7 +78,7 @@ func (s *site) describeShared(ctx context.Context, share access.Share, who oauth
 		if body.Folder {
 			page = "folder"
 		}
-		body.Own = step{"Open it as " + personName(who), s.path(page, string(at.ID))}
+		body.Own = step{words.Say("enter.own", "name", personName(who)), s.path(page, string(at.ID))}
 	}
 	guest := access.Grant{Upstream: share.Upstream, Principal: access.AnyGuest(), Behind: share.Maker}
 	rights := min(share.Rights, s.Rules.AllowsGrant(guest, string(at.Path)))
@@ -133,9 +133,9 @@ func (s *site) serveEnter(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &many):
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", strconv.Itoa(int(many.RetryAfter.Seconds())))
-		body.Error = fmt.Sprintf("That were too many tries. Please wait %s and try again.", humanWait(many.RetryAfter))
+		body.Error = words.Say("enter.too_many", "wait", many.RetryAfter)
 	case errors.Is(err, access.ErrSharePassword):
-		body.Error = "That is not the password of this link. Please ask whoever sent it to you; capital letters count."
+		body.Error = words.Say("enter.wrong")
 	default:
 		s.fail(w, r, oauth.Principal{}, err)
 		return
@@ -152,17 +152,17 @@ func (s *site) serveEnter(w http.ResponseWriter, r *http.Request) {
 func (s *site) shareTrouble(err error) (trouble, bool) {
 	switch {
 	case errors.Is(err, access.ErrShareOver):
-		return trouble{Status: http.StatusGone, Title: "This link has ended",
-			Words: []string{"Whoever shared this with you has ended the link, or its time is over. Ask them for a new one."}}, true
+		return trouble{Status: http.StatusGone, Title: words.Say("share_over.title"),
+			Words: []words.Text{words.Say("share_over.words")}}, true
 	case errors.Is(err, access.ErrShare):
-		return trouble{Status: http.StatusNotFound, Title: "This link does not work",
-			Words: []string{"The address may have been cut off when it was copied. Ask whoever sent it to you to send it once more."}}, true
+		return trouble{Status: http.StatusNotFound, Title: words.Say("no_share.title"),
+			Words: []words.Text{words.Say("no_share.words")}}, true
 	case errors.Is(err, errGuest):
-		return trouble{Status: http.StatusForbidden, Title: "Please open the link once more",
-			Words: []string{"This page belongs to a link that this browser has not opened, or not for a long time. Open the link that you were sent; it leads back here."}}, true
+		return trouble{Status: http.StatusForbidden, Title: words.Say("guest.title"),
+			Words: []words.Text{words.Say("guest.words")}}, true
 	case errors.Is(err, access.ErrManyShares):
-		return trouble{Status: http.StatusConflict, Title: "There is no room for more",
-			Words: []string{"This link has been opened by as many people as it can be. Ask whoever sent it to you for a new one."}}, true
+		return trouble{Status: http.StatusConflict, Title: words.Say("many_guests.title"),
+			Words: []words.Text{words.Say("many_guests.words")}}, true
 	}
 	return trouble{}, false
 }

@@ -2,13 +2,12 @@ package web
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/gorilla/mux"
 
+	"davwopi/bridge/words"
 	"davwopi/oauth"
 )
 
@@ -23,17 +22,18 @@ type signInBody struct {
 	Upstream string // whose user name and password
 	Next     string
 	User     string
-	Error    string // what was wrong with the last try
-	Notice   string
+	Locales  string     // ui_locales of the address, so that it stays the person's language
+	Error    words.Text // what was wrong with the last try
+	Notice   words.Text
 }
 
 // notices are what the sign-in page says at first, by the word in its address.
-var notices = map[string]string{
-	"bye":     "You are signed out. Documents that were being edited can still be saved for half an hour.",
-	"refused": "The storage no longer accepts the password that you signed in with. Please sign in again.",
-	"again":   "Please sign in again.",
-	"other":   "Please sign in as the person who uses the app.",
-	"share":   "Somebody has shared something with you. Please sign in to open it.",
+var notices = map[string]words.Text{
+	"bye":     words.Say("signin.bye"),
+	"refused": words.Say("signin.refused"),
+	"again":   words.Say("signin.again"),
+	"other":   words.Say("signin.other"),
+	"share":   words.Say("signin.share"),
 }
 
 func (s *site) signInBody(next string) signInBody {
@@ -67,11 +67,12 @@ func (s *site) serveSignIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := s.signInBody(next)
+	body.Locales = q.Get("ui_locales")
 	body.Notice, body.Other = notices[q.Get("why")], q.Get("why") == "other"
 	if q.Get("why") == "share" && !body.Password && !body.Proxy && body.Provider == "" {
-		body.Notice += " Then open the link that you were sent once more."
+		body.Notice = words.Say("signin.share_link")
 	}
-	s.show(w, r, http.StatusOK, "signin", "Sign in", oauth.Principal{}, policy{}, body)
+	s.show(w, r, http.StatusOK, "signin", words.Say("signin.title"), oauth.Principal{}, policy{}, body)
 }
 
 // serveCheck is POST /signin: user name and password.
@@ -86,7 +87,7 @@ func (s *site) serveCheck(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := s.signInBody(s.localPath(r.PostForm.Get("next")))
-	body.User = r.PostForm.Get("user")
+	body.User, body.Locales = r.PostForm.Get("user"), r.URL.Query().Get("ui_locales")
 	p, err := s.Password.SignIn(r.Context(), body.User, r.PostForm.Get("password"), r.RemoteAddr)
 	status := http.StatusOK
 	var many *oauth.TooManyError
@@ -94,17 +95,17 @@ func (s *site) serveCheck(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &many):
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", strconv.Itoa(int(many.RetryAfter.Seconds())))
-		body.Error = fmt.Sprintf("That were too many tries. Please wait %s and try again.", humanWait(many.RetryAfter))
+		body.Error = words.Say("enter.too_many", "wait", many.RetryAfter)
 	case errors.Is(err, oauth.ErrRefused):
 		status = http.StatusForbidden
-		body.Error = "This user name and password were not accepted. Please check both; capital letters count."
+		body.Error = words.Say("signin.wrong")
 	case err != nil:
 		s.Log(r, err)
 		status = http.StatusServiceUnavailable
-		body.Error = body.Upstream + " cannot be asked right now, so nobody can sign in. Nothing is wrong with your password. Please try again in a moment."
+		body.Error = words.Say("signin.upstream_down", "name", body.Upstream)
 	}
 	if err != nil {
-		s.show(w, r, status, "signin", "Sign in", oauth.Principal{}, policy{}, body)
+		s.show(w, r, status, "signin", words.Say("signin.title"), oauth.Principal{}, policy{}, body)
 		return
 	}
 	if err := s.keepCredential(r, p, r.PostForm.Get("password")); err != nil {
@@ -193,7 +194,7 @@ func (s *site) serveSignOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.Proxy != nil && s.Proxy.Logout != "" {
-		s.leave(w, r, "the proxy in front of this page", s.Proxy.Logout)
+		s.leave(w, r, words.Say("leave.proxy"), s.Proxy.Logout)
 		return
 	}
 	http.Redirect(w, r, s.top("signin")+"?why=bye", http.StatusSeeOther)
@@ -202,7 +203,7 @@ func (s *site) serveSignOut(w http.ResponseWriter, r *http.Request) {
 // serveLink is GET /link/{secret}: a page with a button. It does not even look
 // whether the link is good.
 func (s *site) serveLink(w http.ResponseWriter, r *http.Request) {
-	s.show(w, r, http.StatusOK, "link", "Sign in", oauth.Principal{}, policy{}, nil)
+	s.show(w, r, http.StatusOK, "link", words.Say("signin.title"), oauth.Principal{}, policy{}, nil)
 }
 
 // serveRedeem is POST /link/{secret}.
@@ -213,12 +214,4 @@ func (s *site) serveRedeem(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.start(w, r, p, s.path())
-}
-
-// humanWait is a duration as people say it.
-func humanWait(d time.Duration) string {
-	if d < 2*time.Minute {
-		return fmt.Sprintf("%d seconds", int(max(d, time.Second).Seconds()))
-	}
-	return fmt.Sprintf("%d minutes", int(d.Minutes()+0.5))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"davwopi/bridge/access"
+	"davwopi/bridge/words"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/oauth"
@@ -183,8 +184,8 @@ func (s *site) serveRenewHere(w http.ResponseWriter, r *http.Request, session oa
 
 // serveClosedHere is serveClosed below a link.
 func (s *site) serveClosedHere(w http.ResponseWriter, r *http.Request, session oauth.Session) {
-	s.tell(w, r, session.Principal, trouble{Status: http.StatusOK, Title: "The document is closed",
-		Words: []string{"You can close this tab."}, Actions: []step{{"Open it again", s.path()}}})
+	s.tell(w, r, session.Principal, trouble{Status: http.StatusOK, Title: words.Say("closed.title"),
+		Words: []words.Text{words.Say("closed.words")}, Actions: []step{{words.Say("step.open_again"), s.path()}}})
 }
 
 // serveLeave is POST /shared/{link}/leave: a guest is forgotten. What they have open can
@@ -206,8 +207,8 @@ func (s *site) serveLeave(w http.ResponseWriter, r *http.Request, session oauth.
 		return
 	}
 	s.setGuestCookie(w, s.visit.share.ID, "")
-	s.tell(w, r, oauth.Principal{}, trouble{Status: http.StatusOK, Title: "You have left",
-		Words: []string{"This browser knows nothing of the link any more. Documents that were being edited can still be saved for half an hour. To come back, open the link that you were sent."}})
+	s.tell(w, r, oauth.Principal{}, trouble{Status: http.StatusOK, Title: words.Say("left.title"),
+		Words: []words.Text{words.Say("left.words")}})
 }
 
 // guestCookie is the name of a guest's cookie: one per link.

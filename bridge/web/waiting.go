@@ -8,6 +8,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
+	"davwopi/bridge/words"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/oauth"
@@ -19,9 +20,10 @@ import (
 // A stored document is one that lies here until its upstream is back: a line of the page
 // that tells of the outage.
 type stored struct {
-	Name, Kind, KindName, Href string
-	Size                       int64
-	Saved                      time.Time
+	Name, Kind, Href string
+	KindName         words.Text
+	Size             int64
+	Saved            time.Time
 }
 
 // maxStored bounds the documents on the page of an outage.
@@ -198,7 +200,7 @@ func (s *site) stored(ctx context.Context, who oauth.Principal, err error) ([]st
 		}
 		kind := kindOf(extension(at.Entry.Name))
 		out = append(out, stored{
-			Name: at.Entry.Name, Kind: kind, KindName: kindNames[kind], Href: s.path("download", string(file)),
+			Name: at.Entry.Name, Kind: kind, KindName: kindName(kind), Href: s.path("download", string(file)),
 			Size: w.Revision.Size, Saved: savedAt(w),
 		})
 		if len(out) == maxStored {

@@ -26,7 +26,7 @@
 //	one's own: say('host.saved', {name}) gives the words of a key that begins with "host."
 //
 // An argument may be a string, a whole number, a float64, a [Size], a time.Time, a
-// time.Duration, a []string or a Text: each is put in the language's form, strings cannot
+// time.Duration, a []string, a Text, a []Text or an [English]: each is put in the language's form, strings cannot
 // turn the direction of what stands beside them, and in HTML they are escaped and a time
 // becomes a <time>.
 //

@@ -85,14 +85,15 @@ func (l *Language) Names(list []string) string {
 	for i, name := range list {
 		isolated[i] = isolate(name)
 	}
-	switch n := len(isolated); n {
-	case 0:
-		return ""
-	case 1:
-		return isolated[0]
-	default:
-		return strings.Join(isolated[:n-1], l.Say("list.comma")+" ") + " " + l.Say("list.and") + " " + isolated[n-1]
+	return l.list(isolated)
+}
+
+func (l *Language) list(parts []string) string {
+	n := len(parts)
+	if n < 2 {
+		return strings.Join(parts, "")
 	}
+	return strings.Join(parts[:n-1], l.Say("list.comma")+" ") + " " + l.Say("list.and") + " " + parts[n-1]
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -101,6 +101,14 @@ func (l *Language) plain(v any) string {
 		return l.decimal(v)
 	case []string:
 		return l.Names(v)
+	case []Text:
+		names := make([]string, len(v))
+		for i, t := range v {
+			names[i] = l.Text(t)
+		}
+		return l.list(names)
+	case English:
+		return isolate(string(v))
 	}
 	if n, ok := whole(v); ok {
 		return l.Number(n)
@@ -120,9 +128,27 @@ func (l *Language) marked(v any) template.HTML {
 		return template.HTML(`<time datetime="` + stamp(v) + `">` + template.HTMLEscapeString(l.When(v)) + `</time>`)
 	case string:
 		return template.HTML(`<bdi>` + template.HTMLEscapeString(v) + `</bdi>`)
+	case []string:
+		parts := make([]string, len(v))
+		for i, name := range v {
+			parts[i] = string(l.marked(name))
+		}
+		return template.HTML(l.list(parts))
+	case []Text:
+		parts := make([]string, len(v))
+		for i, t := range v {
+			parts[i] = string(l.HTML(t))
+		}
+		return template.HTML(l.list(parts))
+	case English:
+		return template.HTML(`<bdi lang="en">` + template.HTMLEscapeString(string(v)) + `</bdi>`)
 	}
 	return template.HTML(template.HTMLEscapeString(l.plain(v)))
 }
+
+// English is an argument that a program has said, in English, whatever the language
+// around it: screen readers are told so.
+type English string
 
 // isolate keeps a name that is written from right to left, or that has signs for the
 // direction in it, from turning what stands beside it (Unicode UAX 9, 2.4 and 6.3).

@@ -16,7 +16,6 @@ for (const button of document.querySelectorAll('[data-copy]')) {
       marked.removeAllRanges();
       marked.addRange(all);
     }
-    button.textContent = done ? 'Copied' : 'Marked: press Ctrl+C';
-    setTimeout(() => { button.textContent = 'Copy'; }, 2500);
+    copied(button, done);
   });
 }

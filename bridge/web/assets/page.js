@@ -8,13 +8,19 @@ function localTimes(part) {
     const days = (Date.now() - at.getTime()) / 86400000;
     const clock = { hour: 'numeric', minute: '2-digit' };
     const today = at.toDateString() === new Date().toDateString();
-    t.title = at.toLocaleString();
-    t.textContent = today ? (t.closest('p') ? 'today, ' : 'Today, ') + at.toLocaleTimeString([], clock)
-      : at.toLocaleDateString([], days < 300 ? { day: 'numeric', month: 'short' } : { day: 'numeric', month: 'short', year: 'numeric' }) +
-        (days < 300 ? ', ' + at.toLocaleTimeString([], clock) : '');
+    t.title = at.toLocaleString(say.language);
+    t.textContent = today ? say(t.closest('p') ? 'script.page.today' : 'script.page.today_alone', { clock: at.toLocaleTimeString(say.language, clock) })
+      : at.toLocaleDateString(say.language, days < 300 ? { day: 'numeric', month: 'short' } : { day: 'numeric', month: 'short', year: 'numeric' }) +
+        (days < 300 ? ', ' + at.toLocaleTimeString(say.language, clock) : '');
   }
 }
 localTimes(document);
+// A button that copies says for a moment whether it did.
+function copied(button, done) {
+  const label = button.dataset.label ??= button.textContent;
+  button.textContent = say(done ? 'script.page.copied' : 'script.page.marked');
+  setTimeout(() => { button.textContent = label; }, 2500);
+}
 // A tablet that calls itself a Mac opens documents as phones do.
 if (navigator.platform === 'MacIntel' && navigator.maxTouchPoints > 1) {
   for (const a of document.querySelectorAll('a[data-tablet]')) {

@@ -8,11 +8,11 @@ for (const box of document.querySelectorAll('.address')) {
   button.addEventListener('click', async () => {
     try {
       await navigator.clipboard.writeText(input.value);
-      button.textContent = 'Copied';
-      setTimeout(() => { button.textContent = 'Copy'; }, 2000);
+      copied(button, true);
     } catch { // not on plain http: marked, to be copied by hand
       input.focus();
       input.select();
+      copied(button, false);
     }
   });
 }
