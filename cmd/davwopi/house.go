@@ -93,6 +93,7 @@ func build(ctx context.Context, c *config.Config, log zerolog.Logger, loud *brid
 		{"phones", h.openPhones},
 		{"safety", func(ctx context.Context) error { return h.openSafety(ctx, journalist) }},
 		{"front", func(context.Context) error { return h.assemble(journalist) }},
+		{"state", func(ctx context.Context) error { return newerRooms(ctx, h.db) }},
 	} {
 		if err := step.do(ctx); err != nil {
 			return h, fmt.Errorf("%s: %w", step.name, err)

@@ -21,7 +21,6 @@ import (
 	"davwopi/davbackend/dav"
 	"davwopi/davbackend/localdav"
 	"davwopi/idmap"
-	"davwopi/idmap/sqldb"
 	"davwopi/oauth"
 )
 
@@ -316,7 +315,7 @@ func (h *house) openDatabase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.db, err = sqldb.Open(ctx, where); err != nil {
+	if h.db, err = openDatabase(ctx, where); err != nil {
 		return err
 	}
 	h.closers = append(h.closers, h.db.Close)

@@ -82,7 +82,7 @@ func (h *house) openState(ctx context.Context, key string) (err error) {
 	if err != nil {
 		return err
 	}
-	if h.db, err = sqldb.Open(ctx, where); err != nil {
+	if h.db, err = openDatabase(ctx, where); err != nil {
 		return err
 	}
 	h.closers = append(h.closers, h.db.Close)
@@ -103,12 +103,13 @@ func (h *house) openState(ctx context.Context, key string) (err error) {
 	return err
 }
 
-// settleState finishes a restore that was killed.
+// settleState finishes a restore that was killed, and refuses a directory whose state was
+// moved away.
 func (h *house) settleState() error {
 	if h.config.State.Shared() {
 		return nil
 	}
-	return settleRestore(h.config.State.Dir, time.Now())
+	return errors.Join(settleRestore(h.config.State.Dir, time.Now()), notMoved(h.config.State.Dir))
 }
 
 // holdDirectory keeps a second daemon away from the directory where the database
@@ -141,6 +142,12 @@ func secretKey(c *config.Config, fromEnvironment string) ([]byte, error) {
 // errOtherKey: what one bridge seals the other could not open.
 var errOtherKey = errors.New("the bridges that share this database have another secret key: give this one the same secret_key_file, or DAVWOPI_SECRET_KEY (to change the key, stop all and start one without replicas: true)")
 
+func makeKeyMark(ctx context.Context, db *sqldb.DB) error {
+	return db.Migrate(ctx, "secret_key", []string{
+		`CREATE TABLE secret_key_mark (one BIGINT PRIMARY KEY, mark TEXT NOT NULL)`,
+	})
+}
+
 // sameKey refuses a replica with another secret key than the others have; a single
 // bridge may get a new one, and all sign in again. What is stored tells nothing of
 // the key.
@@ -148,9 +155,7 @@ func sameKey(ctx context.Context, db *sqldb.DB, key []byte, replica bool) error 
 	if !db.Shared() {
 		return nil
 	}
-	if err := db.Migrate(ctx, "secret_key", []string{
-		`CREATE TABLE secret_key_mark (one BIGINT PRIMARY KEY, mark TEXT NOT NULL)`,
-	}); err != nil {
+	if err := makeKeyMark(ctx, db); err != nil {
 		return err
 	}
 	mac := hmac.New(sha256.New, key)

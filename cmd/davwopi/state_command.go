@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"davwopi/bridge"
-	"davwopi/bridge/saves"
 	"davwopi/config"
 	"davwopi/idmap/sqldb"
 )
 
 func stateCommand(ctx context.Context, k *call) error {
 	replace := k.flags.Bool("replace", false, "restore: move aside what is there")
+	again := k.flags.Bool("again", false, "migrate, import: begin anew, over what one has left that was broken off")
+	asJSON := k.flags.Bool("json", false, "check: print JSON")
 	rest, err := k.parse(1, 2)
 	if err != nil {
 		return err
@@ -32,8 +33,16 @@ func stateCommand(ctx context.Context, k *call) error {
 		return k.restore(ctx, c, rest[1], *replace)
 	case rest[0] == "restored" && len(rest) == 1:
 		return k.restored(ctx, c)
+	case rest[0] == "migrate" && len(rest) == 1:
+		return k.migrate(ctx, c, *again)
+	case rest[0] == "export" && len(rest) == 2:
+		return k.export(ctx, c, rest[1])
+	case rest[0] == "import" && len(rest) == 2:
+		return k.importState(ctx, c, rest[1], *again)
+	case rest[0] == "check" && len(rest) == 1:
+		return k.checkState(ctx, c, *asJSON)
 	}
-	return fmt.Errorf("%w: backup FILE|DIR, restore FILE, or restored", errUsage)
+	return fmt.Errorf("%w: backup FILE|DIR, restore FILE, restored, migrate, export FILE, import FILE, or check", errUsage)
 }
 
 // backup writes a backup to a file, or to a new one in a directory, or to standard
@@ -175,16 +184,12 @@ func (k *call) restored(ctx context.Context, c *config.Config) error {
 	} else if _, err := os.Stat(where); err != nil {
 		return fmt.Errorf("there is no state: %w", err)
 	}
-	db, err := sqldb.Open(ctx, where)
+	db, err := openDatabase(ctx, where)
 	if err != nil {
 		return err
 	}
 	journal := filepath.Join(c.State.Dir, "saves")
-	busy, err := saves.Busy(ctx, db, journal)
-	if err == nil && busy {
-		err = errors.New("a davwopi works on this database, or did within the last 20 seconds: stop all of them first")
-	}
-	if err == nil {
+	if err = nobodyElse(ctx, db, journal); err == nil {
 		err = markRestored(ctx, db, journal)
 	}
 	if err = errors.Join(err, db.Close()); err != nil {

@@ -420,7 +420,7 @@ func TestRestoredStateIsForgetful(t *testing.T) {
 			`INSERT INTO access_guest VALUES ('g', x'01', 's', 'n', 1, 1)`,
 			`INSERT INTO locks_editing_id VALUES (1, 'lock', 1)`,
 			`INSERT INTO locks_read VALUES ('f', 'm', 1, 1)`,
-			`INSERT INTO locks_lease VALUES ('f', 77, 'me', 'put', 99999999999999)`,
+			`INSERT INTO locks_lease (file, serial, holder, op, until) VALUES ('f', 77, 'me', 'put', 99999999999999)`,
 		} {
 			if _, err := tx.Exec(ctx, row); err != nil {
 				return fmt.Errorf("%s: %w", row, err)

@@ -84,6 +84,23 @@ func (db *DB) Steps(ctx context.Context) (map[string]int, error) {
 	return steps, nil
 }
 
+// Strangers are the rooms that have tables here, and are neither among those that this
+// process has brought up to date nor among known: a newer program has made them.
+func (db *DB) Strangers(ctx context.Context, known ...string) ([]string, error) {
+	steps, err := db.Steps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for name := range steps {
+		if _, ours := db.rooms.Load(name); !ours && !slices.Contains(known, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 // has reports whether there is a table of that name.
 func (db *DB) has(ctx context.Context, table string) (bool, error) {
 	q := `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?`

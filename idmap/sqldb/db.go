@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -43,6 +44,7 @@ type DB struct {
 	path  string    // SQLite
 	clock atomic.Pointer[func() time.Time]
 	fault atomic.Pointer[func() error]
+	rooms sync.Map // names of those that this process has brought up to date
 }
 
 type dialect int

@@ -351,8 +351,11 @@ func (d *dumpReader) end(text []byte) error {
 	if end.Lines != d.lines || end.SHA256 != hex.EncodeToString(d.whole.Sum(nil)) {
 		return badDump("it was cut or changed: %d lines, it should have %d", d.lines, end.Lines)
 	}
-	if _, err := d.r.ReadByte(); !errors.Is(err, io.EOF) {
+	switch _, err := d.r.ReadByte(); {
+	case err == nil:
 		return badDump("something follows its end")
+	case !errors.Is(err, io.EOF):
+		return fmt.Errorf("sqldb: reading a dump: %w", err)
 	}
 	return nil
 }

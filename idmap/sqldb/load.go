@@ -2,7 +2,6 @@ package sqldb
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -18,19 +17,6 @@ var (
 	// ErrDiffers: what was loaded is not what the dump holds. The load is unfinished.
 	ErrDiffers = errors.New("sqldb: what was stored is not what was read")
 )
-
-// Marks of a load, so that it can be gone on with. They stay: who loads the same once
-// more is told so.
-const createLoad = `CREATE TABLE IF NOT EXISTS sqldb_load (
-	one BIGINT PRIMARY KEY,
-	id TEXT {{bytes}} NOT NULL,
-	done BIGINT NOT NULL,
-	sha256 TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS sqldb_loaded (
-	name TEXT {{bytes}} PRIMARY KEY,
-	row_count BIGINT NOT NULL
-)`
 
 // Batches of a load: what one transaction stores.
 const (
@@ -48,6 +34,9 @@ type Load struct {
 	Made map[string]bool
 	// Again removes what a load has left that was broken off, and begins anew.
 	Again bool
+	// Last is called when everything is stored and compared, before the database counts as
+	// loaded. If it has changed rows and fails, only Again helps. Nil: nothing is.
+	Last func(ctx context.Context) error
 	// Progress is told how many rows of a table have been stored, or, with checked,
 	// compared. Nil: nobody is.
 	Progress func(table string, rows int64, checked bool)
@@ -85,43 +74,12 @@ func (l *Load) Read(ctx context.Context, r io.Reader) (Loaded, error) {
 	if err := x.compare(ctx); err != nil {
 		return x.done, err
 	}
+	if l.Last != nil {
+		if err := l.Last(ctx); err != nil {
+			return x.done, err
+		}
+	}
 	return x.done, x.finish(ctx)
-}
-
-// Unfinished returns [ErrUnfinished] if a load into db was broken off: nobody may work on
-// it then.
-func (db *DB) Unfinished(ctx context.Context) error {
-	_, done, _, err := db.loadMark(ctx)
-	if err == nil && !done {
-		err = ErrUnfinished
-	}
-	return err
-}
-
-// LoadedFrom is the name and the sum of the dump that was loaded into db; "" if it was
-// not.
-func (db *DB) LoadedFrom(ctx context.Context) (id, sum string, err error) {
-	id, done, sum, err := db.loadMark(ctx)
-	if !done {
-		id = ""
-	}
-	return id, sum, err
-}
-
-// loadMark reads the mark; without one nothing is to be done.
-func (db *DB) loadMark(ctx context.Context) (id string, done bool, sum string, err error) {
-	there, err := db.has(ctx, "sqldb_load")
-	if err != nil || !there {
-		return "", true, "", err
-	}
-	err = db.Read().QueryRow(ctx, `SELECT id, done, sha256 FROM sqldb_load WHERE one = 1`).Scan(&id, &done, &sum)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", true, "", nil
-	}
-	if err != nil {
-		err = fmt.Errorf("sqldb: reading what was loaded: %w", err)
-	}
-	return id, done, sum, err
 }
 
 // loading is a load under way.
@@ -167,15 +125,37 @@ func (x *loading) prepare(ctx context.Context, header dumpHeader) error {
 	case id != header.ID:
 		err = fmt.Errorf("%w, and it was another one (%s)", ErrUnfinished, id)
 	default:
-		err = x.DB.each(ctx, `SELECT name, row_count FROM sqldb_loaded`, nil, func(scan func(...any) error) error {
-			var name string
-			var n int64
-			err := scan(&name, &n)
-			x.stored[name] = n
-			return err
-		})
+		err = x.goOn(ctx)
 	}
 	return err
+}
+
+// goOn reads how far an earlier try has come.
+func (x *loading) goOn(ctx context.Context) error {
+	err := x.DB.each(ctx, `SELECT name, row_count FROM sqldb_loaded`, nil, func(scan func(...any) error) error {
+		var name string
+		var n int64
+		err := scan(&name, &n)
+		x.stored[name] = n
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("sqldb: reading how far a load has come: %w", err)
+	}
+	err = x.DB.Write(ctx, func(tx Queryer) error {
+		for t := range x.Made { // by rooms that were opened for this try
+			if x.stored[t] == 0 {
+				if _, err := tx.Exec(ctx, `DELETE FROM `+t); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("sqldb: load: %w", err)
+	}
+	return nil
 }
 
 // begin marks a new load. after: what an earlier one has left is removed.

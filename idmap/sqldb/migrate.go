@@ -37,6 +37,7 @@ const (
 //
 // A step that was released is never edited; a correction is another step.
 func (db *DB) Migrate(ctx context.Context, room string, statements []string) error {
+	db.rooms.Store(room, true)
 	steps, err := db.Steps(ctx)
 	if err == nil && steps[room] > len(statements) {
 		err = newer(len(statements), steps[room])
