@@ -28,7 +28,7 @@ type Ailment struct {
 type Paste struct{ Where, Text string }
 
 // Word is the severity in a word for people.
-func (a Ailment) Word() words.Text { return words.Say("doctor." + a.Severity) }
+func (a Ailment) Word() words.Text { return words.Say("severity." + a.Severity) }
 
 // serveDoctor is GET /doctor, for administrators; for others there is no such page.
 // It takes as long as looking takes.

@@ -160,6 +160,20 @@ func (l *Language) wording(key string, args []any) wording {
 	return e.forms[plural.Other]
 }
 
+// Forms are the names of the plural forms that whole numbers have in this language.
+func (l *Language) Forms() []string {
+	var out []string
+	for n := int64(0); n < 1000; n++ {
+		for name, form := range forms {
+			if form == l.form(n) && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // form is the plural form of a whole number.
 func (l *Language) form(n int64) plural.Form {
 	return plural.Cardinal.MatchPlural(l.tag, int(max(n, -n)%10_000_000), 0, 0, 0, 0)
