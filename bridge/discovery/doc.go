@@ -35,6 +35,9 @@
 //   - 2026-11-20: asked to edit, the choice goes edit, convert, view over all
 //     editors. A person gets the most that anybody can do now, and
 //     Action.Mode says which it is.
+//   - 2026-11-28: a document server of ONLYOFFICE without WOPI answers 404 where its
+//     discovery would be; only then its script is looked for. A proxy's 502 is no reason
+//     to speak another language to the same editor.
 //   - 2026-11-28: an Office Online Server lists the validator for .wopitest with view
 //     alone, and its suite writes. It is an editor here, so that its token may.
 package discovery

@@ -30,6 +30,8 @@ type Editor struct {
 	Name     string        // for people; derived from kind and host if empty
 	Builtin  func() []byte // discovery XML made in process; nil: fetched from URL/hosting/discovery (or URL itself if it ends in .xml or /discovery)
 	Unsigned bool          // operator's word: accept unsigned requests although keys were once seen
+	API      string        // how it is spoken to: [APIAuto], [APIWOPI], [APIDocs]; "" auto
+	Secret   bool          // the secret for the Docs API is known; without one that API is not spoken
 }
 
 // Editors knows what each editor can do. It starts nothing by itself and never
@@ -60,6 +62,12 @@ type Status struct {
 	// Hits is how often the document was in memory when it was wanted, and Fetches how often the editor was asked for
 	// it, since the start.
 	Hits, Fetches uint64
+}
+
+// Builtin reports whether the editor with that URL runs in this process and in browsers,
+// not on a server of its own.
+func (e *Editors) Builtin(url string) bool {
+	return slices.ContainsFunc(e.List, func(ed Editor) bool { return ed.URL == url && ed.Builtin != nil })
 }
 
 // Action picks how to open a file: the first editor that can, a preferred one

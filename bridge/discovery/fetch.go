@@ -24,6 +24,9 @@ func fetch(ctx context.Context, client *http.Client, d Editor) (*document, error
 	if client == nil {
 		client = http.DefaultClient
 	}
+	if d.API == APIDocs {
+		return fetchDocs(ctx, client, d)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address(d.URL), nil)
 	if err != nil {
 		return nil, fmt.Errorf("discovery: %w", err)
@@ -34,6 +37,12 @@ func fetch(ctx context.Context, client *http.Client, d Editor) (*document, error
 	}
 	defer res.Body.Close()
 	switch {
+	case res.StatusCode == http.StatusNotFound && d.API != APIWOPI:
+		doc, err := fetchDocs(ctx, client, d)
+		if !errors.Is(err, errNoScript) {
+			return doc, err
+		}
+		fallthrough
 	case res.StatusCode == http.StatusNotFound:
 		return nil, fmt.Errorf("discovery: %s answered 404 (ONLYOFFICE needs wopi.enable: true)", req.URL.Redacted())
 	case res.StatusCode != http.StatusOK:

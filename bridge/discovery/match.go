@@ -30,6 +30,7 @@ type Action struct {
 	Icon   string
 	URLSrc string
 	Target string // targetext of convert
+	Docs   bool   // opened by the Docs API: URLSrc is the script that makes the editor
 }
 
 // Validates reports whether a plays the WOPI validator, which writes over the file:
@@ -114,7 +115,7 @@ func (a rawAction) action(d Editor, office wopi.Office, found, asked Mode, ext s
 	if d.Name == "" {
 		d.Name = label(office, d.URL)
 	}
-	return Action{Editor: d, Office: office, Mode: mode, App: a.app, Ext: ext, Icon: a.icon, URLSrc: a.urlsrc, Target: a.target}
+	return Action{Editor: d, Office: office, Mode: mode, App: a.app, Ext: ext, Icon: a.icon, URLSrc: a.urlsrc, Target: a.target, Docs: a.docs}
 }
 
 // mimeTypes are those by which Collabora, and ONLYOFFICE beside its own names,

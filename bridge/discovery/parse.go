@@ -33,6 +33,7 @@ type rawAction struct {
 	name, ext           string
 	urlsrc, target, req string
 	isDefault           bool
+	docs                bool // spoken to by the Docs API
 }
 
 // A reader goes through a document, element by element.

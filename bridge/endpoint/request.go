@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
 	"davwopi/idmap"
 )
 
@@ -27,6 +29,10 @@ type Request struct {
 	Headers   Headers
 	Body      io.Reader
 	Length    int64 // of Body in bytes; -1 unknown
+
+	// Lent is asked for a pinned credential of the person's, with the blob that it was
+	// sealed in, where none of their own is kept any more; nil: there is none.
+	Lent func(context.Context) (*davbackend.View, []byte, error)
 
 	entry Entry
 	top   bool // File is the container above all upstreams

@@ -17,6 +17,14 @@ import (
 // last; no request is made to the upstream.
 func (e *Endpoint) Known(ctx context.Context, q *Request) (locks.Target, error) {
 	view, err := e.Upstreams.View(ctx, q.Grant.Upstream, q.Grant.Principal)
+	pin := func(ctx context.Context) ([]byte, error) {
+		return e.Upstreams.Pin(ctx, q.Grant.Upstream, q.Grant.Principal)
+	}
+	if errors.Is(err, access.ErrNeedsSignIn) && q.Lent != nil {
+		var pinned []byte
+		view, pinned, err = q.Lent(ctx)
+		pin = func(context.Context) ([]byte, error) { return pinned, nil }
+	}
 	if err != nil {
 		return locks.Target{}, err
 	}
@@ -24,10 +32,8 @@ func (e *Endpoint) Known(ctx context.Context, q *Request) (locks.Target, error) 
 		File:     q.Known,
 		Upstream: q.Grant.Upstream,
 		View:     view,
-		Pin: func(ctx context.Context) ([]byte, error) {
-			return e.Upstreams.Pin(ctx, q.Grant.Upstream, q.Grant.Principal)
-		},
-		May: func(ctx context.Context, at idmap.Entry) error { return e.may(ctx, q, at) },
+		Pin:      pin,
+		May:      func(ctx context.Context, at idmap.Entry) error { return e.may(ctx, q, at) },
 	}, nil
 }
 

@@ -47,6 +47,12 @@ func copyNames(name, word, who string, at time.Time) func(attempt int) (string, 
 	}
 }
 
+// CopyNames is how copies beside a file are called, for rooms that make one by
+// [Saves.Create]: "NAME (WORD WHO DATE).EXT", numbered until one is free.
+func CopyNames(name, word, who string, at time.Time) func(attempt int) (string, bool) {
+	return copyNames(name, word, who, at)
+}
+
 // splitExt cuts the extension off, dot included. A name that begins with its only
 // dot has none, and neither has one whose last part is too long to be one.
 func splitExt(name string) (stem, ext string) {
