@@ -19,6 +19,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"davwopi/bridge/endpoint"
+	"davwopi/bridge/words"
 	"davwopi/idmap"
 )
 
@@ -35,6 +36,8 @@ var assets embed.FS
 // is ready as it is. Safe for concurrent use.
 type Editor struct {
 	URLs endpoint.URLs
+	// Ancestors are origins whose pages may frame the host page, and with it this one.
+	Ancestors []string
 }
 
 // frameData is what the script is told. It is JSON in the page, not in any
@@ -51,6 +54,9 @@ type frameData struct {
 	MaxBytes int64  `json:"maxBytes"`
 }
 
+// scripts are those of the page, in their order: each uses what the earlier ones name.
+var scripts = []string{"words.js", "shown.js", "hosting.js", "wopi.js", "text.js", "area.js", "editor.js"}
+
 type framePage struct {
 	Nonce   string
 	Base    string
@@ -62,10 +68,13 @@ type framePage struct {
 // Mount adds the editor's routes: POST /textedit/frame, and its style, script
 // and icon.
 func (e Editor) Mount(r *mux.Router) {
-	page := template.Must(template.ParseFS(assets, "assets/frame.html"))
+	pages := make(map[*words.Language]*template.Template)
+	for _, l := range words.All() {
+		pages[l] = template.Must(template.New("frame.html").Funcs(l.Funcs()).ParseFS(assets, "assets/frame.html"))
+	}
 	stamp := assetStamp()
 	r.Methods(http.MethodPost).Path("/textedit/frame").HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		e.serveFrame(w, req, page, stamp)
+		e.serveFrame(w, req, pages[words.For(req)], stamp)
 	})
 	r.Methods(http.MethodGet, http.MethodHead).Path("/textedit/frame").HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		// Reached by typing the address or by a restored tab: the way in is the list.
@@ -73,9 +82,13 @@ func (e Editor) Mount(r *mux.Router) {
 	})
 	for name, kind := range map[string]string{
 		"editor.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml",
-		"wopi.js": "text/javascript; charset=utf-8", "text.js": "text/javascript; charset=utf-8",
-		"area.js": "text/javascript; charset=utf-8", "editor.js": "text/javascript; charset=utf-8",
 	} {
+		r.Methods(http.MethodGet, http.MethodHead).Path("/textedit/" + name).HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			serveAsset(w, req, name, kind)
+		})
+	}
+	for _, name := range scripts {
+		const kind = "text/javascript; charset=utf-8"
 		r.Methods(http.MethodGet, http.MethodHead).Path("/textedit/" + name).HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			serveAsset(w, req, name, kind)
 		})
@@ -87,20 +100,20 @@ func (e Editor) serveFrame(w http.ResponseWriter, r *http.Request, page *templat
 	var nonce [18]byte
 	_, _ = rand.Read(nonce[:]) // never fails, says crypto/rand
 	n := base64.StdEncoding.EncodeToString(nonce[:])
-	frameHeaders(w.Header(), n)
+	frameHeaders(w.Header(), n, e.Ancestors)
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	data, err := e.frameData(r)
 	if err != nil {
-		http.Error(w, "This page cannot be opened by itself. Please go back to the list of files and open the file again.", http.StatusBadRequest)
+		http.Error(w, words.For(r).Say("edit.not_alone"), http.StatusBadRequest)
 		return
 	}
 	var b bytes.Buffer
 	err = page.Execute(&b, framePage{
 		Nonce: n, Base: e.path("textedit"), Stamp: stamp,
-		Scripts: []string{"wopi.js", "text.js", "area.js", "editor.js"}, Data: data,
+		Scripts: scripts, Data: data,
 	})
 	if err != nil {
-		http.Error(w, "The editor could not be shown. Please try again.", http.StatusInternalServerError)
+		http.Error(w, words.For(r).Say("edit.not_made"), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -180,19 +193,27 @@ func cut(s string, n int) string {
 }
 
 // frameHeaders sets what holds for the frame: it runs its own script, talks to
-// its own origin and is framed by its own origin.
-func frameHeaders(h http.Header, nonce string) {
+// its own origin and is framed by its own origin, and by what may frame that.
+func frameHeaders(h http.Header, nonce string, ancestors []string) {
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'self'; img-src 'self'; "+
-		"connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'")
+		"connect-src 'self'; form-action 'none'; base-uri 'none'; "+strings.Join(append([]string{"frame-ancestors 'self'"}, ancestors...), " "))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 }
 
+// asset is an embedded file.
+func asset(name string) ([]byte, error) {
+	if name == "words.js" {
+		return words.Script, nil
+	}
+	return assets.ReadFile("assets/" + name)
+}
+
 // serveAsset sends one embedded file. The page asks with the stamp of this
 // build, so browsers may keep it.
 func serveAsset(w http.ResponseWriter, r *http.Request, name, kind string) {
-	b, err := assets.ReadFile("assets/" + name)
+	b, err := asset(name)
 	if err != nil {
 		http.NotFound(w, r)
 		return
@@ -211,8 +232,8 @@ func serveAsset(w http.ResponseWriter, r *http.Request, name, kind string) {
 // assetStamp changes with every change of an embedded file.
 func assetStamp() string {
 	h := sha256.New()
-	for _, name := range []string{"editor.css", "wopi.js", "text.js", "area.js", "editor.js"} {
-		b, _ := assets.ReadFile("assets/" + name) // embedded: it is there or the build failed
+	for _, name := range append([]string{"editor.css"}, scripts...) {
+		b, _ := asset(name) // embedded: it is there or the build failed
 		h.Write(b)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:6])

@@ -14,7 +14,6 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/locks"
-	"davwopi/bridge/wopi"
 	"davwopi/bridge/words"
 	"davwopi/idmap"
 	"davwopi/oauth"
@@ -31,39 +30,6 @@ type opening struct {
 	Rights  access.Rights
 	Share   string    // the link by which they came, "" none
 	Until   time.Time // when that ends, if that is soon
-}
-
-// hostBody is the host page. The access token is in Token alone.
-type hostBody struct {
-	ActionURL string
-	Token     string
-	TTL       int64 // access_token_ttl: ms since 1970
-	Holder    string
-	Icon      string
-	Name      string
-	Folder    string
-	Download  string
-	Note      string // above the editor, "" none
-	Way       step   // that the note offers
-	Comments  step   // where they are
-	Script    hostScript
-}
-
-// hostScript is what the page's script is told.
-type hostScript struct {
-	Origin  string `json:"origin"` // of the frame, "" the page's own: messages of no other are heard
-	Name    string `json:"name"`
-	Brand   string `json:"brand"`
-	Folder  string `json:"folder"`
-	Edit    string `json:"edit"`   // host page in edit mode, "" not allowed
-	Renew   string `json:"renew"`  // where a new token is asked for, "" nowhere
-	State   string `json:"state"`  // where to ask how things stand, "" nowhere
-	Share   string `json:"share"`  // where the file is shared, "" nowhere
-	Editor  string `json:"editor"` // identity of the editor
-	Called  string `json:"called"` // the editor's name for people
-	User    string `json:"user"`   // UserId of the person for whom the page was made
-	Expires int64  `json:"expires"`
-	SignIn  string `json:"signIn"`
 }
 
 // serveEdit is GET /edit/{id}.
@@ -183,31 +149,22 @@ func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 		s.failOpening(w, r, o, err)
 		return
 	}
-	id, origin := o.Place.Entry.ID, a.Origin()
-	body := hostBody{
-		ActionURL: passed(a.URL(s.params(id, r)), r.URL.Query()),
-		Token:     token, TTL: g.Expires.UnixMilli(), Name: o.Place.Entry.Name, Icon: icon(a.Icon), Folder: s.path("closed"),
-		Script: hostScript{Origin: origin, Name: o.Place.Entry.Name, Brand: s.brand(), Folder: s.path("closed"), Editor: a.Editor.URL, Called: a.Editor.Name, Expires: g.Expires.UnixMilli()},
-	}
-	allow := policy{Frame: origin, Form: origin, Image: originOf(body.Icon), Framed: true}
-	if a.Office == wopi.TextEditor {
-		// Ours is on whatever name the person came by, localhost or 127.0.0.1.
-		body.ActionURL, body.Icon, body.Script.Origin = onlyPath(body.ActionURL), onlyPath(body.Icon), ""
-		allow = policy{Frame: "'self'", Framed: true}
-	}
+	body, allow := s.hostBody(r, o, a, token, g.Expires.UnixMilli())
 	if o.Session != "" {
-		if err := s.ownAddresses(r.Context(), o, a.Mode, &body); err != nil {
-			s.failOpening(w, r, o, err)
-			return
-		}
+		err = s.ownAddresses(r, o, a, &body)
 	}
-	if err := s.whoElse(r.Context(), o, a, asked, &body); err != nil {
+	if err == nil {
+		err = s.whoElse(r.Context(), o, a, asked, &body)
+	}
+	if err == nil {
+		body.Comments, err = s.commentsOn(r.Context(), o)
+	}
+	if err != nil {
 		s.failOpening(w, r, o, err)
 		return
 	}
-	if body.Comments, err = s.commentsOn(r.Context(), o); err != nil {
-		s.failOpening(w, r, o, err)
-		return
+	if s.Saves != nil {
+		s.Saves.Saw(o.Place.Entry.ID, o.Who.UserID())
 	}
 	s.show(w, r, http.StatusOK, "host", words.Plain(body.Name), o.Who, allow, body)
 }
@@ -215,77 +172,6 @@ func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 // params are what the address of an action says besides the file.
 func (s *site) params(id idmap.FileID, r *http.Request) discovery.Params {
 	return discovery.Params{WOPISrc: s.URLs.WOPISrc(id), UI: language(r), Business: s.Offers.BusinessUsers, Category: category(r)}
-}
-
-// ownAddresses are those that work for somebody who is signed in.
-func (s *site) ownAddresses(ctx context.Context, o opening, mode discovery.Mode, body *hostBody) error {
-	e := o.Place.Entry
-	back, err := s.backFrom(ctx, o)
-	if err != nil {
-		return err
-	}
-	body.Folder = back.Href
-	body.Download = s.path("download", string(e.ID))
-	page := "edit"
-	if mode == discovery.ModeView {
-		page = "view"
-	}
-	body.Script.Folder = body.Folder
-	body.Script.Share = s.sharing(e.ID)
-	body.Script.User = o.Who.UserID()
-	body.Script.Renew = s.path(page, string(e.ID), "token")
-	body.Script.State = s.path("view", string(e.ID), "state")
-	body.Script.SignIn = s.top("signin") + "?next=" + url.QueryEscape(s.path())
-	if o.Place.Rights >= access.Edit {
-		body.Script.Edit = s.path("edit", string(e.ID))
-	}
-	return nil
-}
-
-// backFrom is the way back to the folder of o's file, or to all files if this person
-// may not see it.
-func (s *site) backFrom(ctx context.Context, o opening) (step, error) {
-	e := o.Place.Entry
-	folder, err := s.IDs.KnownAt(ctx, e.Space, e.Path.Parent())
-	switch {
-	case err == nil && s.allows(o.Who, o.Place.Upstream.Name, string(folder.Path)) >= access.View:
-		return step{words.Say("step.folder"), s.path("folder", string(folder.ID))}, nil
-	case errors.Is(err, idmap.ErrNotFound), errors.Is(err, idmap.ErrMissing):
-		err = nil
-	}
-	if s.visit != nil {
-		return step{words.Say("step.close_it"), s.path("closed")}, err // for a single file, home is that file
-	}
-	return step{words.Say("step.files"), s.path()}, err
-}
-
-// whoElse fills in what stands above the editor. The text editor says by itself
-// who has the file, when it is refused the lock.
-func (s *site) whoElse(ctx context.Context, o opening, a discovery.Action, asked discovery.Mode, body *hostBody) error {
-	name, since, state, err := s.holder(ctx, o.Place.Entry.ID)
-	if err != nil {
-		return err
-	}
-	other := name != "" && state.Holder.UserID != o.Who.UserID() && a.Mode != discovery.ModeConvert // which leaves the file as it is
-	if other && a.Office == wopi.TextEditor {
-		body.Holder = name
-	}
-	switch {
-	case other && a.Office != wopi.TextEditor && state.Holder.Editor == a.Editor.URL:
-		body.Note = name + " has this document open too. You can work on it together."
-	case other && a.Office != wopi.TextEditor:
-		body.Note = fmt.Sprintf("%s has had this document open since %s in another program, so it can only be read for now.", name, since.Local().Format("2006-01-02 15:04"))
-	case asked == discovery.ModeEdit && a.Mode == discovery.ModeView && o.Place.Rights < access.Edit && a.Office != wopi.TextEditor:
-		body.Note = "You may read this document, but not change it."
-	case a.Mode != discovery.ModeView || o.Place.Rights < access.Edit:
-	default:
-		if body.Way = s.conversion(ctx, o); body.Way.Href != "" {
-			body.Note = fmt.Sprintf("%s shows files of this older format, and edits copies of them. The file itself stays as it is.", a.Editor.Name)
-		} else if asked == discovery.ModeEdit {
-			body.Note = fmt.Sprintf("%s can show this kind of file, but not edit it.", a.Editor.Name)
-		}
-	}
-	return nil
 }
 
 // holder asks the database who has a file open; "" nobody.

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -21,7 +22,7 @@ import (
 )
 
 // Pages serves what browsers see. All fields but Password, Entered, Keys, Shares, Admin, Checkup,
-// Banner and Brand must be set before use and not changed afterwards. Safe for concurrent
+// Exposed and Brand must be set before use and not changed afterwards. Safe for concurrent
 // use.
 type Pages struct {
 	URLs     endpoint.URLs
@@ -65,10 +66,16 @@ type Pages struct {
 	Admin   func(who oauth.Principal) bool
 	Checkup func(ctx context.Context) (Checkup, error)
 
+	// Ancestors are origins whose pages may frame a host page.
+	Ancestors []string
+
 	Secure  bool   // browsers come over https: the cookie is __Host-davwopi
-	Banner  string // shown on every page, "" none
+	Exposed bool   // pages go over a network unencrypted, and say so
 	Privacy string // address of the privacy statement, "" none
 	Brand   string // "" davwopi
+
+	once sync.Once
+	made *site
 }
 
 // site is Pages with what is made once.
@@ -87,15 +94,7 @@ type site struct {
 // Mount adds the routes of all pages to r. Where r has no NotFoundHandler, the
 // page for unknown addresses becomes it.
 func (p *Pages) Mount(r *mux.Router) {
-	s := &site{
-		Pages:   p,
-		base:    strings.TrimSuffix(p.URLs.Public.EscapedPath(), "/"),
-		stamp:   assetStamp(),
-		views:   parseViews(),
-		outages: &outages{since: make(map[string]time.Time)},
-		arrived: oauth.NewTries(0, 0), // by peer alone
-		big:     make(chan struct{}, bigAtOnce),
-	}
+	s := p.site()
 	const id = "{id:[a-z2-7]{26}}"
 	get := func(path string, h http.HandlerFunc) { r.Methods(http.MethodGet).Path(path).Handler(h) }
 	post := func(path string, h http.HandlerFunc) { r.Methods(http.MethodPost).Path(path).Handler(h) }
@@ -136,16 +135,35 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/link/{secret}", s.serveLink)
 	post("/link/{secret}", s.serveRedeem)
 	post("/signout", s.serveSignOut)
+	post("/language", s.serveLanguage)
 	get("/ticket/{secret}", s.serveTicket)
 	get("/closed", s.serveClosed)
 	post("/api/v1/open", s.serveOpen)
-	post("/language", s.serveLanguage)
 	s.mountShares(get, post, id)
 	get("/favicon.ico", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, "icon.svg") })
 	get("/static/{name}", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, mux.Vars(r)["name"]) })
 	if r.NotFoundHandler == nil {
 		r.NotFoundHandler = http.HandlerFunc(s.serveUnknown)
 	}
+	if r.MethodNotAllowedHandler == nil {
+		r.MethodNotAllowedHandler = s.wrongMethod(r)
+	}
+}
+
+// site makes what is made once.
+func (p *Pages) site() *site {
+	p.once.Do(func() {
+		p.made = &site{
+			Pages:   p,
+			base:    strings.TrimSuffix(p.URLs.Public.EscapedPath(), "/"),
+			stamp:   assetStamp(),
+			views:   parseViews(),
+			outages: &outages{since: make(map[string]time.Time)},
+			arrived: oauth.NewTries(0, 0), // by peer alone
+			big:     make(chan struct{}, bigAtOnce),
+		}
+	})
+	return p.made
 }
 
 // Handler returns the pages alone, without the rest of the house.

@@ -27,27 +27,29 @@ var assets embed.FS
 
 // page is what every view gets.
 type page struct {
-	Brand, Banner string
-	Title         words.Text // of the window, without the brand
-	Person        string     // display name of whoever is signed in, "" nobody
-	Admin         bool       // Person sees the check-up
-	Nonce         string
-	Base          string // prefix of every path
-	View          string // which page it is
-	Refresh       int    // seconds after which a page without script asks for itself again, 0 never
-	Home          string // where the person begins
-	Leave         string // for a guest: where to post that they leave, "" they sign out
-	Links         bool   // people share files here
-	Privacy       string // address of the privacy statement, "" none
-	Stamp         string
-	Languages     []*words.Language
-	Body          any
+	Brand     string
+	Exposed   bool       // what is on the page goes over a network unencrypted
+	Title     words.Text // of the window, without the brand
+	Person    string     // display name of whoever is signed in, "" nobody
+	Admin     bool       // Person sees the check-up
+	Nonce     string
+	Base      string // prefix of every path
+	View      string // which page it is
+	Refresh   int    // seconds after which a page without script asks for itself again, 0 never
+	Home      string // where the person begins
+	Leave     string // for a guest: where to post that they leave, "" they sign out
+	Links     bool   // people share files here
+	Privacy   string // address of the privacy statement, "" none
+	Stamp     string
+	Languages []*words.Language
+	Body      any
 }
 
 // policy is what a page's Content-Security-Policy allows besides our own parts.
 type policy struct {
-	Frame, Form, Image string // origins, "" none
-	Framed             bool   // pages of this origin may frame it
+	Frame, Form, Image string   // origins, "" none
+	Framed             bool     // pages of this origin may frame it
+	ancestors          []string // and of these
 }
 
 func (p policy) header(nonce string) string {
@@ -60,7 +62,7 @@ func (p policy) header(nonce string) string {
 		s += allow("frame-src", "", p.Frame)
 	}
 	if p.Framed {
-		return s + "; frame-ancestors 'self'"
+		return s + strings.Join(append([]string{"; frame-ancestors 'self'"}, p.ancestors...), " ")
 	}
 	return s + "; frame-ancestors 'none'"
 }
@@ -94,7 +96,7 @@ func (s *site) showLive(w http.ResponseWriter, r *http.Request, view string, tit
 func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pg page, p policy) {
 	var random [18]byte
 	_, _ = rand.Read(random[:]) // never fails, says crypto/rand
-	pg.Brand, pg.Banner, pg.Base, pg.Home, pg.Stamp = s.brand(), s.Banner, s.base, s.path(), s.stamp
+	pg.Brand, pg.Exposed, pg.Base, pg.Home, pg.Stamp = s.brand(), s.Pages.Exposed, s.base, s.path(), s.stamp
 	pg.Nonce = base64.StdEncoding.EncodeToString(random[:])
 	pg.Links, pg.Privacy, pg.Languages = s.Shares != nil, s.Pages.Privacy, words.All()
 	if s.guest() {
@@ -110,6 +112,9 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pg pag
 		s.Log(r, fmt.Errorf("web: view %s: %w", pg.View, err))
 		http.Error(w, language.Say("page.broken"), http.StatusInternalServerError)
 		return
+	}
+	if s.framed(r, pg.View) {
+		p.Framed, p.ancestors = true, s.Ancestors
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -142,7 +147,7 @@ func serveAsset(w http.ResponseWriter, r *http.Request, name string) {
 		b, err = words.Script, nil
 	}
 	if err != nil {
-		http.Error(w, "Not found.", http.StatusNotFound)
+		http.Error(w, words.For(r).Say("unknown.title"), http.StatusNotFound)
 		return
 	}
 	h := w.Header()

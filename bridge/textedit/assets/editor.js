@@ -3,10 +3,10 @@
 // told. Typed text is dropped only by the person's own decision.
 
 (() => {
-  const el = (id) => document.getElementById(id);
+  const { el, note, unnote, noted, ask } = shown;
   const data = JSON.parse(el('data').textContent);
   el('data').remove(); // the access token is in nobody's way from here on
-  const host = window.parent === window ? null : window.parent;
+  document.body.classList.toggle('hosted', hosting.there); // whose page says the name
 
   let info = {};         // CheckFileInfo
   let form = null;       // how the file was stored, from text.decode
@@ -21,101 +21,36 @@
   let watchTimer = 0;
   let notified = 0;
 
-  // ---- the host page ----
+  const file = new wopi.File(data.file, data.token, hosting.token.ask);
 
-  function tell(id, values = {}) {
-    if (host) host.postMessage(JSON.stringify({ MessageId: id, SendTime: Date.now(), Values: values }), location.origin);
-  }
-
-  let renewed = null;
-  function renew() {
-    if (!host) return Promise.resolve(false);
-    if (!renewed) {
-      let settle;
-      const wait = new Promise((done) => { settle = done; });
-      renewed = { wait, settle };
-      setTimeout(() => settle(false), 15000);
-      wait.then(() => { renewed = null; });
-      tell('Davwopi_TokenExpired');
-    }
-    return renewed.wait;
-  }
-
-  // Promises who has the file, as far as the host page knows; '' else.
-  let asking = null;
-  function askHolder() {
-    if (!host) return Promise.resolve('');
-    return new Promise((done) => {
-      asking = done;
-      setTimeout(() => done(''), 3000);
-      tell('Davwopi_AskHolder');
-    });
-  }
-
-  const file = new wopi.File(data.file, data.token, renew);
-
-  window.addEventListener('message', (e) => {
-    if (e.source !== host || e.origin !== location.origin) return;
-    let m;
-    try { m = JSON.parse(e.data); } catch { return; }
-    if (m.MessageId === 'Reset_Access_Token') {
-      const fresh = m.Values && m.Values.token;
-      if (fresh) file.token = fresh;
-      if (renewed) renewed.settle(Boolean(fresh));
-      if (fresh && el('notes').querySelector('[data-key=signin]')) save();
-    } else if (m.MessageId === 'Davwopi_Holder') {
-      if (asking) asking((m.Values && m.Values.Name) || '');
-    } else if (m.MessageId === 'Action_Save') save();
-    else if (m.MessageId === 'Grab_Focus') area.box.focus();
+  hosting.listen({
+    Reset_Access_Token: ({ token }) => {
+      if (token) file.token = token;
+      hosting.token.settle(Boolean(token));
+      if (token && noted('signin')) save();
+    },
+    Davwopi_State: (state) => hosting.state.settle(state),
+    Davwopi_Close: () => close(),
+    Davwopi_Rename: ({ Name }) => rename(String(Name)),
+    Action_Save: () => { if (dirty) save(); else hosting.tell('Action_Save_Resp', { success: true }); },
+    Action_SaveAs: ({ Filename }) => saveAs(String(Filename)),
+    Grab_Focus: () => area.box.focus(),
   });
 
   // ---- what a person sees ----
 
-  const say = (words) => { el('state').textContent = words; };
-  const button = (words, act, primary) => {
-    const b = document.createElement('button');
-    b.type = 'button';
-    b.textContent = words;
-    if (primary) b.className = 'primary';
-    b.addEventListener('click', act);
-    return b;
-  };
-
-  // One note per key; buttons are [words, act] pairs.
-  function note(key, kind, words, ...buttons) {
-    unnote(key);
-    const p = document.createElement('div');
-    p.className = 'note ' + kind;
-    p.dataset.key = key;
-    const t = document.createElement('p');
-    t.textContent = words;
-    p.append(t, ...buttons.map(([w, act]) => button(w, act)));
-    el('notes').append(p);
+  // status shows the state, and tells the page by one of its own words.
+  function status(words, told) {
+    shown.state(words);
+    if (told) hosting.tell('Davwopi_Saving', { State: told });
   }
-  function unnote(...keys) {
-    for (const n of [...el('notes').children]) if (!keys.length || keys.includes(n.dataset.key)) n.remove();
-  }
-
-  // Promises the key of the choice; '' if the person turned away. The first choice
-  // is the one that is offered, unless every one of them would drop something.
-  function ask(title, words, choices, offer = true) {
-    const box = el('ask');
-    return new Promise((done) => {
-      const end = (key) => { box.onclose = null; if (box.open) box.close(); done(key); };
-      el('ask-title').textContent = title;
-      el('ask-text').textContent = words;
-      el('ask-choices').replaceChildren(...choices.map(([key, w], i) => button(w, () => end(key), offer && i === 0)));
-      box.onclose = () => end('');
-      if (!box.open) box.showModal();
-      if (!offer) el('ask-choices').lastElementChild.focus();
-    });
-  }
+  const stateOf = () => (dirty ? say('edit.unsaved') : say('edit.all_saved'));
 
   function setDirty(on) {
-    if (on !== dirty) tell('Doc_ModifiedStatus', { Modified: on });
+    if (on !== dirty) hosting.tell('Doc_ModifiedStatus', { Modified: on });
     dirty = on;
     el('mark').hidden = !on;
-    document.title = (on ? '• ' : '') + (info.BaseFileName || 'Text editor');
+    document.title = (on ? '• ' : '') + (info.BaseFileName || say('edit.title'));
   }
 
   const canWrite = () => Boolean(form && form.editable && holding && holding.id);
@@ -128,7 +63,7 @@
   function where() {
     if (!form) return;
     const { line, column } = area.place();
-    el('place').textContent = `Line ${line}, column ${column}`;
+    el('place').textContent = say('edit.place', { line, column });
     el('kind').textContent = [form.encoding, form.ends].join(' · ');
   }
 
@@ -144,11 +79,11 @@
 
   // What an answer without success means, in words.
   function words(a) {
-    if (a.status === 0) return 'The server cannot be reached.';
-    if (a.status === 401) return 'Your sign-in has ended. Sign in again in another tab; this page then goes on.';
-    if (a.status === 404) return 'The file was deleted or moved out of reach.';
-    if (a.status === 413) return 'The file does not fit: ' + (a.reason || 'it is too large') + '.';
-    return a.reason ? 'The server says: ' + a.reason + '.' : 'Something went wrong on the server.';
+    if (a.status === 0) return say('edit.unreachable');
+    if (a.status === 401) return say('edit.signed_out');
+    if (a.status === 404) return say('edit.gone');
+    if (a.status === 413) return a.reason ? say('edit.does_not_fit', { reason: a.reason }) : say('edit.too_large');
+    return a.reason ? say('edit.server_says', { reason: a.reason }) : say('edit.broken');
   }
 
   // ---- opening ----
@@ -156,24 +91,24 @@
   async function open(first) {
     clearTimeout(watchTimer);
     unnote();
-    say('Opening …');
+    status(say('edit.opening'));
     const a = await file.checkFileInfo().catch(() => ({ status: 500, reason: '' }));
     if (!a.ok) return stuck(a);
     info = a.info;
     el('name').textContent = info.BaseFileName;
     setDirty(false);
     if (!holding) holding = new wopi.Holding(file, data.key, info.UserId, taken);
-    if (info.Size > data.maxBytes) return refuse(`This file is larger than ${data.maxBytes >> 20} MB, too large for this editor.`);
+    if (info.Size > data.maxBytes) return refuse(say('edit.over', { limit: data.maxBytes >> 20 }));
     const lock = data.edit && info.UserCanWrite && !info.ReadOnly ? await holding.acquire() : null;
     if (!(await load())) return undefined;
     if (!form.editable) {
       holding.release();
-      return refuse('This file is shown, not edited. ' + form.why);
+      return refuse(say('edit.only_shown') + ' ' + say(form.why));
     }
     if (lock && !lock.ok) await locked(lock, first ? data.holder : '');
     else if (!lock) lookOnly();
     else ready();
-    tell('App_LoadingStatus', { Status: 'Document_Loaded', DocumentLoadedTime: Date.now() });
+    hosting.tell('App_LoadingStatus', { Status: 'Document_Loaded', DocumentLoadedTime: Date.now() });
     return undefined;
   }
 
@@ -191,46 +126,45 @@
 
   function ready() {
     access();
-    say('All changes saved');
-    if (form.mixed) note('ends', 'info', `This file mixes kinds of line ends. Saving makes all of them ${form.ends}.`);
+    status(say('edit.all_saved'), 'saved');
+    if (form.mixed) note('ends', 'info', say('edit.mixed', { ends: form.ends }));
     offerDraft();
     area.box.focus();
   }
 
   function stuck(a) {
     access();
-    say('Not opened');
-    note('stuck', 'bad', 'The file could not be opened. ' + words(a), ['Try again', () => open(false)]);
-    tell('App_LoadingStatus', { Status: 'Failed' });
+    status(say('edit.not_opened'), 'failed');
+    note('stuck', 'bad', say('edit.stuck') + ' ' + words(a), [say('edit.again'), () => open(false)]);
+    hosting.tell('App_LoadingStatus', { Status: 'Failed' });
   }
 
   function refuse(why) {
     access();
-    say('Read-only');
-    note('refuse', 'info', why, ['Download', downloadStored]);
-    tell('App_LoadingStatus', { Status: 'Document_Loaded', DocumentLoadedTime: Date.now() });
+    status(say('edit.reading'), 'reading');
+    note('refuse', 'info', why, [say('edit.download'), downloadStored]);
+    hosting.tell('App_LoadingStatus', { Status: 'Document_Loaded', DocumentLoadedTime: Date.now() });
   }
 
   function lookOnly() {
-    say('Read-only');
-    const why = data.edit ? 'You may read this file, but not change it.' : 'You are reading this file.';
-    const edit = !data.edit && info.HostEditUrl ? [['Edit', () => tell('UI_Edit')]] : [];
-    note('look', 'info', why, ...edit);
+    status(say('edit.reading'), 'reading');
+    const edit = !data.edit && info.HostEditUrl ? [[say('edit.edit'), () => hosting.tell('UI_Edit')]] : [];
+    note('look', 'info', data.edit ? say('edit.may_read') : say('edit.you_read'), ...edit);
   }
 
   // Somebody has the lock: say who, and say when it is free.
   async function locked(a, known) {
     access();
-    say('Read-only');
+    status(say('edit.reading'), 'reading');
     if (a.status !== 409) {
-      note('locked', 'warn', 'The file could not be reserved for editing, so it is read-only. ' + words(a), ['Try again', () => open(false)]);
+      note('locked', 'warn', say('edit.not_reserved') + ' ' + words(a), [say('edit.again'), () => open(false)]);
       return;
     }
     if (holding.own(a.lock)) {
-      note('locked', 'warn', 'You have this file open in another tab or window.', ['Take over here', () => takeOver(a.lock)], ['Try again', () => open(false)]);
+      note('locked', 'warn', say('edit.elsewhere'), [say('edit.take_over'), () => takeOver(a.lock)], [say('edit.again'), () => open(false)]);
     } else {
-      const holder = known || (await askHolder());
-      note('locked', 'warn', (holder ? `${holder} is editing this file.` : `This file is in use: ${a.reason}.`) + ' You can read it meanwhile.', ['Try again', () => open(false)]);
+      const name = known || (await hosting.state.ask()).holder;
+      note('locked', 'warn', name ? say('edit.held', { name }) : say('edit.in_use', { reason: a.reason }), [say('edit.again'), () => open(false)]);
     }
     watch();
   }
@@ -240,7 +174,7 @@
       if (document.hidden) return watch();
       const a = await file.getLock();
       if (!a.ok || a.lock !== '') return watch();
-      note('locked', 'good', 'The file is free now.', ['Edit', () => open(false)]);
+      note('locked', 'good', say('edit.free'), [say('edit.edit'), () => open(false)]);
       return undefined;
     }, 15000);
   }
@@ -261,8 +195,8 @@
     const same = a.ok && a.info.Version === version;
     if (!dirty && !same) await load();
     access();
-    say(dirty ? 'Unsaved changes' : 'All changes saved');
-    if (dirty && !same) changedOutside({ reason: 'it was changed in another window' });
+    status(stateOf(), dirty ? '' : 'saved');
+    if (dirty && !same) changedOutside({ reason: '' });
     return undefined;
   }
 
@@ -272,13 +206,13 @@
     const mine = holding.own(a.lock);
     holding.lost();
     access();
-    say('Read-only');
-    const other = mine ? '' : (await askHolder()) || 'Somebody else';
-    const who = mine ? 'You have taken this file over in another tab or window.' : `${other} has this file now: ${a.reason}.`;
-    note('lost', 'warn', who + (dirty ? ' What you typed here is not saved.' : ''),
-      ...(mine ? [['Take over here', async () => { const now = await file.getLock(); takeOver(now.lock); }]] : []),
-      ...(dirty ? [['Download my version', download]] : []),
-      [dirty ? 'Discard mine and open again' : 'Open again', () => open(false)]);
+    status(say('edit.reading'), 'reading');
+    const name = mine ? '' : (await hosting.state.ask()).holder || say('edit.somebody');
+    const who = mine ? say('edit.taken') : say('edit.lost', { name, reason: a.reason });
+    note('lost', 'warn', dirty ? who + ' ' + say('edit.not_saved_here') : who,
+      ...(mine ? [[say('edit.take_over'), async () => { const now = await file.getLock(); takeOver(now.lock); }]] : []),
+      ...(dirty ? [[say('edit.download_mine'), download]] : []),
+      [dirty ? say('edit.discard_open') : say('edit.open_again'), () => open(false)]);
   }
 
   async function keep(age) {
@@ -314,7 +248,7 @@
   async function put(base) {
     const sent = edits;
     const bytes = text.encode(area.box.value, form);
-    say('Saving …');
+    status(say('edit.saving'), 'saving');
     let a = await file.putFile(bytes, holding.id, base);
     if (a.status === 409 && a.lock === '') { // our lock ended and nobody has it
       const got = await holding.acquire();
@@ -327,38 +261,70 @@
     form.mixed = false;
     if (sent === edits) setDirty(false);
     dropDraft();
-    say(dirty ? 'Unsaved changes' : 'Saved at ' + new Date().toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }));
+    status(dirty ? say('edit.unsaved') : say('edit.saved_at', { time: shown.clock() }), 'saved');
+    hosting.tell('Action_Save_Resp', { success: true });
     return true;
   }
 
   function refused(a) {
-    say('Not saved');
+    status(say('edit.not_saved'), 'failed');
     if (a.status === 409 && a.lock === holding.id) changedOutside(a);
     else if (a.status === 409) lost(a);
-    else if (a.status === 401) note('signin', 'bad', 'Not saved: your sign-in has ended. What you typed is still here.', ['Try again', () => save()], ['Download my version', download]);
+    else if (a.status === 401) note('signin', 'bad', say('edit.save_signed_out'), [say('edit.again'), () => save()], [say('edit.download_mine'), download]);
     else if (a.status === 0 || a.status >= 500) retry(a);
-    else note('save', 'bad', 'Not saved. ' + words(a) + ' What you typed is still here.', ['Try again', () => save()], ['Download my version', download]);
+    else note('save', 'bad', say('edit.save_refused', { why: words(a) }), [say('edit.again'), () => save()], [say('edit.download_mine'), download]);
   }
 
   function retry(a) {
     const seconds = Math.min(60, 5 * 2 ** retries++);
-    const kept = a.reason.includes('the bytes are kept') ? 'The storage does not take it yet. The bytes are kept on the server and here;' : words(a) + ' What you typed is still here;';
-    note('save', 'bad', `Not saved yet. ${kept} trying again in ${seconds} seconds.`, ['Try now', () => save()], ['Download my version', download]);
+    const kept = a.reason.includes('the bytes are kept');
+    note('save', 'bad', kept ? say('edit.save_kept', { n: seconds }) : say('edit.save_later', { why: words(a), n: seconds }), [say('edit.now'), () => save()], [say('edit.download_mine'), download]);
     retryTimer = setTimeout(() => save(), seconds * 1000);
   }
 
+  // changedOutside asks what should become of two versions. Nothing was overwritten: mine
+  // is here, and beside the file if a copy could be made.
   async function changedOutside(a) {
-    const now = await file.checkFileInfo().catch(() => ({ ok: false }));
-    const when = now.ok && now.info.LastModifiedTime ? new Date(now.info.LastModifiedTime).toLocaleString() : '';
-    const choice = await ask('This file was changed meanwhile',
-      `It was changed outside of this page${when ? ', on ' + when : ''}. ${a.reason.includes('copy') ? 'Your version was saved beside it as a conflict copy. ' : ''}What should happen?`,
-      [...(now.ok ? [['mine', 'Overwrite with my version']] : []), ['theirs', 'Open the other version'], ['copy', 'Download my version'], ['', 'Decide later']], false);
+    const sent = text.encode(area.box.value, form).length;
+    const [now, state] = await Promise.all([file.checkFileInfo().catch(() => ({ ok: false })), hosting.state.ask()]);
+    const c = state.conflict || {};
+    const copied = a.reason.includes('copy');
+    const choice = await ask(say('edit.conflict'), copied ? say('edit.conflict_copied') : say('edit.conflict_words'), [
+      ...(now.ok ? [['mine', say('edit.overwrite')]] : []), ['theirs', copied ? say('edit.keep_both') : say('edit.open_other')],
+      ['copy', say('edit.download_mine')], ['', say('edit.later')],
+    ], false, shown.versions(c, now.ok ? now.info : null, sent));
     if (choice === 'mine') save(now.info.Version);
-    else if (choice === 'theirs') { await holding.release(); open(false); }
-    else {
+    else if (choice === 'theirs') {
+      await holding.release();
+      await open(false);
+      if (c.mine && c.mine.open && !c.mine.kept) note('copy', 'good', say('edit.copy_is', { name: c.mine.file }), [say('edit.open_copy'), () => window.open(c.mine.open, '_blank', 'noopener')]);
+    } else {
       if (choice === 'copy') download();
-      note('conflict', 'bad', 'Not saved: the file was changed outside of this page.', ['Decide', () => { unnote('conflict'); changedOutside(a); }]);
+      note('conflict', 'bad', say('edit.conflict_left'), [say('edit.decide'), () => { unnote('conflict'); changedOutside(a); }]);
     }
+  }
+
+  // ---- under another name ----
+
+  async function rename(stem) {
+    const a = await file.rename(holding ? holding.id : '', stem);
+    if (!a.ok) {
+      note('name', 'bad', say('edit.not_renamed', { why: a.badName || words(a) }));
+      return;
+    }
+    unnote('name');
+    const now = await file.checkFileInfo().catch(() => ({ ok: false })); // the name may have been taken
+    if (now.ok) info = now.info;
+    el('name').textContent = info.BaseFileName;
+    hosting.tell('File_Rename', { NewName: info.BaseFileName });
+  }
+
+  async function saveAs(name) {
+    const a = await file.putRelative(text.encode(area.box.value, form), name);
+    let made = {};
+    if (a.ok) try { made = JSON.parse(new TextDecoder().decode(a.bytes)); } catch { /* then it is called as it was asked */ }
+    if (!a.ok) note('name', 'bad', say('edit.not_copied', { why: a.badName || words(a) }));
+    hosting.tell('Action_Save_Resp', { success: a.ok, fileName: made.Name });
   }
 
   // ---- what was typed and not saved when the page went away ----
@@ -369,10 +335,9 @@
     let draft = null;
     try { draft = JSON.parse(sessionStorage.getItem(slot())); } catch { /* none */ }
     if (!draft || draft.value === area.box.value) return dropDraft();
-    const old = draft.version === version ? '' : ' The file has changed since then.';
-    note('draft', 'info', 'There is text that you typed here and did not save.' + old,
-      ['Put it back', () => { unnote('draft'); area.show(draft.value); changed(); }],
-      ['Discard it', () => { unnote('draft'); dropDraft(); }]);
+    note('draft', 'info', draft.version === version ? say('edit.draft') : say('edit.draft') + ' ' + say('edit.draft_old'),
+      [say('edit.put_back'), () => { unnote('draft'); area.show(draft.value); changed(); }],
+      [say('edit.discard'), () => { unnote('draft'); dropDraft(); }]);
     return undefined;
   }
 
@@ -381,8 +346,8 @@
   function changed() {
     edits++;
     setDirty(true);
-    if (!saving) say('Unsaved changes');
-    if (Date.now() - notified > 5 * 60000) { notified = Date.now(); tell('Edit_Notification'); }
+    if (!saving) status(say('edit.unsaved'));
+    if (Date.now() - notified > 5 * 60000) { notified = Date.now(); hosting.tell('Edit_Notification'); }
     area.numbers();
     where();
   }
@@ -394,18 +359,19 @@
     el('wrap').setAttribute('aria-pressed', String(on));
     area.wrap(on);
   });
-  el('close').addEventListener('click', async () => {
+  async function close() {
     if (dirty) {
-      const choice = await ask('Save before closing?', 'What you typed has not been saved.', [['save', 'Save and close'], ['drop', 'Close without saving'], ['', 'Go on editing']]);
+      const choice = await ask(say('edit.close_title'), say('edit.close_words'), [['save', say('edit.close_save')], ['drop', say('edit.close_drop')], ['', say('edit.close_stay')]]);
       if (choice === '' || (choice === 'save' && !(await save()))) return;
       dropDraft();
     }
     setDirty(false);
-    say('Closing …');
+    status(say('edit.closing'));
     if (holding) await Promise.race([holding.release(), new Promise((done) => setTimeout(done, 3000))]);
-    if (host) tell('UI_Close');
+    if (hosting.there) hosting.tell('UI_Close');
     else location.href = data.folder;
-  });
+  }
+  el('close').addEventListener('click', close);
   window.addEventListener('keydown', (e) => {
     if ((e.ctrlKey || e.metaKey) && !e.altKey && e.key.toLowerCase() === 's') {
       e.preventDefault();
@@ -418,6 +384,6 @@
     if (holding) holding.leave();
   });
 
-  tell('App_LoadingStatus', { Status: 'Frame_Ready' });
+  hosting.tell('App_LoadingStatus', { Status: 'Frame_Ready' });
   open(true);
 })();

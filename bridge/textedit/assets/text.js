@@ -18,26 +18,27 @@ const text = (() => {
   // A text that cannot be written back as it is: shown, not edited.
   const fixed = (value, encoding, why) => ({ value, encoding, ends: 'LF', bom: false, editable: false, why });
 
-  // decode tells what to show and whether it may be edited; why says why not.
+  // decode tells what to show and whether it may be edited; why is the key of the words
+  // that say why not.
   function decode(bytes) {
     if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
       const name = bytes[0] === 0xff ? 'utf-16le' : 'utf-16be';
-      return fixed(new TextDecoder(name).decode(bytes), name.toUpperCase(), 'It is stored as UTF-16, which this editor shows but does not write.');
+      return fixed(new TextDecoder(name).decode(bytes), name.toUpperCase(), 'edit.utf16');
     }
     if (bytes.includes(0)) {
-      return fixed('', 'binary', 'It is not a text file: it contains binary data.');
+      return fixed('', 'binary', 'edit.binary');
     }
     const bom = bytes.length >= 3 && BOM.every((v, i) => bytes[i] === v);
     let s;
     try {
       s = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bom ? bytes.subarray(3) : bytes);
     } catch {
-      return fixed(new TextDecoder('windows-1252').decode(bytes), 'not UTF-8', 'It is not stored as UTF-8. Writing it back could damage letters such as ä or é, so it is only shown.');
+      return fixed(new TextDecoder('windows-1252').decode(bytes), 'not UTF-8', 'edit.not_utf8');
     }
     const { kind, mixed } = countEnds(s);
     const out = { value: s.replace(/\r\n?/g, '\n'), encoding: bom ? 'UTF-8 with BOM' : 'UTF-8', ends: kind, bom, mixed, editable: true, why: '' };
     if (!mixed && !equal(encode(out.value, out), bytes)) {
-      return fixed(out.value, out.encoding, 'This editor could not write it back exactly as it is.');
+      return fixed(out.value, out.encoding, 'edit.not_exact');
     }
     return out;
   }

@@ -14,9 +14,18 @@ const wopi = (() => {
       this.response = response;
       this.lock = h('X-WOPI-Lock');
       this.reason = h('X-WOPI-LockFailureReason') || h('X-WOPI-ServerError');
+      this.badName = h('X-WOPI-InvalidFileNameError');
       this.itemVersion = h('X-WOPI-ItemVersion');
       this.ok = this.status === 200;
     }
+  }
+
+  // Names in headers are UTF-7 (RFC 2152). Every letter that is not plain is encoded.
+  function utf7(name) {
+    return name.toWellFormed().replace(/[^a-z0-9.(),:?'\/-]+/gi, (run) => {
+      const bytes = [...Array(run.length)].flatMap((_, i) => [run.charCodeAt(i) >> 8, run.charCodeAt(i) & 255]);
+      return '+' + btoa(String.fromCharCode(...bytes)).replace(/=+$/, '') + '-';
+    });
   }
 
   // A file at its files endpoint. renew is asked once per refused token and
@@ -90,6 +99,10 @@ const wopi = (() => {
       if (base) headers['X-Davwopi-Base'] = base;
       return this.post('PUT', headers, '/contents', bytes);
     }
+
+    // name as a whole, and without its extension.
+    putRelative(bytes, name) { return this.post('PUT_RELATIVE', { 'X-WOPI-SuggestedTarget': utf7(name), 'X-WOPI-Size': String(bytes.length) }, '', bytes); }
+    rename(id, stem) { return this.post('RENAME_FILE', { 'X-WOPI-Lock': id, 'X-WOPI-RequestedName': utf7(stem) }); }
 
     // The page is going away: nobody waits for the answer.
     unlockLeaving(id) {
@@ -195,5 +208,5 @@ const wopi = (() => {
     lost() { this.set(''); }
   }
 
-  return { File, Holding };
+  return { File, Holding, utf7 };
 })();

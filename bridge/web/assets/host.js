@@ -1,66 +1,194 @@
 'use strict';
-// The host page: opens the editor's frame, answers its messages, and renews the
-// access token. Messages are JSON texts as WOPI's host page describes them; only
-// the editor's frame at the editor's origin is heard, unknown ones are ignored.
+// The host page: opens the editor's frame, answers its messages, renews the access token,
+// and knows how the document stands. Messages are JSON texts as WOPI's host page describes
+// them; only the editor's frame at the editor's origin is heard and spoken to, and unknown
+// ones are ignored.
 (() => {
   const data = JSON.parse(document.getElementById('data').textContent);
+  const el = (id) => document.getElementById(id);
   const origin = data.origin || location.origin;
-  const form = document.getElementById('go');
-  const notes = document.getElementById('notes');
+  const form = el('go');
+  const { note, drop } = hostSays;
   const EARLY = 15 * 60000; // a token is renewed so long before its end
+
+  // What each editor takes: it would ignore the rest, or say that it was wrong.
+  //   early   it wants Host_PostmessageReady before it says a word, else when its frame is ready
+  //   token   Reset_Access_Token   saves   Action_Save, Action_SaveAs
+  //   focus   Blur_Focus, Grab_Focus
+  //   tells   Doc_ModifiedStatus; others tell only that something was typed
+  const dialect = {
+    collabora: { token: true, saves: true, tells: true },
+    text: { token: true, saves: true, tells: true },
+    onlyoffice: { early: true, focus: true },
+    microsoft: { early: true, focus: true },
+  }[data.office] || { early: true };
+
   let name = data.name;
-  let modified = false;
+  let loaded = false;     // the document is there: the editor takes orders
+  let modified = false;   // something is not saved yet, as far as is known
+  let before = 0;         // when the last save had arrived as that was told
+  let saving = false;
+  let failed = false;
+  let reading = !data.editing;
+  let online = true;
+  let now = {};           // how things stand on the server
+  let copying = '';       // the name under which a copy is being saved
   let expires = data.expires;
   let renewing = null;
+  let refused = false;    // the editor's save was refused for its token
   let leaving = false;
 
   // ---- the frame: made by script, so that the history does not keep it ----
 
   const frame = document.createElement('iframe');
   frame.name = 'editor';
-  frame.title = 'Editor: ' + name;
+  frame.title = say('script.host.editor', { name });
   // Another origin's editor is kept from all but what it needs. For our own the
   // browser says rightly that such a sandbox holds nobody.
   if (data.origin) frame.setAttribute('sandbox', 'allow-scripts allow-same-origin allow-forms allow-popups allow-popups-to-escape-sandbox allow-top-navigation allow-downloads allow-modals');
   frame.allow = 'autoplay; camera; microphone; display-capture; clipboard-read *; clipboard-write *; fullscreen';
-  document.getElementById('frame').append(frame);
+  el('frame').append(frame);
   form.submit();
   form.remove(); // and the token with it
 
   const post = (id, values = {}) => {
     frame.contentWindow.postMessage(JSON.stringify({ MessageId: id, SendTime: Date.now(), Values: values }), origin);
   };
+  // Orders wait until the document is there.
+  const orders = [];
+  const order = (id, values) => { if (loaded) post(id, values); else orders.push([id, values]); };
 
-  function title() { document.title = (modified ? '• ' : '') + name + ' – ' + data.brand; }
+  hostAsks.onOpen((open) => { if (dialect.focus && loaded) post(open ? 'Blur_Focus' : 'Grab_Focus'); });
+
   function go(where) {
     leaving = true;
     location.assign(where);
   }
 
-  function note(key, words, link) {
-    drop(key);
-    const box = document.createElement('div');
-    box.className = key === 'waiting' ? 'note warn' : 'note bad';
-    box.dataset.key = key;
-    const p = document.createElement('p');
-    p.textContent = words;
-    box.append(p);
-    if (link) {
-      const a = document.createElement('a');
-      a.className = 'button';
-      a.href = link[1];
-      if (link[1] !== location.href) a.target = '_blank';
-      a.textContent = link[0];
-      box.append(a);
+  // ---- the page that frames this one, if any ----
+
+  const outer = window.parent === window ? '' : (location.ancestorOrigins && location.ancestorOrigins[0]) || (document.referrer && new URL(document.referrer).origin);
+  function tell(id, values = {}) {
+    if (outer && data.ancestors && data.ancestors.includes(outer)) {
+      window.parent.postMessage(JSON.stringify({ MessageId: id, SendTime: Date.now(), Values: values }), outer);
     }
-    notes.append(box);
   }
-  function drop(key) { for (const n of [...notes.children]) if (n.dataset.key === key) n.remove(); }
-  notes.addEventListener('click', (e) => { if (e.target.matches('[data-dismiss]')) e.target.closest('.note').remove(); });
+
+  // ---- how the document stands ----
+
+  const askSave = () => {
+    saving = true;
+    order('Action_Save', { DontTerminateEdit: true, DontSaveIfUnmodified: true, Notify: true });
+    show();
+  };
+
+  function show() {
+    hostSays.title(name, modified);
+    const wait = now.for || '';
+    const held = { waits: ['script.host.waits', 'script.host.waits_note'], aside: ['script.host.aside', 'script.host.aside_note'], signin: ['script.host.wants_sign_in', 'script.host.wants_sign_in_note'] }[now.save];
+    if (!online) hostSays.state('offline', say('script.host.offline'));
+    else if (!loaded) hostSays.state('opening', say('script.host.opening'));
+    else if (saving || now.save === 'busy') hostSays.state('saving', say('script.host.saving'));
+    else if (failed) hostSays.state('failed', say('script.host.failed'), dialect.saves ? askSave : null);
+    else if (modified) hostSays.state('unsaved', say('script.host.unsaved'), dialect.saves ? askSave : null);
+    else if (held) hostSays.state('waits', say(held[0], { name: wait }));
+    else if (reading) hostSays.state('reading', say('script.host.reading'));
+    else if (now.saved) hostSays.state('saved', say('script.host.saved_at', { time: hostSays.clock(now.saved) }));
+    else hostSays.state('saved', say('script.host.saved'));
+    if (held) note('waiting', 'warn', say(held[1], { name: wait }));
+    else drop('waiting');
+    if (failed && !data.own) note('failed', 'bad', say('script.host.failed_note'), ...(dialect.saves ? [[say('script.host.again'), askSave]] : []));
+    else drop('failed');
+    if (!online) note('offline', 'bad', say('script.host.offline_note'));
+    else drop('offline');
+  }
+
+  function heardModified(on) {
+    if (on && !modified) before = now.saved || 0;
+    modified = on;
+    failed = failed && on;
+    if (!on) saving = false;
+    tell('Doc_ModifiedStatus', { Modified: on });
+    show();
+    if (!on) look(300); // it may be waiting
+  }
+
+  // ---- what the server knows ----
+
+  let turn = 0;
+  let looking = false;
+  const restless = () => !online || saving || now.save || (modified && !dialect.tells);
+  function look(wait) {
+    clearTimeout(turn);
+    turn = setTimeout(ask, wait);
+  }
+  async function ask() {
+    if (!data.state || looking || leaving) return;
+    clearTimeout(turn);
+    if (!document.hidden || !online) {
+      looking = true;
+      try {
+        const r = await fetch(data.state, { cache: 'no-store', signal: AbortSignal.timeout(20000) });
+        const back = !online;
+        online = true;
+        if (r.ok) known(await r.json());
+        else if (r.status === 401 || r.status === 410) renew();
+        if (back) returned();
+      } catch {
+        online = false;
+      }
+      looking = false;
+      show();
+    }
+    look(restless() ? 3000 : 15000);
+  }
+
+  function known(state) {
+    now = state;
+    if (state.name && state.name !== name) name = state.name; // others have renamed it
+    if (modified && !dialect.tells && state.saved && state.saved !== before) heardModified(false);
+    if (state.save === 'busy') saving = false; // it is told by that
+    if (state.lost && data.editing) note('lost', 'warn', say('script.host.lost'));
+    else drop('lost');
+    holder(state);
+    conflict(state.conflict);
+  }
+
+  // Somebody else has the document, or not any more. The text editor says so by itself.
+  let taken = Boolean(hostSays.find('holder'));
+  function holder(state) {
+    if (data.office === 'text' || !data.editing && !taken) return;
+    const apart = state.holder && state.with !== data.editor;
+    if (apart && !modified) {
+      note('holder', 'info', say('script.host.taken', { name: state.holder, at: hostSays.moment(state.since) }));
+      taken = true;
+    } else if (!state.holder && taken) {
+      note('holder', 'good', say('script.host.free'), ...(data.edit ? [[say('script.host.edit'), () => go(data.edit)]] : []));
+      taken = false;
+    }
+  }
+
+  let told = ''; // the conflict that was shown last
+  function conflict(c) {
+    if (!c || data.office === 'text') return; // which asks by itself
+    if (c.key === told) return;
+    told = c.key;
+    const more = c.goes ? say('script.host.conflict_goes') : data.office === 'collabora' ? say('script.host.conflict_asks', { name: data.called }) : '';
+    hostAsks.conflict(c, more, c.mine.open && !c.mine.kept && data.office !== 'collabora' ? c.mine.open.replace('/view/', '/edit/') : '');
+  }
+
+  // The server is back: what could not be saved meanwhile is saved now.
+  function returned() {
+    if (modified && dialect.saves) askSave();
+    if (hostSays.find('session') || Date.now() > expires - EARLY) renew();
+  }
+  window.addEventListener('online', () => look(0));
+  window.addEventListener('offline', () => look(0));
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) look(0); });
 
   // ---- the access token ----
 
-  async function ask() {
+  async function freshToken() {
     if (!data.renew) return '';
     let r;
     try {
@@ -68,25 +196,40 @@
     } catch {
       return ''; // no connection: the next turn asks again
     }
-    if (r.status === 401) note('signin', 'Your sign-in has ended. Sign in again in another tab; this page then goes on, and nothing is lost.', ['Sign in', data.signIn]);
-    if (r.status === 410) note('signin', 'The link by which you came here has ended. What you have not saved can no longer be saved here: copy it before you close this tab.');
-    if (r.status === 403) note('signin', 'Somebody else has signed in to this browser. To go on here, sign in again as yourself in another tab.', ['Sign in', data.signIn]);
+    if (r.status === 401) note('session', 'bad', say('script.host.session_over'), [say('script.host.sign_in'), data.signIn]);
+    if (r.status === 410) note('session', 'bad', say('script.host.link_over'));
+    if (r.status === 403) note('session', 'bad', say('script.host.other_person'), [say('script.host.sign_in'), data.signIn]);
     if (!r.ok) return '';
-    drop('signin');
+    drop('session');
     const fresh = await r.json();
     expires = fresh.access_token_ttl;
     return fresh.access_token;
   }
 
+  // An editor that takes no new token keeps its old one, which goes on saving for as long
+  // as it works; it should load the document anew when it suits.
   async function renew() {
-    renewing = renewing || ask().finally(() => { renewing = null; });
+    if (!dialect.token) {
+      if (!data.state) return '';
+      const r = await fetch(data.state, { cache: 'no-store' }).catch(() => null);
+      if (r && r.ok) drop('session');
+      if (r && r.status === 401) note('session', 'bad', say('script.host.session_over'), [say('script.host.sign_in'), data.signIn]);
+      if (r && r.status === 410) note('session', 'bad', say('script.host.link_over'));
+      if (Date.now() > expires - EARLY) note('ends', 'warn', say('script.host.ends', { name: data.called, time: hostSays.clock(expires) }), [say('script.host.reload'), () => location.reload()]);
+      return '';
+    }
+    renewing = renewing || freshToken().finally(() => { renewing = null; });
     const token = await renewing;
-    if (token) post('Reset_Access_Token', { token, token_ttl: expires });
+    if (!token) return '';
+    order('Reset_Access_Token', { token, ttl: expires });
+    if (refused && modified) askSave();
+    refused = false;
     return token;
   }
 
-  setInterval(() => { if (data.renew && Date.now() > expires - EARLY) renew(); }, 60000);
-  document.addEventListener('visibilitychange', () => { if (!document.hidden && (Date.now() > expires - EARLY || document.querySelector('[data-key=signin]'))) renew(); });
+  const due = () => data.renew && (Date.now() > expires - EARLY || hostSays.find('session') && !document.hidden);
+  setInterval(() => { if (due()) renew(); }, 15000);
+  document.addEventListener('visibilitychange', () => { if (due()) renew(); });
 
   // What Microsoft's editor left in the address is for its next start only.
   const here = new URL(location.href);
@@ -96,77 +239,173 @@
     history.replaceState(null, '', here);
   }
 
-  // ---- saves that wait ----
+  // ---- what a person does on the page ----
 
-  let waits = '';
-  async function askWaiting() {
-    let now;
+  // beside opens a page of ours in another tab, or says where it is if that is not allowed.
+  function beside(where, key, words, action) {
+    if (where && !window.open(where, '_blank')) note(key, 'info', words, [action, where]);
+  }
+  const share = () => beside(data.share, 'share', say('script.host.share_note'), say('script.host.share_do'));
+
+  const extension = (of) => (of.lastIndexOf('.') > 0 ? of.slice(of.lastIndexOf('.')) : '');
+  const stem = (of) => of.slice(0, of.length - extension(of).length);
+  const withExtension = (of, ext) => (!ext || of.toLowerCase().endsWith(ext.toLowerCase()) ? of : of + ext);
+
+  async function saveAs(format) {
+    const ext = typeof format === 'string' && /^[a-z0-9]{1,8}$/i.test(format) ? '.' + format : extension(name);
+    const wanted = await hostAsks.name(say('script.host.copy_title'), say('script.host.copy_label'), say('script.host.copy_do'), say('script.host.copy_name', { name: stem(name) }) + ext);
+    if (!wanted) return;
+    copying = withExtension(wanted, ext);
+    order('Action_SaveAs', { Filename: copying, Notify: true });
+  }
+
+  // copied: Collabora goes on with the copy, so the page goes along; the text editor stays.
+  async function copied(as) {
+    let page = '';
     try {
-      const r = await fetch(data.state, { cache: 'no-store' });
-      if (!r.ok) return; // not known: what is said stays
-      now = (await r.json()).for;
-    } catch {
-      return; // no connection: the next turn asks again
-    }
-    if (now === waits) return;
-    waits = now;
-    if (now) note('waiting', `Saved here, waiting for ${now}. Nothing is lost; it goes there by itself.`);
-    else drop('waiting');
+      const r = await fetch(data.beside + '?name=' + encodeURIComponent(as), { cache: 'no-store' });
+      if (r.ok) page = (await r.json()).page;
+    } catch { /* then the folder shows it */ }
+    if (data.office === 'collabora') go(page || data.folder);
+    else note('copied', 'good', say('script.host.copied', { name: as }), [say('script.host.open_copy'), page || data.folder]);
   }
-  if (data.state) setInterval(() => { if (!document.hidden) askWaiting(); }, 15000);
 
-  // ---- sharing, beside the document ----
-
-  function share() {
-    if (!data.share) return;
-    if (!window.open(data.share, '_blank')) note('share', 'Links to this document are made on a page of their own.', ['Share it', data.share]);
+  async function rename() {
+    const wanted = await hostAsks.name(say('script.host.rename_title'), say('script.host.rename_label'), say('script.host.rename_do'), name);
+    if (wanted && wanted !== name) order('Davwopi_Rename', { Name: stem(withExtension(wanted, extension(name))) });
   }
+
+  async function insertPicture() {
+    if (!data.picture) return;
+    const id = await hostAsks.picture(async (folder) => {
+      const r = await fetch(data.pictures + (folder ? '?in=' + folder : ''), { cache: 'no-store' });
+      return r.ok ? r.json() : null;
+    });
+    if (!id) return;
+    const r = await fetch(data.picture, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ editor: data.editor, user: data.user, picture: id }) }).catch(() => null);
+    if (r && r.ok) order('Action_InsertGraphic', { url: (await r.json()).url });
+    else note('picture', 'bad', say('script.host.pictures_failed'));
+  }
+
+  // close leaves the document. The text editor is asked first, which may want to save.
+  function close() {
+    tell('UI_Close');
+    go(data.folder);
+  }
+  el('back').addEventListener('click', (e) => {
+    if (data.office !== 'text' || !loaded) return;
+    e.preventDefault();
+    post('Davwopi_Close');
+  });
+  for (const [id, act] of [['rename', rename], ['copy', () => saveAs()]]) if (el(id)) el(id).addEventListener('click', act);
+  window.addEventListener('keydown', (e) => {
+    if (!(e.ctrlKey || e.metaKey) || e.altKey || e.key.toLowerCase() !== 's' || !dialect.saves) return;
+    e.preventDefault();
+    askSave();
+  });
 
   // ---- messages ----
 
+  function ready() {
+    if (loaded) return;
+    loaded = true;
+    for (const [id, values] of orders.splice(0)) post(id, values);
+    tell('App_LoadingStatus', { Status: 'Document_Loaded' });
+    show();
+    look(0);
+  }
+
+  function saved({ success, fileName, result }) {
+    const copy = copying;
+    copying = '';
+    saving = false;
+    if (copy) {
+      if (success) copied(typeof fileName === 'string' && fileName ? fileName : copy);
+      else note('copied', 'bad', say('script.host.copy_failed'));
+    } else if (success) {
+      failed = false;
+      look(300);
+    } else {
+      failed = modified;
+      refused = result === 'saveunauthorized';
+      if (refused) renew();
+    }
+    show();
+  }
+
   const heard = {
-    App_LoadingStatus: () => post('Host_PostmessageReady'),
-    UI_Close: () => go(data.folder),
-    UI_Share: share, // Collabora's; the others are told FileSharingUrl
-    UI_Edit: () => { if (data.edit) go(data.edit); },
+    App_LoadingStatus: ({ Status }) => {
+      if (Status === 'Frame_Ready' && !dialect.early) post('Host_PostmessageReady');
+      if (Status === 'Document_Loaded' || Status === undefined) ready();
+      if (Status === 'Failed' && data.office !== 'text') note('silent', 'bad', say('script.host.not_loaded', { name: data.called }), [say('script.host.again'), () => location.reload()]);
+    },
+    Edit_Notification: () => { if (!dialect.tells) heardModified(true); },
+    Doc_ModifiedStatus: ({ Modified }) => heardModified(Boolean(Modified)),
+    Action_Save_Resp: saved,
     File_Rename: ({ NewName }) => {
       if (typeof NewName !== 'string' || NewName === '') return;
-      const dot = name.lastIndexOf('.');
-      const ext = dot > 0 ? name.slice(dot) : '';
-      name = ext && !NewName.endsWith(ext) ? NewName + ext : NewName; // Microsoft's comes without its extension
-      title();
+      name = withExtension(NewName, extension(name)); // Microsoft's comes without its extension
+      tell('File_Rename', { NewName: name });
+      show();
+      look(300); // the name may have been taken, and another one found
     },
-    Doc_ModifiedStatus: ({ Modified }) => { modified = Boolean(Modified); title(); },
-    // Our text editor's own: its token was refused; who holds the file?
+    Views_List: (views) => {
+      if (!Array.isArray(views)) return;
+      const all = views.filter((v) => v && typeof v.UserName === 'string');
+      const own = all.find((v) => v.IsCurrentView);
+      reading = own ? Boolean(own.ReadOnly) : reading;
+      hostSays.people([...new Set(all.filter((v) => v !== own).map((v) => v.UserName))].slice(0, 8));
+      show();
+    },
+    Session_Closed: () => note('ended', 'warn', say('script.host.ended', { name: data.called }), [say('script.host.reload'), () => location.reload()]),
+    UI_Close: close,
+    UI_Edit: () => { if (data.edit) go(data.edit); },
+    UI_SaveAs: ({ format }) => { if (data.beside) saveAs(format); },
+    UI_Share: share,
+    UI_Sharing: share,
+    UI_FileVersions: () => beside(data.details, 'details', data.name, say('script.host.details')),
+    UI_InsertGraphic: insertPicture,
+    // Our text editor's own: its token was refused; who holds the file; what others did to
+    // it; how its saving goes.
     Davwopi_TokenExpired: async () => { if (!(await renew())) post('Reset_Access_Token', { token: '' }); },
-    Davwopi_AskHolder: async () => {
-      let who = '';
+    Davwopi_Ask: async () => {
+      let state = {};
       try {
-        if (data.state) who = (await (await fetch(data.state)).json()).holder || '';
+        if (data.state) state = await (await fetch(data.state, { cache: 'no-store' })).json();
       } catch { /* then it is not known */ }
-      post('Davwopi_Holder', { Name: who });
+      post('Davwopi_State', state);
+    },
+    Davwopi_Saving: ({ State }) => {
+      saving = State === 'saving';
+      failed = State === 'failed';
+      reading = State === 'reading';
+      if (State === 'saved') look(300);
+      show();
     },
   };
+  if (data.office !== 'text') for (const id of Object.keys(heard)) if (id.startsWith('Davwopi_')) delete heard[id];
 
   // An editor's server that is down leaves an empty frame. One that is there says so
   // sooner or later: all that we know do.
   const silence = data.origin ? setTimeout(() => {
-    note('silent', `${data.called} has not answered yet. If nothing shows below, its server is probably not running. The file itself is not affected.`, ['Try again', location.href]);
+    note('silent', 'bad', say('script.host.silent', { name: data.called }), [say('script.host.again'), () => location.reload()]);
   }, 12000) : 0;
 
   window.addEventListener('message', (e) => {
     if (leaving || e.origin !== origin || e.source !== frame.contentWindow) return;
     clearTimeout(silence);
-    drop('silent');
     let m = e.data;
     if (typeof m === 'string') {
       try { m = JSON.parse(m); } catch { return; }
     }
     if (!m || typeof m !== 'object' || !Object.hasOwn(heard, m.MessageId)) return;
+    drop('silent');
     heard[m.MessageId](m.Values && typeof m.Values === 'object' ? m.Values : {});
   });
-  frame.addEventListener('load', () => post('Host_PostmessageReady'));
+  if (dialect.early) frame.addEventListener('load', () => post('Host_PostmessageReady'));
 
   // A page out of the browser's memory has an old token and no lock.
   window.addEventListener('pageshow', (e) => { if (e.persisted) location.reload(); });
+  show();
+  look(0);
 })();
