@@ -59,6 +59,7 @@ func (h *house) commands() map[string]bridge.Command {
 		"undo-save":           asCommand(h.undoSave),
 		"backup":              asCommand(h.backup),
 		"log-level":           asCommand(h.logLevel),
+		"onboarding":          asCommand(h.onboarding),
 		"doctor":              asCommand(h.examine),
 		"rehearse":            asCommand(h.rehearse),
 		"app-password":        asCommand(h.newAppPassword),

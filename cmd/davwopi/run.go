@@ -46,6 +46,7 @@ func commands() []command {
 		{"signout", "NAME", "end at once what a person has open anywhere: browsers, phones, documents", signOutCommand},
 		{"state", "backup FILE|DIR | restore [-replace] FILE | restored | migrate | export FILE | import FILE | check", "back up IDs, locks and waiting saves, put a backup back, move all of it to PostgreSQL, look whether it is whole", stateCommand},
 		{"app-password", "[-user NAME] [-name NAME] | list | revoke ID", "make a password for /dav/", appPassword},
+		{"onboarding", "[-json] [-out DIR] [-name NAME] [-user NAME]", "print what Microsoft asks of a host before Office on phones is let in, write the icons, try the way of a phone", onboardingCommand},
 		{"doctor", "[-json] [-probe [-user NAME]]", "try every direction that has to work, and say what to paste where", doctorCommand},
 		{"rehearse", "[-json] [-upstream NAME] [-user NAME]", "play whole editings on the upstream and say what is protected", rehearseCommand},
 		{"log-level", "[error|warn|info|debug]", "tell or change what the running daemon logs, until its next start", logLevelCommand},

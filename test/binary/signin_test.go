@@ -233,6 +233,7 @@ type phone struct {
 	authorization, token string // as the challenge names them
 	bearer, refresh      string
 	code                 string // used
+	asked                bool   // the last sign-in was asked about
 }
 
 // do asks the bootstrapper.
@@ -307,7 +308,7 @@ func (a *phone) signIn() {
 		"rs": {"en-US"}, "build": {"16.0.1"}, "platform": {"iOS"}}
 	v := idp.NewVisitor(a.t, a.p.User, a.p.Password, a.p.office)
 	end := v.Go(a.authorization + "?" + q.Encode())
-	if strings.Contains(end.Body, "wants to come in") {
+	if a.asked = strings.Contains(end.Body, "wants to come in"); a.asked {
 		end = v.Confirm(end, "answer", "yes")
 	}
 	if a.code = end.URL.Query().Get("code"); a.code == "" {
