@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,6 +31,10 @@ func openPostgres(ctx context.Context, where string) (*DB, error) {
 		if _, ok := config.RuntimeParams[k]; !ok {
 			config.RuntimeParams[k] = v
 		}
+	}
+	config.DialFunc = dial
+	if config.ConnectTimeout == 0 || !strings.Contains(where, "connect_timeout") {
+		config.ConnectTimeout = connectLimit
 	}
 	if err := wantDurable(ctx, config); err != nil {
 		return nil, err
