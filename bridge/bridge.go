@@ -62,6 +62,10 @@ type Bridge struct {
 	// Commands are what the admin socket offers, by path.
 	Commands map[string]Command
 
+	// Refuse answers people whose requests reach no room with a page; why is host, path, foreign or broken. Nil: all
+	// get a line of text, as programs do.
+	Refuse func(w http.ResponseWriter, r *http.Request, status int, why string)
+
 	Version string
 	Log     zerolog.Logger
 }
@@ -82,7 +86,7 @@ func (b *Bridge) Handler() http.Handler {
 		// Before mux: it must see methods and paths as they came.
 		top.Handle("/dav/", b.checkHost(b.DAV))
 	}
-	return b.number(b.observe(b.recover(b.progress(b.believe(noRedirect(b.stripPrefix(top)))))))
+	return b.number(b.observe(b.recover(b.progress(b.believe(b.noRedirect(b.stripPrefix(top)))))))
 }
 
 // stripPrefix takes the path of public_url off. The request line itself
@@ -103,10 +107,10 @@ func (b *Bridge) stripPrefix(next http.Handler) http.Handler {
 
 // noRedirect keeps http.ServeMux from redirecting to a cleaned path: paths with
 // "." or ".." segments, or with empty ones, name nothing of ours.
-func noRedirect(next http.Handler) http.Handler {
+func (b *Bridge) noRedirect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isClean(r.URL.Path) {
-			http.Error(w, "no such page", http.StatusBadRequest)
+			b.refuse(w, r, http.StatusBadRequest, refusedPath, "no such page")
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -45,7 +45,7 @@ func (b *Bridge) recover(next http.Handler) http.Handler {
 			}
 			b.Log.Error().Str("request", requestNumber(r.Context())).Str("panic", fmt.Sprint(what)).
 				Bytes("stack", debug.Stack()).Msg("a bug: please report it")
-			http.Error(w, "internal error", http.StatusInternalServerError)
+			b.refuse(w, r, http.StatusInternalServerError, refusedBroken, "internal error")
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -114,7 +114,7 @@ func (b *Bridge) forwardedPeer(values []string) string {
 func (b *Bridge) checkHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !b.isOurs(r.Host) {
-			http.Error(w, "this host name is not served here; see allowed_hosts", http.StatusMisdirectedRequest)
+			b.refuse(w, r, http.StatusMisdirectedRequest, refusedHost, "this host name is not served here; see allowed_hosts")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -143,6 +143,9 @@ func (b *Bridge) crossOrigin(next http.Handler) http.Handler {
 			b.Log.Error().Err(err).Msg("public_url is not an origin")
 		}
 	}
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.refuse(w, r, http.StatusForbidden, refusedForeign, "cross-origin request detected")
+	}))
 	return guard.Handler(next)
 }
 

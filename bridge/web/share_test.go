@@ -770,7 +770,7 @@ func TestHostileNamesOfGuestsAreText(t *testing.T) {
 func TestWhatGuestsAreNotTold(t *testing.T) {
 	h := newHouse(t, func(h *house) {
 		withShares(h)
-		h.Banner = ""
+		h.Exposed = false
 	})
 	h.up.Write(t, "letter.docx", "hello")
 	anna := h.person("anna")
@@ -813,7 +813,7 @@ func TestFormsOfLinksAreChecked(t *testing.T) {
 			t.Errorf("%s: the password is on the page", what)
 		}
 	}
-	if got := anna.post("/share/"+plan, url.Values{"x": {strings.Repeat("a", 1<<20)}}); got.status != http.StatusBadRequest {
+	if got := anna.post("/share/"+plan, url.Values{"x": {strings.Repeat("a", 1<<20)}}); got.status != http.StatusRequestEntityTooLarge {
 		t.Errorf("a megabyte: %d", got.status)
 	}
 	if n := len(anna.links(plan)); n != 0 {

@@ -15,6 +15,7 @@ import (
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
 	"davwopi/oauth"
 )
 
@@ -145,6 +146,10 @@ func (s *site) trouble(err error) trouble {
 			Words:   []words.Text{words.Say("in_use.words")},
 			Actions: []step{{words.Say("step.saves"), s.path("saves")}}}
 	}
+	if sqldb.IsUnavailable(err) {
+		return trouble{Status: http.StatusServiceUnavailable, Title: words.Say("database.title"),
+			Words: []words.Text{words.Say("database.words")}, Again: words.Say("again.list"), retry: 5}
+	}
 	return trouble{Status: http.StatusInternalServerError, Title: words.Say("broken.title"),
 		Words:   []words.Text{words.Say("broken.words")},
 		Actions: []step{{words.Say("step.again"), ""}, back}}
@@ -199,6 +204,13 @@ func (s *site) explainShortly(err error) words.Text {
 
 // failBadForm answers a form that could not be read.
 func (s *site) failBadForm(w http.ResponseWriter, r *http.Request, err error) {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		s.note(r, http.StatusRequestEntityTooLarge, err)
+		s.tell(w, r, oauth.Principal{}, trouble{Status: http.StatusRequestEntityTooLarge, Title: words.Say("too_large.title"),
+			Words: []words.Text{words.Say("too_large.words", "size", words.Size(large.Limit))}, Actions: []step{{words.Say("step.to_files"), s.path()}}})
+		return
+	}
 	s.note(r, http.StatusBadRequest, err)
 	s.tell(w, r, oauth.Principal{}, trouble{Status: http.StatusBadRequest, Title: words.Say("form.title"),
 		Words: []words.Text{words.Say("form.words")}, Actions: []step{{words.Say("step.files"), s.path()}}})

@@ -175,7 +175,7 @@ func TestATicketForAFileThatNothingOpensOffersNoWayIntoThePages(t *testing.T) {
 
 func TestEveryPageIsLockedDown(t *testing.T) {
 	h := newHouse(t, func(h *house) {
-		h.Banner = "This page is not encrypted."
+		h.Exposed = true
 		h.withEditor(wopi.Microsoft)
 	})
 	h.up.Write(t, "a.txt", "hello")
@@ -235,7 +235,7 @@ func lockedDown(t *testing.T, nonces map[string]bool, got answer) {
 			t.Errorf("script without the nonce: %s", tag)
 		}
 	}
-	contains(t, got.body, "This page is not encrypted.", `<html lang="en">`, "<title>")
+	contains(t, got.body, "This page is not encrypted:", `<html lang="en">`, "<title>")
 	if len(got.body) > 50<<10 {
 		t.Errorf("%d bytes", len(got.body))
 	}

@@ -281,7 +281,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	h.pages = &web.Pages{
 		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
 		Tickets: h.tickets, Shares: h.shares, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,
-		Secure: c.PublicURL.Scheme == "https", Banner: banner(c), Brand: brand, Entered: h.hasSignedIn, Saves: h.saves,
+		Secure: c.PublicURL.Scheme == "https", Exposed: exposed(c), Brand: brand, Entered: h.hasSignedIn, Saves: h.saves,
 	}
 	h.pages.Provider, h.pages.Proxy, h.pages.Phones = h.signInAtProvider(), h.signInByProxy(), h.phones
 	if c.PrivacyURL.URL != nil {
@@ -309,6 +309,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		Healthy:  h.healthy,
 		Ready:    h.ready,
 		Observe:  h.observed(j),
+		Refuse:   h.pages.Refuse,
 		Commands: h.commands(),
 		Version:  buildVersion(),
 		Log:      h.log,
@@ -335,12 +336,9 @@ func (h *house) assemble(j *bridge.Journalist) error {
 
 const brand = "davwopi"
 
-// banner warns of plain http on a network.
-func banner(c *config.Config) string {
-	if c.PublicURL.Scheme == "https" || config.IsLoopback(c.PublicURL.Hostname()) {
-		return ""
-	}
-	return "This page is not encrypted: anybody on the network can read along and take over what you do here."
+// exposed tells plain http on a network, of which pages warn.
+func exposed(c *config.Config) bool {
+	return c.PublicURL.Scheme != "https" && !config.IsLoopback(c.PublicURL.Hostname())
 }
 
 // hosts are the names that are served, lower case, without port.
