@@ -122,7 +122,7 @@ func (b *Bootstrapper) answer(ctx context.Context, v *visit) (info wopi.Bootstra
 		return info, err
 	}
 	info.Bootstrap = wopi.Bootstrap{
-		EcosystemUrl: endpoint.WithToken(b.URLs.EcosystemSrc(), b.Tokens.Derive(q.Grant, access.Ecosystem)),
+		EcosystemUrl: b.EcosystemSource(q),
 		UserId:       who.UserID(), SignInName: who.SignInName(), UserFriendlyName: who.Name,
 	}
 	return info, b.table()[v.line.Operation].Run(ctx, q, v, &info)

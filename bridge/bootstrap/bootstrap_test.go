@@ -271,6 +271,39 @@ func TestGetNewAccessToken(t *testing.T) {
 	}
 }
 
+// TestPhonesAreToldThePublicAddress: wopi_url is for the editors' servers, often a name that only containers know.
+func TestPhonesAreToldThePublicAddress(t *testing.T) {
+	p := newPhone(t, nil, nil)
+	p.h.URLs.WOPI = &url.URL{Scheme: "http", Host: "inside:8880"}
+	p.h.Servers["main"].Write(t, "a/x.docx", "x")
+	public := p.h.URLs.Public.String() + "/wopi/"
+	root := p.bootstrap("POST", with(wopi.HeaderEcosystemOperation, "GET_ROOT_CONTAINER")...)
+	file := p.h.At("/a/x.docx").ID
+	source := p.bootstrap("POST", with(wopi.HeaderEcosystemOperation, "GET_WOPI_SRC_WITH_ACCESS_TOKEN", wopi.HeaderHostNativeFileName, p.h.URLs.HostEdit(file))...)
+	var children struct {
+		ChildContainers []wopi.Pointer
+		ChildFiles      []wopi.ChildFile
+	}
+	p.h.Get(root.RootContainerInfo.ContainerPointer.Url, "children").Into(t, &children)
+	var above wopi.URLInfo
+	p.h.Get(root.RootContainerInfo.ContainerPointer.Url, "ecosystem_pointer").Into(t, &above)
+	for what, address := range map[string]string{
+		"ecosystem": root.Bootstrap.EcosystemUrl, "root": root.RootContainerInfo.ContainerPointer.Url, "file": source.WopiSrcInfo.Url,
+		"folder": children.ChildContainers[0].Url, "ecosystem of the root": above.Url,
+	} {
+		if !strings.HasPrefix(address, public) {
+			t.Errorf("%s: %s", what, address)
+		}
+		if got := p.h.Get(address, ""); got.Status != 200 {
+			t.Errorf("%s: %d", what, got.Status)
+		}
+	}
+	// What was launched with the address inside is still known.
+	for _, src := range []string{"http://inside:8880/wopi/files/" + string(file), public + "files/" + string(file)} {
+		p.bootstrap("POST", with(wopi.HeaderEcosystemOperation, "GET_NEW_ACCESS_TOKEN", wopi.HeaderWopiSrc, src)...)
+	}
+}
+
 func TestGetFileWopiSrc(t *testing.T) {
 	p := newPhone(t, nil, nil)
 	p.h.Servers["main"].Write(t, "x.docx", "x")

@@ -218,8 +218,7 @@ func (e *Endpoint) Ecosystem(q *Request) (wopi.Response, error) {
 	if !e.Offers.Containers {
 		return wopi.Response{}, NotOffered("GetEcosystem")
 	}
-	address := WithToken(e.URLs.EcosystemSrc(), e.Tokens.Derive(q.Grant, access.Ecosystem))
-	return wopi.Response{JSON: wopi.URLInfo{Url: address}}, nil
+	return wopi.Response{JSON: wopi.URLInfo{Url: e.EcosystemSource(q)}}, nil
 }
 
 // About is q for another file, or, by kind, container, which q's grant must reach, and which is looked at.

@@ -149,9 +149,25 @@ func (e *Endpoint) Lookup(ctx context.Context, q *Request, folder dav.Path, name
 // Source is the address of a file, with a token derived from the request's grant:
 // for answers that hand out other files or containers.
 func (e *Endpoint) Source(q *Request, other idmap.Entry) string {
-	address := e.URLs.WOPISrc(other.ID)
+	u := e.urlsFor(q)
+	address := u.WOPISrc(other.ID)
 	if other.Kind == idmap.Container {
-		address = e.URLs.ContainerSrc(other.ID)
+		address = u.ContainerSrc(other.ID)
 	}
 	return WithToken(address, e.Tokens.Derive(q.Grant, other.ID))
+}
+
+// EcosystemSource is the address of the ecosystem, with a token derived from the request's grant.
+func (e *Endpoint) EcosystemSource(q *Request) string {
+	return WithToken(e.urlsFor(q).EcosystemSrc(), e.Tokens.Derive(q.Grant, access.Ecosystem))
+}
+
+// urlsFor are our addresses as whoever asks reaches us: a grant without an editor is that of a phone or a program, which
+// is nowhere near the editors' servers.
+func (e *Endpoint) urlsFor(q *Request) URLs {
+	u := e.URLs
+	if q.Grant.Editor == "" {
+		u.WOPI = u.Public
+	}
+	return u
 }

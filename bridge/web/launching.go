@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"davwopi/bridge/access"
+	"davwopi/bridge/endpoint"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -116,10 +117,11 @@ func (l launcher) links(seen *row, upstream string, e idmap.Entry, rights access
 
 // byWOPI is the link for a phone; false where phones do not come in, or the address is none that they reach.
 func (p *Pages) byWOPI(app officeApp, edit bool, e idmap.Entry, who oauth.Principal) (launch, bool) {
+	reached := endpoint.URLs{Public: p.URLs.Public, WOPI: p.URLs.Public} // as the bootstrapper's answers say
 	return launch{
-		Scheme: app.Scheme, Edit: edit, Address: p.URLs.WOPISrc(e.ID), Name: e.Name,
+		Scheme: app.Scheme, Edit: edit, Address: reached.WOPISrc(e.ID), Name: e.Name,
 		Provider: p.Launching.Provider, User: who.UserID(), From: "Web",
-	}, p.Launching.Provider != "" && p.URLs.WOPI.Scheme == "https"
+	}, p.Launching.Provider != "" && p.URLs.Public.Scheme == "https"
 }
 
 // unslashed is a decoded path, encoded but for its slashes.

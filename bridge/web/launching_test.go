@@ -6,6 +6,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ func withApps(t *testing.T) *house {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.URLs.WOPI = &url.URL{Scheme: "https", Host: "docs.example.test"}
+		h.URLs.Public = &url.URL{Scheme: "https", Host: "docs.example.test"}
 		h.Launching = web.Launching{Provider: "TPExample", Desktop: map[string]web.Desktop{
 			"main": {Root: dav, May: func(_ context.Context, who oauth.Principal) (bool, error) { return who.Name == "anna", nil }},
 		}}
@@ -110,7 +111,7 @@ func TestOpenInOffice(t *testing.T) {
 // TestOpenInOfficeWhereItCannotWork: phones come by https only, and not at all to a host that Microsoft does not know.
 func TestOpenInOfficeWhereItCannotWork(t *testing.T) {
 	for name, change := range map[string]func(*house){
-		"plain http":   func(h *house) { h.URLs.WOPI = &url.URL{Scheme: "http", Host: "docs.example.test"} },
+		"plain http":   func(h *house) { h.URLs.Public = &url.URL{Scheme: "http", Host: "docs.example.test"} },
 		"not a member": func(h *house) { h.Launching.Provider = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +134,7 @@ func TestAppURL(t *testing.T) {
 	who := oauth.Principal{Issuer: "https://id.example.test", Subject: "7", Name: "anna"}
 	q := web.OpenRequest{Path: "/team/plan.docx", Principal: who, Passback: "mynas", Context: "folder=1|2", Editor: web.NoEditor}
 	got, err := h.Open(t.Context(), q)
-	want := "ms-word:ofe|u|" + got.WOPISrc + "|d|TPExample|e|" + who.UserID() + "|n|plan.docx|a|App|p|mynas|c|folder%3D1%7C2"
+	want := "ms-word:ofe|u|https://docs.example.test/wopi/files/" + path.Base(got.WOPISrc) + "|d|TPExample|e|" + who.UserID() + "|n|plan.docx|a|App|p|mynas|c|folder%3D1%7C2"
 	if err != nil || got.AppURL != want {
 		t.Errorf("%v\n got %s\nwant %s", err, got.AppURL, want)
 	}

@@ -58,7 +58,7 @@ func openFromHere(c *config.Config) string {
 		return "Without oauth.provider_id and https there are no links \"Open in Word\"."
 	}
 	return fmt.Sprintf("In the list of files and on a document's page, on a phone: \"Open in Word\" (Excel, PowerPoint): ms-word:ofe|u|%s|d|%s|e|USER|n|NAME.docx|a|Web",
-		c.WOPIURL.JoinPath("wopi", "files", "ID"), c.OAuth.ProviderID)
+		c.PublicURL.JoinPath("wopi", "files", "ID"), c.OAuth.ProviderID)
 }
 
 func licence(c *config.Config) string {

@@ -65,8 +65,6 @@ func bootstrapFault(c *config.Config) string {
 		return "phones come by https only: public_url must begin with https"
 	case config.IsLoopback(c.PublicURL.Hostname()):
 		return "public_url is this machine's own name, which no phone finds"
-	case c.WOPIURL.Scheme != "https":
-		return "wopi_url must begin with https too: phones are told it"
 	}
 	return ""
 }
@@ -117,7 +115,7 @@ func lifetime(d time.Duration) string {
 
 // trustedDomains are those of everything that a phone is told to ask.
 func trustedDomains(c *config.Config) []string {
-	list := []string{c.PublicURL.Hostname(), c.WOPIURL.Hostname()}
+	list := []string{c.PublicURL.Hostname()}
 	if c.OAuth.Mode == "direct" {
 		list = append(list, c.SignIn.OIDC.Issuer.Hostname())
 	}

@@ -44,7 +44,7 @@ func TestTheSheet(t *testing.T) {
 	}
 	c := onboardingConfig(t, `
 public_url: https://docs.example.test/files
-wopi_url: https://wopi.example.test
+wopi_url: http://inside:8880
 privacy_url: https://docs.example.test/privacy
 upstream: {url: https://nas.example.test/dav/, auth: user, roots: shared}
 oauth: {provider_id: TPExample, clients: [{id: office, secret_file: `+secret+`}], url_schemes: {ios: [mynas], android: ['103', test.mynas, test.mynas.Auth]}}
@@ -53,7 +53,7 @@ oauth: {provider_id: TPExample, clients: [{id: office, secret_file: `+secret+`}]
 	for property, want := range map[string][]string{
 		"Localized Provider Name": {"My NAS"}, "BootstrapperUri": {"https://docs.example.test/files/wopibootstrapper"}, "Client ID": {"office"},
 		"Client App Name": {"Office"}, "RedirectUri": {"https://localhost", "ms-word-tp:", "ms-excel-tp:", "ms-powerpoint-tp:", "ms-officemobile-tp:"},
-		"ProviderId": {"TPExample"}, "TrustedDomain": {"docs.example.test", "wopi.example.test"}, "SupportRefresh": {"True"},
+		"ProviderId": {"TPExample"}, "TrustedDomain": {"docs.example.test"}, "SupportRefresh": {"True"},
 		"SiteUrl": {"https://docs.example.test/files"}, "Privacy statement": {"https://docs.example.test/privacy"},
 		"UrlSchemes":                   {`{"Android":["103","test.mynas","test.mynas.Auth"],"iOS":["mynas"]}`},
 		"Expiry of tokens":             {"access token: 1 hour; refresh token: 90 days, or 30 days without use; it changes at every use"},
