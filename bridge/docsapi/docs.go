@@ -142,7 +142,7 @@ func (d *Docs) hear(r *http.Request, what string, begun time.Time, g access.Gran
 		Operation: wopi.Operation("Docs" + what), File: id, Editor: g.Editor, Status: status, Duration: time.Since(begun), Err: err,
 	}
 	if g.ID != "" {
-		line.UserID = g.Principal.UserID()
+		line.UserID, line.Name = g.Principal.UserID(), g.Principal.Name
 	}
 	d.Log(r.Context(), line)
 }

@@ -240,8 +240,16 @@ func (d *Docs) fetchForgotten(ctx context.Context, server *Server, key string) e
 	if err != nil {
 		return err
 	}
-	if s.state == live || d.Servers[s.editor] != server {
-		return nil // somebody goes on with it: it comes with their save
+	if d.Servers[s.editor] != server {
+		return nil
+	}
+	if s.state == live {
+		// Its last callback did not reach us; or somebody goes on with it, and it comes with
+		// their save.
+		users, err := server.Info(ctx, key)
+		if err == nil && len(users) > 0 || err != nil && !errors.Is(err, ErrUnknownKey) {
+			return err
+		}
 	}
 	address, err := server.ForgottenURL(ctx, key)
 	if errors.Is(err, ErrUnknownKey) {

@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,10 +19,13 @@ import (
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/docsapi"
 	"davwopi/bridge/endpoint"
+	"davwopi/bridge/wopi"
+	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/oauth"
 	"davwopi/test/docserver"
+	"davwopi/test/office"
 	"davwopi/test/rooms"
 )
 
@@ -31,14 +36,15 @@ type rig struct {
 	DS   *docserver.Server
 	Docs *docsapi.Docs
 	Base string // address of the house
+	WOPI string // another editor, which speaks WOPI
 }
 
 // newRig starts both. change may set switches of the document server.
 func newRig(t testing.TB, change func(*docserver.Server)) *rig {
 	t.Helper()
-	r := &rig{t: t, DS: docserver.Start(t, change)}
+	r := &rig{t: t, DS: docserver.Start(t, change), WOPI: office.NewEditor(t, wopi.Collabora, false, "docx").URL}
 	r.House = rooms.New(t, nil, func(e *endpoint.Endpoint) {
-		e.Editors = &discovery.Editors{List: []discovery.Editor{{URL: r.DS.URL, Secret: true}, {URL: "https://collabora.example"}}}
+		e.Editors = &discovery.Editors{List: []discovery.Editor{{URL: r.DS.URL, Secret: true}, {URL: r.WOPI}}}
 		e.MaxBody = 1 << 30
 	})
 	r.start(docserver.Secret)
@@ -56,7 +62,7 @@ func (r *rig) start(secret string) {
 		OnError: func(what string, err error) { r.t.Log(what, err) },
 	})
 	r.Must(err)
-	routes := mux.NewRouter()
+	routes := mux.NewRouter().SkipClean(true).UseEncodedPath() // as the bridge has it
 	r.Docs.Mount(routes)
 	routes.PathPrefix("/").Handler(r.Web.Config.Handler)
 	front := httptest.NewServer(routes)
@@ -180,4 +186,12 @@ func until(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("waited in vain for %s", what)
 		}
 	}
+}
+
+// lockRequest is a lock of another program.
+var lockRequest = davbackend.LockRequest{Owner: "Desktop", Timeout: time.Hour}
+
+// removeFile deletes a file behind the upstream's back.
+func removeFile(r *rig, name string) error {
+	return os.Remove(filepath.Join(r.Servers["main"].Dir, name))
 }

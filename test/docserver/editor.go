@@ -68,7 +68,24 @@ type Editor struct {
 
 	callback string
 	server   *Server
+	lost     bool // callbacks come to nothing
+	deaf     bool // their answers do not arrive
 }
+
+// Lost makes callbacks come to nothing, as while the bridge is down.
+func (e *Editor) Lost(lost bool) { e.lost = lost }
+
+// Deaf makes the answers to callbacks not arrive, as when the bridge dies just before.
+func (e *Editor) Deaf(deaf bool) { e.deaf = deaf }
+
+// Moved sends further callbacks to another address of the bridge.
+func (e *Editor) Moved(base string) {
+	if at := strings.Index(e.callback, "/docsapi/"); at >= 0 {
+		e.callback = base + e.callback[at:]
+	}
+}
+
+var errNoAnswer = errors.New("docserver: no answer")
 
 // Open opens a document by the configuration of a page.
 func (s *Server) Open(configuration []byte) (*Editor, error) {
@@ -216,7 +233,13 @@ func (e *Editor) tell(body map[string]any) (Told, error) {
 	}
 	status, _ := body["status"].(int)
 	for n := 0; ; n++ {
-		told, err := e.server.Send(e.callback, e.server.signed(body))
+		told, err := Told{Answer: -1}, errNoAnswer
+		if !e.lost {
+			told, err = e.server.Send(e.callback, e.server.signed(body))
+		}
+		if e.deaf {
+			told, err = Told{Answer: -1}, errNoAnswer
+		}
 		told.Key, told.Status = e.Key, status
 		e.server.mu.Lock()
 		e.server.told = append(e.server.told, told)

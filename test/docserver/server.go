@@ -54,7 +54,8 @@ type Server struct {
 	sessions  map[string]*session // by key
 	forgotten map[string][]byte
 	results   map[string]func() (io.ReadCloser, int64) // by path
-	converted map[string]int                           // how often each was asked for
+	redirects map[string]string
+	converted map[string]int // how often each was asked for
 	number    int
 	told      []Told // callbacks, in order
 	asked     []map[string]any
@@ -85,7 +86,7 @@ func Start(t testing.TB, change func(*Server)) *Server {
 	t.Helper()
 	s := &Server{
 		Secret: Secret, t: t, sessions: map[string]*session{}, forgotten: map[string][]byte{},
-		results: map[string]func() (io.ReadCloser, int64){}, converted: map[string]int{}, titles: map[string]string{},
+		results: map[string]func() (io.ReadCloser, int64){}, redirects: map[string]string{}, converted: map[string]int{}, titles: map[string]string{},
 	}
 	if change != nil {
 		change(s)
@@ -170,8 +171,12 @@ func (s *Server) addResult(ext string, open func() (io.ReadCloser, int64)) strin
 
 func (s *Server) result(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	open := s.results[r.URL.Path]
+	open, to := s.results[r.URL.Path], s.redirects[r.URL.Path]
 	s.mu.Unlock()
+	if to != "" {
+		http.Redirect(w, r, to, http.StatusFound)
+		return
+	}
 	if open == nil {
 		http.NotFound(w, r)
 		return
@@ -277,4 +282,14 @@ func (s *Server) parameters(r *http.Request) (map[string]any, error) {
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(v) // who hung up needs no answer
+}
+
+// Redirect is an address of the server's that sends whoever asks to another one.
+func (s *Server) Redirect(to string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.number++
+	path := fmt.Sprintf("/cache/files/data/%d/elsewhere", s.number)
+	s.redirects[path] = to
+	return s.URL + path
 }
