@@ -5,14 +5,17 @@ import "davwopi/bridge/wopi"
 // What differs between editors stands here and nowhere else.
 
 // adapt gives the answer of CheckFileInfo the properties that only office reads,
-// or reads in its own way. native is true for an Office app (iOS, Android).
-func adapt(info *wopi.CheckFileInfo, office wopi.Office, native bool) {
+// or reads in its own way. native is true for an Office app (iOS, Android), paged if there
+// is a host page that can ask its person something.
+func adapt(info *wopi.CheckFileInfo, office wopi.Office, native, paged bool) {
 	switch office {
 	case wopi.Collabora:
+		info.EnableInsertRemoteImage = paged && info.UserCanWrite
 		info.EnableOwnerTermination = true
 		info.EnableShare = info.FileSharingUrl != "" // its button, which the host page answers
 		info.BreadcrumbDocName = info.BaseFileName   // it is the title that Collabora shows
 	case wopi.OnlyOffice:
+		info.EnableInsertRemoteImage = paged && info.UserCanWrite
 		info.SupportsReviewing = true
 		info.UserCanReview = info.UserCanWrite
 	}
