@@ -143,7 +143,9 @@ func (o *OIDC) scopes() []string {
 // browser, "" none. Errors wrap
 //   - [ErrFlow]: no such sign-in is under way in this browser: forged, used before, or older than ten minutes;
 //   - [ErrSignIn]: the provider or the person said no, or what came is not what was asked for;
-//   - [ErrProvider]: the provider could not be asked.
+//   - [ErrProvider]: the provider could not be asked, or says that it is unwell.
+//
+// With an error, too, the arrival says where the person wanted to go, if a sign-in of this browser's was under way.
 func (o *OIDC) Finish(ctx context.Context, query url.Values, cookie func(name string) string) (Arrival, error) {
 	state := query.Get("state")
 	if len(state) != OpaqueLen || len(query["state"]) != 1 || len(query["code"]) > 1 {
@@ -153,18 +155,22 @@ func (o *OIDC) Finish(ctx context.Context, query url.Values, cookie func(name st
 	if err != nil {
 		return Arrival{}, err
 	}
+	arrival := Arrival{Next: b.Next, Cookie: flowCookie(state)}
 	said, err := o.Provider.metadata(ctx)
 	if err != nil {
-		return Arrival{}, err
+		return arrival, err
 	}
 	// RFC 9207: another provider's answer must not be taken for this one's.
 	if issuer := query.Get("iss"); issuer != "" && issuer != o.Provider.Issuer || said.IssuerInResponse && issuer == "" {
-		return Arrival{}, because(ErrSignIn, "the answer is another provider's")
+		return arrival, because(ErrSignIn, "the answer is another provider's")
 	}
-	if refusal := query.Get("error"); refusal != "" {
-		return Arrival{}, because(ErrSignIn, "it answered %q", clip(refusal))
+	switch refusal := query.Get("error"); refusal {
+	case "":
+	case "server_error", "temporarily_unavailable":
+		return arrival, because(ErrProvider, "it answered %q", refusal)
+	default:
+		return arrival, because(ErrSignIn, "it answered %q", clip(refusal))
 	}
-	arrival := Arrival{Next: b.Next, Cookie: flowCookie(state)}
 	arrival.Principal, arrival.Tokens, err = o.redeem(ctx, said, query.Get("code"), b)
 	return arrival, err
 }

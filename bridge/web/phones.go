@@ -147,4 +147,25 @@ func (s *site) failPhone(w http.ResponseWriter, r *http.Request, who oauth.Princ
 }
 
 // isPhonePage reports whether a path, below our own, is one at which somebody is asked about a program.
+// failArrival answers for a sign-in at the provider that failed. Office is told, in a word of OAuth's and nobody else's
+// (reference 3.3, 10); people get the page.
+func (s *site) failArrival(w http.ResponseWriter, r *http.Request, next string, err error) {
+	code := ""
+	switch {
+	case errors.Is(err, oauth.ErrSignIn):
+		code = "access_denied"
+	case errors.Is(err, oauth.ErrProvider):
+		code = "server_error"
+	}
+	if sealed, phone := strings.CutPrefix(next, s.base+continuePath); phone && s.Phones != nil && code != "" {
+		if request, over := s.Phones.Open(r.Context(), sealed); over == nil {
+			s.Log(r, err)
+			w.Header().Set("Cache-Control", "no-store")
+			http.Redirect(w, r, request.Fail(code), http.StatusFound)
+			return
+		}
+	}
+	s.providerTrouble(w, r, s.localPath(next), err)
+}
+
 func isPhonePage(rest string) bool { return strings.HasPrefix(rest, continuePath) }

@@ -6,26 +6,32 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"davwopi/oauth"
 	"davwopi/oauth/facade"
+	"davwopi/test/idp"
 )
 
 func withPhones(t *testing.T) *house {
 	t.Helper()
-	return newHouse(t, func(h *house) {
-		sealer, err := oauth.NewSealer(bytes.Repeat([]byte{7}, 32))
-		if err != nil {
-			t.Fatal(err)
-		}
-		h.Privacy = "https://docs.example.test/privacy"
-		h.Phones, err = facade.New(t.Context(), h.db, sealer, facade.Facade{Base: h.URLs.Public, Clients: []facade.Client{
-			{ID: "office", Secrets: [][32]byte{facade.SecretHash("0ffice")}, Redirects: []string{"https://localhost", "ms-word-tp:"}},
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-	})
+	return newHouse(t, addPhones)
+}
+
+// addPhones lets phones sign in at a house.
+func addPhones(h *house) {
+	t := h.t
+	sealer, err := oauth.NewSealer(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Privacy = "https://docs.example.test/privacy"
+	h.Phones, err = facade.New(t.Context(), h.db, sealer, facade.Facade{Base: h.URLs.Public, Clients: []facade.Client{
+		{ID: "office", Secrets: [][32]byte{facade.SecretHash("0ffice")}, Redirects: []string{"https://localhost", "ms-word-tp:"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func asks(change ...string) string {
@@ -138,5 +144,37 @@ func TestAPhoneAsksWrongly(t *testing.T) {
 	}
 	if got := newHouse(t, nil).browser().get("/oauth2/authorize"); got.status != http.StatusNotFound {
 		t.Errorf("where phones do not sign in: %d", got.status)
+	}
+}
+
+// TestAPhoneAtAProviderThatSaysNo: Office is told in a word of OAuth's, whatever the provider's words are.
+func TestAPhoneAtAProviderThatSaysNo(t *testing.T) {
+	p := idp.New(t, time.Now)
+	h := withProviderAnd(t, p, false, addPhones)
+	for said, want := range map[string]string{
+		"access_denied": "access_denied", "login_required": "access_denied", "<b>x</b>": "access_denied",
+		"server_error": "server_error", "temporarily_unavailable": "server_error",
+	} {
+		b := h.browser()
+		ask := b.get(asks("state", "s&1")).header.Get("Location")
+		got := b.get(back(t, p, b.get(ask)) + "&error=" + url.QueryEscape(said) + "&error_description=evil")
+		if got.status != http.StatusFound || got.header.Get("Location") != "https://localhost?error="+want+"&state=s%261" {
+			t.Errorf("%s: %d to %q", said, got.status, got.header.Get("Location"))
+		}
+	}
+	b := h.browser()
+	ask := b.get(asks()).header.Get("Location")
+	if got := b.get(back(t, p, b.get(ask))); got.status != http.StatusSeeOther || !strings.HasPrefix(got.header.Get("Location"), "/oauth2/continue/") {
+		t.Errorf("a sign-in: %d to %q", got.status, got.header.Get("Location"))
+	}
+	// The longest request that is taken still fits into the way through the provider.
+	b = h.browser()
+	long := asks("state", strings.Repeat("<", 1024), "action", strings.Repeat("%", 500))
+	if got := b.get(long); got.status != http.StatusFound || !strings.HasPrefix(got.header.Get("Location"), "https://localhost?error=invalid_request") {
+		t.Errorf("too long: %d to %q", got.status, got.header.Get("Location"))
+	}
+	long = asks("state", strings.Repeat("s", 700), "action", strings.Repeat("a", 100))
+	if got := b.get(back(t, p, b.get(b.get(long).header.Get("Location")))); !strings.HasPrefix(got.header.Get("Location"), "/oauth2/continue/") {
+		t.Errorf("a long one: %d to %q", got.status, got.header.Get("Location"))
 	}
 }

@@ -84,7 +84,7 @@ func (s *site) serveCallback(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		s.providerTrouble(w, r, s.path(), err)
+		s.failArrival(w, r, in.Next, err)
 		return
 	}
 	if s.Provider.Keep {

@@ -18,7 +18,14 @@ import (
 // withProvider is a house where people sign in at p.
 func withProvider(t *testing.T, p *idp.Provider, secure bool) *house {
 	t.Helper()
+	return withProviderAnd(t, p, secure, func(*house) {})
+}
+
+// withProviderAnd is withProvider with more.
+func withProviderAnd(t *testing.T, p *idp.Provider, secure bool, more func(*house)) *house {
+	t.Helper()
 	return newHouse(t, func(h *house) {
+		more(h)
 		sealer, err := oauth.NewSealer(bytes.Repeat([]byte{7}, 32))
 		if err != nil {
 			t.Fatal(err)

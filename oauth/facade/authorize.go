@@ -17,6 +17,7 @@ import (
 const (
 	maxParameter = 512
 	maxState     = 1024
+	maxSealed    = 1900 // of the request as an address of ours holds it: pages take 2,048
 )
 
 // A Request is an authorization request of a known program with a redirect URI of its own.
@@ -80,7 +81,10 @@ func (f *Facade) Begin(ctx context.Context, query string) (r Request, sealed str
 	if err != nil {
 		return Request{}, "", fmt.Errorf("facade: begin: %w", err)
 	}
-	return r, base64.RawURLEncoding.EncodeToString(blob), nil
+	if sealed = base64.RawURLEncoding.EncodeToString(blob); len(sealed) > maxSealed {
+		return r, "", fmt.Errorf("%w: too long in all", ErrRequest)
+	}
+	return r, sealed, nil
 }
 
 const requestAAD = "facade request 1"
