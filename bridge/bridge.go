@@ -86,7 +86,7 @@ func (b *Bridge) Handler() http.Handler {
 		// Before mux: it must see methods and paths as they came.
 		top.Handle("/dav/", b.checkHost(b.DAV))
 	}
-	return b.number(b.observe(b.recover(b.progress(b.believe(b.noRedirect(b.stripPrefix(top)))))))
+	return b.number(b.protect(b.observe(b.recover(b.progress(b.believe(b.noRedirect(b.stripPrefix(top))))))))
 }
 
 // stripPrefix takes the path of public_url off. The request line itself

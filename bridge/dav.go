@@ -29,6 +29,8 @@ type DAVDoor struct {
 	Upstream string
 	// Fault is told what went wrong here.
 	Fault func(*http.Request, error)
+	// Audit hears of passwords that are none, and of deletions. Nil: nobody does.
+	Audit func(*http.Request, Deed)
 }
 
 // maxBasic bounds a user name and an app password, in bytes.
@@ -45,6 +47,9 @@ func (d *DAVDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case errors.Is(err, oauth.ErrAppPassword):
+		if given { // programs ask without one first
+			d.audit(r, Deed{What: "sign_in", Tried: user, Err: err})
+		}
 		w.Header().Set("WWW-Authenticate", `Basic realm="davwopi", charset="UTF-8"`)
 		http.Error(w, "an app password is wanted", http.StatusUnauthorized)
 		return
@@ -61,7 +66,18 @@ func (d *DAVDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		name := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 		endpoint.FileBytes(w.Header(), name)
 	}
-	http.StripPrefix("/dav", d.Server).ServeHTTP(w, r)
+	seen := &statusWriter{ResponseWriter: w}
+	http.StripPrefix("/dav", d.Server).ServeHTTP(seen, r)
+	if r.Method == http.MethodDelete && seen.sent() < http.StatusMultipleChoices && seen.sent() != http.StatusMultiStatus {
+		d.audit(r, Deed{What: "delete", Who: who, Name: strings.TrimPrefix(r.URL.Path, "/dav")})
+	}
+}
+
+func (d *DAVDoor) audit(r *http.Request, deed Deed) {
+	if d.Audit != nil {
+		deed.By = "dav"
+		d.Audit(r, deed)
+	}
 }
 
 // judge asks the rules about every place that the request reads or writes. It

@@ -88,6 +88,8 @@ func level(status int, err error) zerolog.Level {
 	switch {
 	case errors.Is(err, dav.ErrUnauthorized):
 		return zerolog.WarnLevel // a wrong password, which the operator may have to mend
+	case errors.Is(err, endpoint.ErrCrowd):
+		return zerolog.InfoLevel // whoever has the token could fill the log
 	case status >= 500 && status != http.StatusNotImplemented:
 		return zerolog.ErrorLevel
 	case status >= 400:

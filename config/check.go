@@ -36,6 +36,12 @@ func (r *reader) check(c *Config) {
 	if c.Walk.RequestsPerSecond < 1 || c.Walk.RequestsPerSecond > 1000 {
 		r.fault("walk.requests_per_second", "%d: wants 1 to 1000", c.Walk.RequestsPerSecond)
 	}
+	if n := c.WOPI.RequestsPerToken; n < 4 || n > 10000 {
+		r.fault("wopi.requests_per_token", "%d: wants 4 to 10000", n)
+	}
+	if c.Log.AuditNames && c.Log.Audit == "" {
+		r.fault("log.audit_names", "is about log.audit, which is not set")
+	}
 	if c.Locks.AnnounceLocks == nil {
 		announce := !c.Embedded()
 		c.Locks.AnnounceLocks = &announce
@@ -56,10 +62,8 @@ func (r *reader) checkAddresses(c *Config) {
 		r.fault("listen", "%q is not an address such as 127.0.0.1:8880", c.Listen)
 		return
 	}
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		r.fault("tls", "wants both cert_file and key_file")
-	}
-	if c.TLS.CertFile == "" && !IsLoopback(host) && !c.InsecureHTTP {
+	r.checkTLS(c)
+	if !c.TLS.On() && !IsLoopback(host) && !c.InsecureHTTP {
 		r.fault("listen", "%s is not a loopback address and there is no tls: put a reverse proxy with https in front and listen on 127.0.0.1, set tls, or set insecure_http: true", c.Listen)
 	}
 }
@@ -106,7 +110,7 @@ func IsPostgres(text string) bool {
 func (c *Config) Listening(address string) {
 	if c.PublicURL.URL == nil {
 		scheme := "http"
-		if c.TLS.CertFile != "" {
+		if c.TLS.On() {
 			scheme = "https"
 		}
 		if host, port, err := net.SplitHostPort(address); err == nil {

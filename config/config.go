@@ -34,8 +34,8 @@ type Config struct {
 	// page then shows a banner. Default false.
 	InsecureHTTP bool `yaml:"insecure_http"`
 
-	// TLS makes the bridge serve https itself. The files are read again when
-	// they change.
+	// TLS makes the bridge serve https itself, with files or with certificates that it
+	// fetches.
 	TLS TLS `yaml:"tls"`
 
 	// TrustedProxies are the addresses or networks of reverse proxies whose
@@ -143,14 +143,6 @@ type State struct {
 // Shared tells whether the state is in a database that several bridges can share.
 func (s State) Shared() bool { return s.URL.Reveal() != "" || s.URLFile != "" }
 
-// TLS names the certificate and key, PEM files. Both or neither.
-type TLS struct {
-	// CertFile is the certificate chain.
-	CertFile string `yaml:"cert_file"`
-	// KeyFile is the private key.
-	KeyFile string `yaml:"key_file"`
-}
-
 // Editor is one editor's server.
 type Editor struct {
 	// URL is the editor's address, or that of its discovery document.
@@ -218,6 +210,15 @@ type WOPI struct {
 	// BusinessUsers asks Microsoft's editors to check for a licence. Default
 	// false.
 	BusinessUsers bool `yaml:"business_users"`
+	// Networks are the addresses or networks from which the servers of configured editors
+	// call, besides the proof of their keys. Behind a proxy of trusted_proxies it is the
+	// address that the proxy saw. Browsers with the built-in text editor and Office on
+	// phones come from anywhere. Default all.
+	Networks []Network `yaml:"networks"`
+	// RequestsPerToken is how many requests with one access token are carried out at once.
+	// As many again wait for their turn; what comes beyond is answered 503 with
+	// Retry-After. 4 to 10000. Default 32, of which an editor uses a few.
+	RequestsPerToken int `yaml:"requests_per_token"`
 }
 
 // Locks is about the locks of other programs.
@@ -315,6 +316,13 @@ type Log struct {
 	// asked; of browsers and programs with the part of davwopi that they asked. No names of
 	// documents. Default false: only what went wrong, and the rest at debug.
 	Requests bool `yaml:"requests"`
+	// Audit is a file to which a line of JSON is appended, and synced, for each sign-in
+	// (good and bad), sign-out, link, release, restore, undo, drop, deletion, app password
+	// and use of an API key: who, from where, when. It is opened anew at SIGHUP, for
+	// logrotate. - is standard error. Default none.
+	Audit string `yaml:"audit"`
+	// AuditNames has the names of documents in those lines, too. Default false: their IDs.
+	AuditNames bool `yaml:"audit_names"`
 }
 
 // A URL is an absolute http or https URL without query, fragment and user
@@ -347,7 +355,7 @@ func Default() *Config {
 		State:       State{Dir: "davwopi-data"},
 		Dir:         "documents",
 		SignIn:      defaultSignIn(),
-		WOPI:        WOPI{WriteRelative: true, Containers: true},
+		WOPI:        WOPI{WriteRelative: true, Containers: true, RequestsPerToken: 32},
 		Locks:       Locks{RespectLockFiles: true},
 		Saves:       Saves{MaxFileSize: 4 << 30, Patience: 20 * time.Second, WhenUpstreamIsDown: "auto", MaxAge: 24 * time.Hour, Undo: true, UndoAge: 168 * time.Hour, UndoSize: 1 << 30},
 		Walk:        Walk{Enabled: true, Watch: true, Every: 6 * time.Hour, RequestsPerSecond: 2, Within: 720 * time.Hour},

@@ -98,6 +98,9 @@ func (r *reader) node(path string, n *yaml.Node, v reflect.Value, values string)
 			r.fault(path, "wants one value, not a list or a map (line %d)", n.Line)
 			return
 		}
+		if v.Type() == typeSecret && r.exposed != "" && n.Value != "" {
+			r.fault(path, "stands in %s, which everybody on this machine may read: chmod 600 it, or put the secret in a file of its own or in the variable %s", r.exposed, Variable(path))
+		}
 		r.scalar(path, n.Value, v, values)
 	case v.Kind() == reflect.Slice:
 		if n.Kind != yaml.SequenceNode {

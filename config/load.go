@@ -65,7 +65,10 @@ func Load(file string, environ []string, over Overrides) (*Config, error) {
 	return c, nil
 }
 
-type reader struct{ faults Faults }
+type reader struct {
+	faults  Faults
+	exposed string // the file that is read, if everybody on this machine may read it
+}
 
 func (r *reader) fault(path, format string, args ...any) {
 	r.faults = append(r.faults, Fault{path, fmt.Sprintf(format, args...)})
@@ -84,6 +87,10 @@ func (r *reader) file(c *Config, file string) {
 	} else if err != nil {
 		r.fault("", "cannot read %s: %v", file, err)
 		return
+	}
+	if Exposed(file, info.Mode()) {
+		r.exposed = file
+		defer func() { r.exposed = "" }()
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {

@@ -60,6 +60,9 @@ func refuse(w http.ResponseWriter, e *wopi.Error) int {
 	if e.ValidTarget != "" {
 		h.Set(wopi.HeaderValidRelativeTarget, wopi.EncodeUTF7(e.ValidTarget))
 	}
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds())))
+	}
 	_ = writeJSON(w, e.Status, e.JSON) // the status is out; a broken connection has nobody to tell
 	return e.Status
 }

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"davwopi/bridge/access"
@@ -40,6 +41,15 @@ type Endpoint struct {
 
 	// MaxBody is the largest body of a file, in bytes.
 	MaxBody int64
+
+	// Networks are those from which servers of configured editors may call; nil: all.
+	Networks []netip.Prefix
+
+	// AtOnce is how many requests of one grant are carried out at a time. As many again
+	// wait for their turn, the rest is refused. 0: no limit.
+	AtOnce int
+
+	turns turns
 
 	// Log is told of every request once, after its answer.
 	Log func(context.Context, Line)

@@ -33,6 +33,7 @@ var statuses = []struct {
 	{access.ErrExpired, http.StatusUnauthorized, "access token expired"},
 	{access.ErrNeedsSignIn, http.StatusUnauthorized, "sign in again"},
 	{access.ErrManyShares, http.StatusNotImplemented, "this person has too many links; some must be revoked first"},
+	{ErrNetwork, http.StatusForbidden, "editors are not served at this address"},
 	{proof.ErrProof, http.StatusInternalServerError, "proof key check failed"},
 	{proof.ErrTime, http.StatusInternalServerError, "proof key check failed: timestamp too old"},
 	{discovery.ErrDown, http.StatusInternalServerError, "proof keys of the editor cannot be fetched"},
@@ -78,6 +79,8 @@ func Refusal(err error) *wopi.Error {
 		return keptRefusal(kept)
 	case errors.As(err, &held):
 		return &wopi.Error{Status: http.StatusConflict, Lock: new(wopi.LockID), Reason: "locked on the file server by " + or(held.Holder, "another program"), Err: err}
+	case errors.Is(err, ErrCrowd):
+		return &wopi.Error{Status: http.StatusServiceUnavailable, Reason: "too many requests at once with this access token", RetryAfter: turnPatience, Err: err}
 	case errors.Is(err, dav.ErrLocked):
 		return &wopi.Error{Status: http.StatusConflict, Lock: new(wopi.LockID), Reason: "locked on the file server by another program", Err: err}
 	}

@@ -32,7 +32,9 @@ func (e *Endpoint) handler(t Table, d door) http.Handler {
 		}
 		ctx, trips := davbackend.CountTrips(r.Context())
 		line := Line{Operation: d.read(r.Method, d.suffix, r.Header)}
-		response, err := e.operate(ctx, t, r, d, &line)
+		turn := &turn{of: &e.turns}
+		defer turn.end() // after the last byte of the answer
+		response, err := e.operate(ctx, t, r, d, &line, turn)
 		var refusal *wopi.Error
 		if err != nil {
 			refusal = Refusal(err)
@@ -50,7 +52,7 @@ func (e *Endpoint) handler(t Table, d door) http.Handler {
 }
 
 // operate is the way of a request through its numbered steps.
-func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, d door, line *Line) (wopi.Response, error) {
+func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, d door, line *Line, turn *turn) (wopi.Response, error) {
 	// 1: which operation
 	entry, ok := t[line.Operation]
 	if !ok {
@@ -72,11 +74,16 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, d door
 	}
 	line.UserID, line.Editor = grant.Principal.UserID(), grant.Editor
 
-	// 3: proof, with the keys of the editor that the grant was made for
-	if d.signed {
-		if err := e.checkProof(ctx, grant.Editor, r, decoded, raw); err != nil {
-			return wopi.Response{}, err
-		}
+	// 3: where it comes from, proof with the keys of the editor that the grant was made for, and its turn
+	err = e.checkNetwork(grant.Editor, r.RemoteAddr)
+	if err == nil && d.signed {
+		err = e.checkProof(ctx, grant.Editor, r, decoded, raw)
+	}
+	if err != nil {
+		return wopi.Response{}, err
+	}
+	if err := turn.take(ctx, grant.ID, e.AtOnce); err != nil {
+		return wopi.Response{}, err
 	}
 
 	// 4: scope and our own rules, as of now

@@ -30,6 +30,7 @@ func (s *site) serveOpen(w http.ResponseWriter, r *http.Request) {
 	}
 	key, err := s.Keys.Check(r.Context(), strings.TrimSpace(presented))
 	if err != nil {
+		s.refusedDeed(r, Deed{What: "api_key", API: true, Err: err}, access.ErrToken)
 		s.refuseJSON(w, r, err)
 		return
 	}
@@ -51,6 +52,7 @@ func (s *site) serveOpen(w http.ResponseWriter, r *http.Request) {
 	out, err := s.Open(r.Context(), OpenRequest{
 		Path: q.Path, User: q.User, Mode: q.Mode, Editor: q.Editor, Upstream: q.Upstream, Passback: q.Passback, Context: q.Context, Key: &key,
 	})
+	s.deed(r, Deed{What: "api_key", API: true, ID: key.Name, Tried: q.User, Name: q.Path, Err: err})
 	if err != nil {
 		s.refuseJSON(w, r, err)
 		return

@@ -237,6 +237,7 @@ func (s *site) serveRelease(w http.ResponseWriter, r *http.Request, session oaut
 			s.fail(w, r, who, err)
 			return
 		}
+		s.deed(r, Deed{What: "release", Who: who, File: id, Name: string(at.Entry.Path)})
 		s.done(w, r, "open", "released")
 		return
 	}

@@ -61,6 +61,9 @@ type Pages struct {
 	// cause. It is called from many goroutines.
 	Log func(r *http.Request, err error)
 
+	// Audit hears of sign-ins, links and what is done to locks and saves. Nil: nobody does.
+	Audit func(r *http.Request, d Deed)
+
 	// Admin tells who runs the server: whose /doctor is served, and who may release the
 	// locks of others. Checkup is what /doctor shows. Nil: nobody's.
 	Admin   func(who oauth.Principal) bool

@@ -130,6 +130,7 @@ func (s *site) letIn(w http.ResponseWriter, r *http.Request, session oauth.Sessi
 		s.fail(w, r, session.Principal, err)
 		return
 	}
+	s.deed(r, Deed{What: "phone", Who: session.Principal})
 	http.Redirect(w, r, to, http.StatusFound)
 }
 

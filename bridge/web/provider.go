@@ -109,6 +109,7 @@ func (s *site) serveCallback(w http.ResponseWriter, r *http.Request) {
 // providerTrouble is the sign-in page with what went wrong.
 func (s *site) providerTrouble(w http.ResponseWriter, r *http.Request, next string, err error) {
 	s.Log(r, err)
+	s.refusedDeed(r, Deed{What: "sign_in", Err: err}, oauth.ErrFlow, oauth.ErrSignIn)
 	body, status := s.signInBody(next), http.StatusServiceUnavailable
 	var many *oauth.TooManyError
 	switch {

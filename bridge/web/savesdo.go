@@ -55,6 +55,7 @@ func (s *site) serveRestore(w http.ResponseWriter, r *http.Request, session oaut
 		s.failSave(w, r, who, err)
 		return
 	}
+	s.deed(r, Deed{What: "restore", Who: who, File: e.File, ID: e.ID, Name: e.Name})
 	s.done(w, r, "saves", "restored")
 }
 
@@ -114,6 +115,7 @@ func (s *site) serveDrop(w http.ResponseWriter, r *http.Request, session oauth.S
 	e, err := s.ownEntry(ctx, who, mux.Vars(r)["entry"])
 	if err == nil && r.Method == http.MethodPost {
 		if err = s.Saves.Drop(ctx, e.ID); err == nil {
+			s.deed(r, Deed{What: "drop", Who: who, File: e.File, ID: e.ID, Name: e.Name})
 			s.done(w, r, "saves", "dropped")
 			return
 		}
@@ -143,6 +145,7 @@ func (s *site) serveUndo(w http.ResponseWriter, r *http.Request, session oauth.S
 	if err == nil && r.Method == http.MethodPost {
 		actor := locks.Actor{UserID: who.UserID(), Name: personName(who)}
 		if _, err = s.Saves.Undo(ctx, s.target(who, at), actor, e.ID); err == nil {
+			s.deed(r, Deed{What: "undo", Who: who, File: e.File, ID: e.ID, Name: string(at.Entry.Path)})
 			s.done(w, r, "saves", "undone")
 			return
 		}
@@ -188,6 +191,7 @@ func (s *site) serveDeliver(w http.ResponseWriter, r *http.Request, session oaut
 		s.failSave(w, r, who, err)
 		return
 	}
+	s.deed(r, Deed{What: "deliver", Who: who, File: e.File, ID: e.ID, Name: e.Name})
 	s.done(w, r, "saves", "delivered")
 }
 

@@ -121,12 +121,13 @@ func (s *site) serveEnter(w http.ResponseWriter, r *http.Request) {
 		cookie = c.Value
 	}
 	typed := r.PostForm.Get("name")
-	fresh, _, err := s.Shares.Enter(r.Context(), secret, r.PostForm.Get("password"), typed, cookie, r.RemoteAddr)
+	fresh, guest, err := s.Shares.Enter(r.Context(), secret, r.PostForm.Get("password"), typed, cookie, r.RemoteAddr)
 	body := enterBody{Typed: typed}
 	status := http.StatusForbidden
 	var many *oauth.TooManyError
 	switch {
 	case err == nil:
+		s.deed(r, Deed{What: "sign_in", Who: guest.Principal(), ID: share.ID, File: share.Resource})
 		s.setGuestCookie(w, share.ID, fresh)
 		s.goTo(w, r, share)
 		return
@@ -135,6 +136,7 @@ func (s *site) serveEnter(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(many.RetryAfter.Seconds())))
 		body.Error = words.Say("enter.too_many", "wait", many.RetryAfter)
 	case errors.Is(err, access.ErrSharePassword):
+		s.deed(r, Deed{What: "sign_in", ID: share.ID, File: share.Resource, Err: err})
 		body.Error = words.Say("enter.wrong")
 	default:
 		s.fail(w, r, oauth.Principal{}, err)

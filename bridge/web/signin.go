@@ -105,6 +105,7 @@ func (s *site) serveCheck(w http.ResponseWriter, r *http.Request) {
 		body.Error = words.Say("signin.upstream_down", "name", body.Upstream)
 	}
 	if err != nil {
+		s.refusedDeed(r, Deed{What: "sign_in", Tried: body.User, Err: err}, oauth.ErrRefused)
 		s.show(w, r, status, "signin", words.Say("signin.title"), oauth.Principal{}, policy{}, body)
 		return
 	}
@@ -160,6 +161,7 @@ func (s *site) enter(w http.ResponseWriter, r *http.Request, p oauth.Principal) 
 		s.fail(w, r, oauth.Principal{}, err)
 		return "", false
 	}
+	s.deed(r, Deed{What: "sign_in", Who: p})
 	s.setCookie(w, cookie)
 	w.Header().Set("Cache-Control", "no-store")
 	return session, true
@@ -175,7 +177,11 @@ func (p *Pages) signOut(r *http.Request, session oauth.Session) error {
 	if err := p.Tokens.SignedOut(r.Context(), session.ID, members); err != nil {
 		return err
 	}
-	return p.Sessions.End(r.Context(), session.ID)
+	if err := p.Sessions.End(r.Context(), session.ID); err != nil {
+		return err
+	}
+	p.deed(r, Deed{What: "sign_out", Who: session.Principal})
+	return nil
 }
 
 // serveSignOut is POST /signout.
@@ -210,6 +216,7 @@ func (s *site) serveLink(w http.ResponseWriter, r *http.Request) {
 func (s *site) serveRedeem(w http.ResponseWriter, r *http.Request) {
 	p, err := s.Links.Redeem(r.Context(), mux.Vars(r)["secret"])
 	if err != nil {
+		s.refusedDeed(r, Deed{What: "sign_in", Err: err}, oauth.ErrLink)
 		s.fail(w, r, oauth.Principal{}, err)
 		return
 	}

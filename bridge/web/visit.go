@@ -206,6 +206,7 @@ func (s *site) serveLeave(w http.ResponseWriter, r *http.Request, session oauth.
 		s.fail(w, r, session.Principal, err)
 		return
 	}
+	s.deed(r, Deed{What: "sign_out", Who: session.Principal, ID: s.visit.share.ID})
 	s.setGuestCookie(w, s.visit.share.ID, "")
 	s.tell(w, r, oauth.Principal{}, trouble{Status: http.StatusOK, Title: words.Say("left.title"),
 		Words: []words.Text{words.Say("left.words")}})

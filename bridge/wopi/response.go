@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 )
 
 // A Response is a success: always status 200, never 201 or 204, which offices
@@ -41,6 +42,8 @@ type Error struct {
 	ValidTarget string  // X-WOPI-ValidRelativeTarget (plain; encoded to UTF-7 when sent)
 	JSON        any     // body (Collabora's status code)
 	Err         error   // for our log, never sent
+
+	RetryAfter time.Duration // Retry-After, in whole seconds; 0 omitted
 }
 
 // Error is for our log. It holds no lock ID.

@@ -29,6 +29,9 @@ func newCertificate(certFile, keyFile string) (*certificate, error) {
 
 // read loads the pair. The caller holds mu or is alone.
 func (c *certificate) read() error {
+	if err := checkSecret(c.keyFile); err != nil {
+		return fmt.Errorf("certificate: %w", err)
+	}
 	changed, err := c.newest()
 	if err != nil {
 		return fmt.Errorf("certificate: %w", err)

@@ -28,7 +28,7 @@ func health(ctx context.Context, k *call) error {
 		host = "127.0.0.1"
 	}
 	scheme := "http"
-	if c.TLS.CertFile != "" {
+	if c.TLS.On() {
 		scheme = "https"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)

@@ -72,6 +72,7 @@ type house struct {
 	pages     *web.Pages
 	doctor    *doctor.Doctor
 	bridge    *bridge.Bridge
+	audit     *bridge.Audit // nil: none is kept; opened last
 
 	closers []func() error
 }
@@ -276,7 +277,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 			WriteRelative: c.WOPI.WriteRelative, FileURL: c.WOPI.FileURL,
 			BusinessUsers: c.WOPI.BusinessUsers, Containers: c.WOPI.Containers,
 		},
-		Share: h.share, Linked: h.linked,
+		Share: h.share, Linked: h.linked, Networks: prefixes(c.WOPI.Networks), AtOnce: c.WOPI.RequestsPerToken,
 	}
 	h.pages = &web.Pages{
 		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
@@ -296,7 +297,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	h.pages.Launching = h.launching()
 	h.pages.Comments, h.pages.Commented = h.commentsOn, h.comments.Commented
 	h.openDoctor()
-	h.pages.Admin, h.pages.Checkup = h.isAdmin, h.checkup
+	h.pages.Admin, h.pages.Checkup, h.pages.Audit = h.isAdmin, h.checkup, h.deed
 	endpointRoom := &files.Files{Endpoint: shared, UserInfo: h.userInfo, Activities: h.comments, Brand: brand, RootName: h.rootName}
 	folders := &containers.Containers{Endpoint: shared}
 	above := &ecosystem.Ecosystem{Endpoint: shared, Info: folders.Info}
@@ -310,7 +311,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		Ready:    h.ready,
 		Observe:  h.observed(j),
 		Refuse:   h.pages.Refuse,
-		Commands: h.commands(),
+		Commands: h.audited(h.commands()),
 		Version:  buildVersion(),
 		Log:      h.log,
 	}
@@ -322,13 +323,11 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		h.bridge.Rooms = append(h.bridge.Rooms, door)
 	}
 	h.bridge.Identity = identityHeaders(c)
-	for _, n := range c.TrustedProxies {
-		h.bridge.TrustedProxies = append(h.bridge.TrustedProxies, n.Prefix)
-	}
+	h.bridge.TrustedProxies = prefixes(c.TrustedProxies)
 	if h.local != nil && c.Upstreams[0].Expose {
 		h.bridge.DAV = &bridge.DAVDoor{
 			Server: h.local, Prefix: h.local.Prefix, Check: h.checkAppPassword,
-			Rules: h.rules, Upstream: c.Upstreams[0].Name, Fault: j.Page,
+			Rules: h.rules, Upstream: c.Upstreams[0].Name, Fault: j.Page, Audit: h.davDeed,
 		}
 	}
 	return nil

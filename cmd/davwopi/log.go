@@ -32,6 +32,7 @@ func newLog(c *config.Config, w io.Writer) (zerolog.Logger, *bridge.Threshold) {
 func (h *house) heard(j *bridge.Journalist) func(context.Context, endpoint.Line) {
 	return func(ctx context.Context, l endpoint.Line) {
 		h.counters.WOPI(l)
+		h.editorDeed(ctx, l)
 		j.WOPI(ctx, l)
 	}
 }

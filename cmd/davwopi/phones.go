@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"slices"
 	"strings"
 
@@ -50,7 +50,12 @@ func secretsOf(k config.OAuthClient) (list [][32]byte, err error) {
 	if k.SecretFile == "" {
 		return list, nil
 	}
-	text, err := os.ReadFile(k.SecretFile)
+	f, err := openSecret(k.SecretFile)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
 	if err != nil {
 		return nil, err
 	}

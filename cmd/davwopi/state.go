@@ -72,6 +72,9 @@ func (h *house) openState(ctx context.Context, key string) (err error) {
 	if err := makeState(c.State.Dir); err != nil {
 		return err
 	}
+	if err := guardState(c.State.Dir, h.log); err != nil {
+		return err
+	}
 	if err := h.holdDirectory(); err != nil {
 		return err
 	}

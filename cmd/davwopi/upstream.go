@@ -76,7 +76,7 @@ func newTransport(caFile string) (*http.Transport, error) {
 
 // firstLine reads a secret from a file.
 func firstLine(file string) (string, error) {
-	f, err := os.Open(file)
+	f, err := openSecret(file)
 	if err != nil {
 		return "", err
 	}
