@@ -15,6 +15,9 @@ import (
 // is somebody else's, an [*ownLockError] if it may be our own, [dav.ErrNotFound] if there is no file (an empty one that
 // LOCK made is removed again), and [dav.ErrUnsupported].
 func (l *Locks) ask(ctx context.Context, t Target, name string, r *row) (dav.ActiveLock, error) {
+	if l.lacks(theShadow) {
+		return dav.ActiveLock{}, dav.ErrUnsupported
+	}
 	request := davbackend.LockRequest{Owner: owner(name, r.nonce), Timeout: firstGrant}
 	lock, created, err := t.View.Lock(ctx, r.path, request)
 	if errors.Is(err, dav.ErrLocked) {

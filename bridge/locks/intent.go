@@ -61,6 +61,9 @@ func (l *Locks) OnIntent(kind string, settle func(context.Context, *Lease, Inten
 }
 
 func (l *Locks) handler(kind string) settler {
+	if l.lacks(theIntents) {
+		return nil
+	}
 	l.k.mu.Lock()
 	defer l.k.mu.Unlock()
 	return l.k.handlers[kind]

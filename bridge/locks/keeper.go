@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	keeperFor   = time.Minute // life of the keeper's claim on one row
+	keeperFor   = 20 * time.Second // life of the keeper's claim on one row, renewed while it works
 	keeperLimit = 50 * time.Second
 	keepers     = 6   // rows that are looked after at once: one dead server must not hold up the others
 	perPass     = 500 // rows of one pass
@@ -41,6 +41,9 @@ func (l *Locks) Run(ctx context.Context) error {
 // due has been tried once. What failed on an upstream is told to OnError and tried
 // again later; the error is the database's.
 func (l *Locks) Tend(ctx context.Context) error {
+	if l.lacks(theKeeper) {
+		return nil
+	}
 	now, err := l.now(ctx)
 	if err != nil {
 		return err
@@ -67,7 +70,7 @@ func (l *Locks) Tend(ctx context.Context) error {
 	for i, r := range due {
 		files[i] = r.file
 	}
-	forEach(ctx, files, func(file idmap.FileID) { l.look(ctx, file, now) })
+	forEach(ctx, files, func(file idmap.FileID) { l.look(ctx, file) })
 	l.stampOpened(ctx)
 	return ctx.Err()
 }
@@ -93,15 +96,22 @@ func forEach(ctx context.Context, files []idmap.FileID, f func(idmap.FileID)) {
 	wg.Wait()
 }
 
-// look claims the row of file and does what is due.
-func (l *Locks) look(ctx context.Context, file idmap.FileID, now time.Time) {
+// look claims the row of file and does what is due. The claim is renewed while an upstream
+// takes its time, so that another process waits for a dead one no longer than it must.
+func (l *Locks) look(ctx context.Context, file idmap.FileID) {
 	ctx, cancel := context.WithTimeout(ctx, keeperLimit)
 	defer cancel()
+	now, err := l.now(ctx) // that of the pass may be long ago
+	if err != nil {
+		l.failed("claiming a lock row", err)
+		return
+	}
 	mine, err := l.claim(ctx, file, now.Add(keeperFor), now)
 	if err != nil || !mine {
 		l.failed("claiming a lock row", err)
 		return
 	}
+	stop := l.keepClaim(ctx, cancel, file)
 	r, err := readRow(ctx, l.DB.Read(), file)
 	if err == nil && r != nil {
 		err = l.tend(ctx, r, now)
@@ -109,10 +119,38 @@ func (l *Locks) look(ctx context.Context, file idmap.FileID, now time.Time) {
 	if err != nil && !errors.Is(err, errRaced) && !errors.Is(err, ErrBusy) {
 		l.failed("keeping a lock", err)
 	}
+	stop()
 	done, cancel := detached(ctx)
 	defer cancel()
 	_, err = l.claim(done, file, time.Time{}, now)
 	l.failed("ending a claim", err)
+}
+
+// keepClaim renews the claim on a row until stop is called, and ends ctx by lost if
+// somebody else has it.
+func (l *Locks) keepClaim(ctx context.Context, lost func(), file idmap.FileID) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		tick := time.NewTicker(keeperFor / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			now, err := l.now(ctx)
+			if err != nil {
+				continue
+			}
+			if mine, err := l.claim(ctx, file, now.Add(keeperFor), now); err == nil && !mine {
+				lost()
+				return
+			}
+		}
+	})
+	return func() { cancel(); running.Wait() }
 }
 
 // claim makes this process the keeper of a row until then, if nobody else is; the

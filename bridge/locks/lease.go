@@ -80,7 +80,7 @@ func (l *Locks) tryLease(ctx context.Context, f idmap.FileID, op string) (x *Lea
 		return nil, false, err
 	}
 	busy, err := l.leased(ctx, f, now)
-	if err != nil || busy {
+	if err != nil || busy && !l.lacks(theLease) {
 		return nil, false, err
 	}
 	err = l.DB.Write(ctx, func(tx sqldb.Queryer) error {
@@ -89,7 +89,7 @@ func (l *Locks) tryLease(ctx context.Context, f idmap.FileID, op string) (x *Lea
 		if err != nil {
 			return err
 		}
-		if now.Before(until) {
+		if now.Before(until) && !l.lacks(theLease) {
 			return nil
 		}
 		quiet, err := quietAfter(ctx, tx, f)
@@ -167,7 +167,7 @@ func (x *Lease) renew(ctx context.Context) error {
 	err = x.l.DB.Write(ctx, func(tx sqldb.Queryer) error {
 		n, err := tx.Exec(ctx, `UPDATE locks_lease SET until = ? WHERE file = ? AND serial = ? AND holder = ?`,
 			sqldb.Millis(now.Add(x.l.k.leaseFor)), string(x.File), x.Serial, x.holder)
-		if err == nil && n == 0 {
+		if err == nil && n == 0 && !x.l.lacks(theLease) {
 			err = ErrStale
 		}
 		return err
@@ -187,7 +187,7 @@ func (x *Lease) Check(ctx context.Context) error {
 	}
 	serial, holder, until, err := readLease(ctx, x.l.DB.Read(), x.File)
 	switch {
-	case err != nil:
+	case err != nil || x.l.lacks(theLease):
 		return err
 	case serial != x.Serial || holder != x.holder:
 		return ErrStale
@@ -201,7 +201,7 @@ func (x *Lease) Check(ctx context.Context) error {
 // fenced.
 func (x *Lease) still(ctx context.Context, tx sqldb.Queryer) error {
 	serial, holder, _, err := readLease(ctx, tx, x.File)
-	if err == nil && (serial != x.Serial || holder != x.holder) {
+	if err == nil && (serial != x.Serial || holder != x.holder) && !x.l.lacks(theLease) {
 		err = ErrStale
 	}
 	return err

@@ -21,7 +21,7 @@ import (
 func (x *Lease) Linger(ctx context.Context, tx sqldb.Queryer, idle time.Duration) error {
 	n, err := tx.Exec(ctx, `UPDATE locks_lease SET linger = ? WHERE file = ? AND serial = ? AND holder = ?`,
 		idle.Milliseconds(), string(x.File), x.Serial, x.holder)
-	if err == nil && n == 0 {
+	if err == nil && n == 0 && !x.l.lacks(theLease) {
 		err = ErrStale
 	}
 	return err

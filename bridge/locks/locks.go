@@ -43,7 +43,8 @@ type Locks struct {
 // innards are what Locks needs besides its fields; behind a pointer, because New
 // takes and gives Locks by value.
 type innards struct {
-	process  string // who we are in leases and claims; random, so that a restart is somebody else
+	without  protection // that is left out, "" none
+	process  string     // who we are in leases and claims; random, so that a restart is somebody else
 	wakes    wakes
 	patience time.Duration // of operations that need a lease or an outcome
 	poll     time.Duration // between two looks at what another process does
@@ -84,6 +85,7 @@ func New(ctx context.Context, l Locks) (*Locks, error) {
 		l.LeaseFor = 20 * time.Second
 	}
 	l.k = &innards{
+		without:  leftOut(),
 		process:  newNonce(),
 		patience: 20 * time.Second,
 		poll:     100 * time.Millisecond,

@@ -25,14 +25,15 @@ const (
 
 // A standing is what decides about a PutFile, as read at one time.
 type standing struct {
-	now    time.Time
-	row    *row
-	latest *editingRow // of the file
-	of     *editingRow // newest editing through this editor that has had the ID, nil if none
+	now     time.Time
+	row     *row
+	latest  *editingRow // of the file
+	anybody bool        // may write: theRule is left out
+	of      *editingRow // newest editing through this editor that has had the ID, nil if none
 }
 
 func (l *Locks) standing(ctx context.Context, t Target, a Actor, id *wopi.LockID) (standing, error) {
-	var s standing
+	s := standing{anybody: l.lacks(theRule)}
 	var err error
 	if s.now, err = l.now(ctx); err != nil {
 		return s, err
@@ -78,6 +79,9 @@ func (s standing) judge(a Actor, id *wopi.LockID, size, revision int64) (verdict
 }
 
 func (s standing) judgeLocked(a Actor, id *wopi.LockID, size int64) (verdict, *MismatchError) {
+	if s.anybody {
+		return write, nil
+	}
 	err := s.row.lock.MayWrite(id, size, s.now)
 	if s.row.actor.Editor != a.Editor {
 		err = otherEditor(s.row)

@@ -66,7 +66,7 @@ func (d *delivery) compareOverwrite(ctx context.Context) error {
 // what the same editing wrote (DESIGN 7, base).
 func (d *delivery) outside(ctx context.Context) (bool, error) {
 	cur := d.entry.Revision
-	if d.base == 0 || cur.Number == d.base {
+	if d.base == 0 || cur.Number == d.base || d.s.lacks(theBase) {
 		return false, nil
 	}
 	own, err := d.s.writtenBy(ctx, d.r.editing, d.file, cur.Number)
@@ -157,6 +157,10 @@ func (d *delivery) mayOverwrite(ctx context.Context) (bool, error) {
 // written over: "NAME (outside WHEN).EXT".
 func (d *delivery) keepOutside(ctx context.Context) error {
 	cur, was := d.entry.Revision, d.was
+	if d.s.lacks(theOutside) {
+		d.own[cur.Number] = true
+		return nil
+	}
 	names := copyNames(d.entry.Name, "outside", "", d.was.Modified)
 	kept := false
 	for n := 0; !kept; n++ {

@@ -26,6 +26,9 @@ func (d *delivery) conflict(ctx context.Context, word string) error {
 		Diverted: d.office() == wopi.OnlyOffice,
 	}
 	d.pending = c
+	if d.s.lacks(theCopy) {
+		return errors.Join(c, d.s.forget(ctx, d.r))
+	}
 	e, err := d.copyBeside(ctx, word)
 	switch {
 	case err == nil:

@@ -268,7 +268,9 @@ func TestTakenOver(t *testing.T) {
 					if another {
 						awake = g.journal(t.TempDir(), nil)
 					}
-					g.saves.noFence = !fenced
+					if !fenced {
+						g.saves.without = theFence
+					}
 					slept := false
 					g.saves.crash = func(s string) error {
 						if s == c.step && !slept {

@@ -70,6 +70,9 @@ func (d *delivery) body(ctx context.Context) davbackend.Body {
 // file. (The upstream client looks itself where ETags are not honoured.)
 func (d *delivery) condition() davbackend.Condition {
 	c := davbackend.Condition{Token: d.token}
+	if d.s.lacks(theCondition) {
+		return c
+	}
 	if d.token == "" || d.view.Client().Profile().Conditions {
 		c.ETag = d.was.ETag
 	}

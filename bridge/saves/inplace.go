@@ -54,7 +54,7 @@ func (d *delivery) putInPlace(ctx context.Context) (dav.Resource, error) {
 // linger tells the lease, in the transaction that announces an upload into place, for how
 // long such a one may go on after this process is gone. Nil where there is no lease.
 func (d *delivery) linger(ctx context.Context) func(sqldb.Queryer) error {
-	if d.lease == nil || d.s.noFence {
+	if d.lease == nil || d.s.lacks(theFence) {
 		return nil
 	}
 	return func(tx sqldb.Queryer) error { return d.lease.Linger(ctx, tx, d.view.Client().IdleLimit()) }
@@ -65,7 +65,7 @@ func (d *delivery) linger(ctx context.Context) func(sqldb.Queryer) error {
 // nowhere, or as a piece that is known as ours.
 func (d *delivery) overwrite(ctx context.Context) error {
 	body := d.body(ctx)
-	if d.lease == nil || d.s.noFence {
+	if d.lease == nil || d.s.lacks(theFence) {
 		return d.view.Put(ctx, d.entry.Path, body, d.condition())
 	}
 	during, stop := d.lease.During(ctx)
@@ -98,7 +98,7 @@ func (l leased) Read(p []byte) (int, error) {
 // quiet returns errUnderWay as long as an upload into place may be under way that an
 // earlier holder of the lease has left (DESIGN 4).
 func (d *delivery) quiet(ctx context.Context) error {
-	if d.lease == nil || d.lease.Quiet.IsZero() || d.s.noFence {
+	if d.lease == nil || d.lease.Quiet.IsZero() || d.s.lacks(theFence) || d.s.lacks(theTakeOver) {
 		return nil
 	}
 	now, err := d.s.DB.Now(ctx)

@@ -236,7 +236,7 @@ func (s *Saves) advance(ctx context.Context, r *row, set func(*row), also func(s
 	set(&next)
 	next.changed = now
 	unfenced := int64(0)
-	if s.noFence {
+	if s.lacks(theFence) {
 		unfenced = 1
 	}
 	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {

@@ -119,7 +119,7 @@ func (s *Saves) bring(ctx context.Context, t locks.Target, a locks.Actor, p Put,
 // newer reports whether a later save of the same editing has arrived, by whichever
 // bridge. Its entry may have left the journal since; what it wrote is remembered.
 func (s *Saves) newer(ctx context.Context, r *row) (bool, error) {
-	if r.editing == 0 {
+	if r.editing == 0 || s.lacks(theOrder) {
 		return false, nil
 	}
 	return s.exists(ctx, `SELECT 1 FROM saves_written WHERE file = ? AND editing = ? AND num > ? LIMIT 1`,

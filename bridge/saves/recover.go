@@ -29,6 +29,9 @@ import (
 //
 // It fails only if the directory or the database does.
 func (s *Saves) Recover(ctx context.Context) error {
+	if s.lacks(theReplay) {
+		return nil
+	}
 	places := []string{s.store}
 	if s.Volume != "" {
 		places = append(places, onVolume+s.store)
@@ -166,6 +169,9 @@ func (s *Saves) forgetLost(ctx context.Context) error {
 
 // settleAll settles what no request works on any more, with what waits or without.
 func (s *Saves) settleAll(ctx context.Context, waiting bool) error {
+	if s.lacks(theReplay) {
+		return nil
+	}
 	all, err := s.entries(ctx, `(state IN (?, ?) OR state IN (?, ?) AND reason <> ? OR state IN (?, ?) AND (sent > 0 OR temp <> '') OR state IN (?, ?) AND copy = '' AND (sent > 0 OR temp <> ''))`,
 		stateSpooled, stateDelivering, stateWaiting, stateAside, needsSignIn, stateUnacknowledged, stateRefused, stateConflict, statePreimage)
 	if err != nil {

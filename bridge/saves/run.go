@@ -104,6 +104,9 @@ func (s *Saves) lookAgain(ctx context.Context) error {
 // save of ours, or deleted through us. If something else took their place so soon,
 // they stay for recovery.
 func (s *Saves) still(ctx context.Context, r *row) error {
+	if s.lacks(theSecondLook) {
+		return s.forget(ctx, r)
+	}
 	id := r.file
 	if r.copy != "" {
 		id = r.copy

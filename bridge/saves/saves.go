@@ -78,9 +78,7 @@ type Saves struct {
 	clock    func() time.Time // of patience
 	preBytes int64            // of all pre-images, and of one; 0 none
 	chunk    int64            // bytes of one chunk; defaultChunk, smaller in tests
-	// noFence switches off that who was taken over writes nothing more: a test sets it
-	// to prove that it would notice.
-	noFence bool
+	without  protection       // that is left out, "" none: a test sets it to prove that it would notice
 	// crash is asked after each step that leaves a trace; a test lets it fail to see
 	// what a process leaves that dies there. Nil: never.
 	crash func(step string) error
@@ -135,6 +133,9 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 		if flags.room != nil {
 			s.disk.room = flags.room
 		}
+	}
+	if s.without == "" {
+		s.without = leftOut()
 	}
 	if s.pause == nil {
 		s.pause = sleep

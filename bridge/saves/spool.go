@@ -69,6 +69,9 @@ func (s *Saves) spool(name string, body io.Reader, length, max int64) (spooled, 
 		return spooled{}, noRoom(fmt.Errorf("saves: spooling: %w", err))
 	}
 	sp, err := fill(f, body, length, max)
+	if errors.Is(err, dav.ErrIncomplete) && s.lacks(theLength) {
+		err = nil
+	}
 	if err == nil && !s.disk.noFileSync {
 		err = f.sync()
 	}
@@ -88,7 +91,8 @@ func (s *Saves) spool(name string, body io.Reader, length, max int64) (spooled, 
 	return sp, nil
 }
 
-// fill copies body into f and checks its length (-1: unknown).
+// fill copies body into f and checks its length (-1: unknown). With dav.ErrIncomplete it
+// returns what there was.
 func fill(f io.Writer, body io.Reader, length, max int64) (spooled, error) {
 	hash := sha256.New()
 	src := &source{r: body}
@@ -99,13 +103,13 @@ func fill(f io.Writer, body io.Reader, length, max int64) (spooled, error) {
 	case errors.As(src.err, &tooLarge), n > max:
 		return spooled{}, dav.ErrTooLarge
 	case src.err != nil:
-		return spooled{}, fmt.Errorf("%w: %w", dav.ErrIncomplete, src.err)
+		return spooled{n, hash.Sum(nil)}, fmt.Errorf("%w: %w", dav.ErrIncomplete, src.err)
 	case err != nil:
 		return spooled{}, err
 	case length >= 0 && n != length:
-		return spooled{}, fmt.Errorf("%w: %d of %d bytes", dav.ErrIncomplete, n, length)
+		return spooled{n, hash.Sum(nil)}, fmt.Errorf("%w: %d of %d bytes", dav.ErrIncomplete, n, length)
 	}
-	return spooled{size: n, sha256: hash.Sum(nil)}, nil
+	return spooled{n, hash.Sum(nil)}, nil
 }
 
 // source remembers that it was the reading that failed, not the writing.

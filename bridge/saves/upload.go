@@ -54,7 +54,7 @@ func (d *delivery) beside() int64 {
 // mine says that nobody has taken the file over since the lease was taken. A new
 // file has no lease: its temp name is known to nobody else.
 func (d *delivery) mine(ctx context.Context) error {
-	if d.lease == nil || d.s.noFence {
+	if d.lease == nil || d.s.lacks(theFence) {
 		return nil
 	}
 	return d.lease.Check(ctx)
@@ -68,7 +68,7 @@ func (d *delivery) verify(ctx context.Context, target dav.Path) (dav.Resource, e
 	if errors.Is(err, dav.ErrNotFound) {
 		return res, errAgain
 	}
-	if err != nil {
+	if err != nil || d.s.lacks(theVerify) {
 		return res, err
 	}
 	if res.Size == d.r.size {

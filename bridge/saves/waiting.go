@@ -71,6 +71,9 @@ func (s *Saves) mayQueue(ctx context.Context) (bool, error) {
 	if s.DB.Shared() && s.InDatabase {
 		return s.freshEnough(ctx) // the room is the database's affair, which refuses what it cannot keep
 	}
+	if s.lacks(theRoom) {
+		return true, nil
+	}
 	room, err := s.disk.room(s.spools())
 	if errors.Is(err, errors.ErrUnsupported) {
 		return false, nil
