@@ -115,6 +115,11 @@ func (d *delivery) settleFile(ctx context.Context) error {
 	} else if ok {
 		return d.found(ctx, res)
 	}
+	if d.r.sent == sentPut {
+		if err := d.replaceLock(ctx); err != nil {
+			return err
+		}
+	}
 	err := d.look(ctx)
 	switch {
 	case errors.Is(err, idmap.ErrMissing), errors.Is(err, idmap.ErrNotFound), errors.Is(err, dav.ErrNotFound):
@@ -311,12 +316,17 @@ func (d *delivery) dropTempNow(ctx context.Context) error {
 // becomes unacknowledged, so that it notices. And with what a save of the same
 // editing has left that failed on the way: a piece of it is nobody else's work.
 func (d *delivery) takeOver(ctx context.Context) error {
+	if d.s.lacks(theTakeOver) {
+		return nil
+	}
 	left, err := d.s.anywhere(ctx, `file = ? AND id <> ? AND (state = ? AND serial < ? OR state = ? AND editing = ? AND editing > 0 AND sent = ? OR state = ? AND (sent > 0 OR temp <> '') AND beside = 0)`,
 		string(d.file), d.r.id, stateDelivering, d.lease.Serial, stateUnacknowledged, d.r.editing, sentPut, stateWaiting)
 	if err != nil {
 		return err
 	}
+	inPlace := false
 	for _, r := range left {
+		inPlace = inPlace || r.state != stateUnacknowledged && r.sent == sentPut
 		sub := &delivery{
 			s: d.s, r: r, t: d.t, view: d.view, token: d.token, lease: d.lease, file: d.file, base: r.base,
 			own: d.own, until: d.until, permit: d.permit, inPlace: d.inPlace,
@@ -335,7 +345,34 @@ func (d *delivery) takeOver(ctx context.Context) error {
 			return err
 		}
 	}
+	if inPlace {
+		return d.replaceLock(ctx)
+	}
 	return nil
+}
+
+// replaceLock gives the file another DAV lock: what somebody who is gone has sent into
+// place shows the old one, and is refused whenever it arrives (DESIGN 4).
+func (d *delivery) replaceLock(ctx context.Context) error {
+	if d.token == "" || d.lease == nil || d.s.lacks(theTakeOver) {
+		return nil
+	}
+	t, err := d.t, error(nil)
+	if t.File, err = d.s.IDs.Known(ctx, d.t.File.Space, d.file); err != nil {
+		return nil // it is gone, as the next look finds
+	}
+	t.Seen = dav.Resource{}
+	token, err := d.s.Locks.Reshadow(ctx, d.lease, t)
+	var mismatch *locks.MismatchError
+	switch {
+	case errors.As(err, &mismatch):
+		return &foreignError{holder: mismatch.Reason}
+	case errors.Is(err, dav.ErrNotFound):
+		return nil
+	case err == nil:
+		d.token = token
+	}
+	return err
 }
 
 func (d *delivery) takenOver(ctx context.Context) error {

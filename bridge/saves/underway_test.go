@@ -3,6 +3,9 @@ package saves
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"strings"
 
 	"sync/atomic"
 	"testing"
@@ -223,5 +226,58 @@ func leaseOfTheDead(g *rig) func(sqldb.Queryer) error {
 		_, err = tx.Exec(g.t.Context(), `UPDATE locks_lease SET until = ?, linger = ?`,
 			sqldb.Millis(now.Add(20*time.Second)), g.client.IdleLimit().Milliseconds())
 		return err
+	}
+}
+
+// TestLatePut: a PUT of a process that was killed arrives when the next one has saved
+// anew. It shows a lock that is not there any more, however little the upstream knows of
+// conditions.
+func TestLatePut(t *testing.T) {
+	for _, recovered := range []bool{true, false} {
+		t.Run(fmt.Sprintf("recovered %v", recovered), func(t *testing.T) {
+			blind := davbackend.Embedded
+			blind.Conditions = false
+			g := newRigFor(t, blind)
+			g.server.Quirks.Set(func(q *upstream.Quirks) { q.IgnoreConditions = true })
+			g.server.Write(t, "a.txt", "old")
+			o := g.open("a.txt", wopi.Collabora)
+			late := make(chan http.Header, 1)
+			g.server.Quirks.Set(func(q *upstream.Quirks) {
+				q.Answer = func(r *http.Request) http.Handler {
+					if r.Method != http.MethodPut {
+						return nil
+					}
+					late <- r.Header.Clone()
+					return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+				}
+			})
+			g.die("put sent")
+			if _, err := o.put("the older save"); !errors.Is(err, errCrash) {
+				t.Fatal(err)
+			}
+			g.server.Quirks.Set(func(q *upstream.Quirks) { q.Answer = nil })
+			g.restart()
+			if recovered {
+				g.recover()
+				g.wantOn("a.txt", "the older save")
+			}
+			o.mustPut("the newer save")
+			put, err := http.NewRequestWithContext(t.Context(), http.MethodPut, strings.TrimSuffix(g.server.URL, "/")+"/a.txt", strings.NewReader("the older save"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			put.Header = <-late
+			answer, err := http.DefaultClient.Do(put)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if answer.StatusCode != http.StatusPreconditionFailed && answer.StatusCode != http.StatusLocked {
+				t.Errorf("the late PUT was answered %s", answer.Status)
+			}
+			g.wantOn("a.txt", "the newer save")
+			o.mustPut("the last save")
+			g.wantOn("a.txt", "the last save")
+		})
 	}
 }
