@@ -25,6 +25,7 @@ func (r *reader) check(c *Config) {
 		r.checkAccess(c, at("access", i), &c.Access[i], rule)
 	}
 	r.checkSharing(c)
+	r.checkFrames(c)
 	for i := range c.APIKeys {
 		r.checkAPIKey(c, at("api_keys", i), &c.APIKeys[i])
 	}

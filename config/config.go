@@ -87,6 +87,10 @@ type Config struct {
 	// sign in. Default none.
 	PrivacyURL URL `yaml:"privacy_url"`
 
+	// FrameAncestors are the origins (scheme, host, port) of pages that may show a document's
+	// page in a frame, besides our own. Others see an empty frame. Default none.
+	FrameAncestors []URL `yaml:"frame_ancestors"`
+
 	// OAuth lets the Office apps on phones in, through the bootstrapper.
 	OAuth OAuth `yaml:"oauth"`
 
