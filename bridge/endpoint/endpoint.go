@@ -99,6 +99,7 @@ type Line struct {
 	Operation   wopi.Operation
 	File        idmap.FileID
 	UserID      string
+	Name        string // what that person is called, never for the log
 	Editor      string
 	Status      int
 	Duration    time.Duration

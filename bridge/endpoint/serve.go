@@ -72,7 +72,7 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, d door
 	if err != nil {
 		return wopi.Response{}, err
 	}
-	line.UserID, line.Editor = grant.Principal.UserID(), grant.Editor
+	line.UserID, line.Name, line.Editor = grant.Principal.UserID(), grant.Principal.Name, grant.Editor
 
 	// 3: where it comes from, proof with the keys of the editor that the grant was made for, and its turn
 	err = e.checkNetwork(grant.Editor, r.RemoteAddr)

@@ -33,6 +33,7 @@ type documentBody struct {
 	Kept     bool // comments are kept here at all
 	Comments []Comment
 	Cut      bool // there are more
+	Timeline []eventRow
 	Back     step
 }
 
@@ -67,6 +68,9 @@ func (s *site) document(r *http.Request, session oauth.Session, at place) (docum
 		return body, err
 	}
 	if body.Back, err = s.backFrom(ctx, opening{Place: at, Who: session.Principal}); err != nil {
+		return body, err
+	}
+	if body.Timeline, err = s.timeline(ctx, at.Entry.ID); err != nil {
 		return body, err
 	}
 	if body.Holder, body.Since, _, err = s.holder(ctx, at.Entry.ID); err != nil || s.Comments == nil {

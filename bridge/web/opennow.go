@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"davwopi/bridge/discovery"
+	"davwopi/bridge/history"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
 	"davwopi/bridge/words"
@@ -238,6 +239,7 @@ func (s *site) serveRelease(w http.ResponseWriter, r *http.Request, session oaut
 			return
 		}
 		s.deed(r, Deed{What: "release", Who: who, File: id, Name: string(at.Entry.Path)})
+		s.happened(r, who, id, history.Released, "")
 		s.done(w, r, "open", "released")
 		return
 	}

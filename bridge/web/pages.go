@@ -13,6 +13,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/endpoint"
+	"davwopi/bridge/history"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
 	"davwopi/bridge/words"
@@ -56,6 +57,9 @@ type Pages struct {
 	Comments  func(ctx context.Context, file idmap.FileID, limit int) (list []Comment, cut bool, err error)
 	Commented func(ctx context.Context, files []idmap.FileID) (map[idmap.FileID]bool, error)
 
+	// History is the diary of documents. Nil: none is kept.
+	History *history.History
+
 	// Log is told, once per request, what made a page say that something is
 	// wrong: mostly a *wopi.Error with the status that was answered, around the
 	// cause. It is called from many goroutines.
@@ -90,6 +94,7 @@ type site struct {
 	stamp   string // changes with the embedded files
 	views   map[*words.Language]map[string]*template.Template
 	outages *outages
+	live    *streams      // pages that listen
 	arrived *oauth.Tries  // sign-ins that failed on the way back from the provider
 	big     chan struct{} // holds one for each listing of a big folder that is under way
 }
@@ -114,6 +119,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	post("/edit/"+id+"/picture", s.servePicture)
 	post("/{mode:edit|view}/"+id+"/token", s.serveRenew)
 	get("/open", s.signedIn(s.serveOpens))
+	get("/open/events", s.signedIn(s.serveEvents))
 	get("/open/"+id+"/release", s.signedIn(s.serveRelease))
 	post("/open/"+id+"/release", s.signedIn(s.serveRelease))
 	const entry = "/saves/{entry:[a-z2-7]{16}}"
@@ -162,6 +168,7 @@ func (p *Pages) site() *site {
 			stamp:   assetStamp(),
 			views:   parseViews(),
 			outages: &outages{since: make(map[string]time.Time)},
+			live:    newStreams(),
 			arrived: oauth.NewTries(0, 0), // by peer alone
 			big:     make(chan struct{}, bigAtOnce),
 		}

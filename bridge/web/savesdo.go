@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"davwopi/bridge/access"
+	"davwopi/bridge/history"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
 	"davwopi/bridge/words"
@@ -56,6 +57,9 @@ func (s *site) serveRestore(w http.ResponseWriter, r *http.Request, session oaut
 		return
 	}
 	s.deed(r, Deed{What: "restore", Who: who, File: e.File, ID: e.ID, Name: e.Name})
+	if e.File != "" {
+		s.happened(r, who, e.File, history.Restored, "")
+	}
 	s.done(w, r, "saves", "restored")
 }
 
@@ -146,6 +150,7 @@ func (s *site) serveUndo(w http.ResponseWriter, r *http.Request, session oauth.S
 		actor := locks.Actor{UserID: who.UserID(), Name: personName(who)}
 		if _, err = s.Saves.Undo(ctx, s.target(who, at), actor, e.ID); err == nil {
 			s.deed(r, Deed{What: "undo", Who: who, File: e.File, ID: e.ID, Name: string(at.Entry.Path)})
+			s.happened(r, who, at.Entry.ID, history.Undone, "")
 			s.done(w, r, "saves", "undone")
 			return
 		}

@@ -20,6 +20,7 @@ import (
 	"davwopi/bridge/ecosystem"
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/files"
+	"davwopi/bridge/history"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/metrics"
 	"davwopi/bridge/rehearse"
@@ -69,6 +70,7 @@ type house struct {
 	rehearsal *rehearse.Rehearsal
 	userInfo  *files.UserInfo
 	comments  *files.Activities
+	history   *history.History
 	pages     *web.Pages
 	doctor    *doctor.Doctor
 	bridge    *bridge.Bridge
@@ -229,6 +231,10 @@ func (h *house) openSafety(ctx context.Context, j *bridge.Journalist) (err error
 	if h.userInfo, err = files.NewUserInfo(ctx, h.db); err != nil {
 		return err
 	}
+	h.history, err = history.New(ctx, h.db)
+	if err != nil {
+		return err
+	}
 	h.comments, err = files.NewActivities(ctx, h.db)
 	return err
 }
@@ -295,6 +301,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		h.pages.Password = &oauth.PasswordSignIn{Check: h.checkPassword, Upstream: c.SignIn.Upstream, Now: time.Now}
 	}
 	h.pages.Launching = h.launching()
+	h.pages.History = h.history
 	h.pages.Comments, h.pages.Commented = h.commentsOn, h.comments.Commented
 	h.openDoctor()
 	h.pages.Admin, h.pages.Checkup, h.pages.Audit = h.isAdmin, h.checkup, h.deed

@@ -33,6 +33,7 @@ func (h *house) heard(j *bridge.Journalist) func(context.Context, endpoint.Line)
 	return func(ctx context.Context, l endpoint.Line) {
 		h.counters.WOPI(l)
 		h.editorDeed(ctx, l)
+		h.remember(ctx, l)
 		j.WOPI(ctx, l)
 	}
 }

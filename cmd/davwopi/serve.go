@@ -192,6 +192,7 @@ func (h *house) drain(servers map[net.Listener]*http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	var faults []error
+	h.pages.Close()
 	for _, s := range servers {
 		if err := s.Shutdown(ctx); err != nil {
 			h.log.Warn().Str("cause", bridge.Cause(err)).Msg("some requests did not finish in time; their bytes, if any, are in the save journal")
@@ -251,7 +252,7 @@ func (h *house) clean(ctx context.Context) error {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		for _, room := range []func(context.Context) error{h.sessions.Clean, h.cleanProvider, h.cleanPhones, h.links.Clean, h.tokens.Clean, h.tickets.Clean, h.shares.Clean, h.expireIDs} {
+		for _, room := range []func(context.Context) error{h.sessions.Clean, h.cleanProvider, h.cleanPhones, h.links.Clean, h.tokens.Clean, h.tickets.Clean, h.shares.Clean, h.history.Clean, h.expireIDs} {
 			if err := room(ctx); err != nil && ctx.Err() == nil {
 				h.log.Error().Str("cause", bridge.Cause(err)).Msg("cleaning failed; it is tried again")
 			}

@@ -19,7 +19,7 @@ const root = "../.."
 // mayImport says which rooms each room may look into (DESIGN 3). "test/..." and
 // test files are not bound by it, except that only tests may import test.
 var mayImport = map[string]string{
-	"cmd/davwopi": "bridge bridge/access bridge/bootstrap bridge/containers bridge/discovery bridge/docsapi bridge/doctor bridge/ecosystem bridge/endpoint bridge/files bridge/locks bridge/metrics bridge/rehearse bridge/saves bridge/textedit bridge/web bridge/words " +
+	"cmd/davwopi": "bridge bridge/access bridge/bootstrap bridge/containers bridge/discovery bridge/docsapi bridge/doctor bridge/ecosystem bridge/endpoint bridge/files bridge/history bridge/locks bridge/metrics bridge/rehearse bridge/saves bridge/textedit bridge/web bridge/words " +
 		"config davbackend davbackend/dav davbackend/localdav davbackend/profile idmap idmap/sqldb oauth oauth/facade",
 	"config": "",
 
@@ -29,7 +29,7 @@ var mayImport = map[string]string{
 	"bridge/ecosystem":  "bridge/endpoint bridge/wopi idmap",
 	"bridge/bootstrap":  "bridge/endpoint bridge/access bridge/wopi davbackend/dav idmap oauth",
 	"bridge/docsapi":    "bridge/endpoint bridge/access bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap idmap/sqldb oauth",
-	"bridge/web":        "bridge/endpoint bridge/access bridge/discovery bridge/locks bridge/saves bridge/wopi bridge/words davbackend davbackend/dav idmap idmap/sqldb oauth oauth/facade",
+	"bridge/web":        "bridge/endpoint bridge/access bridge/discovery bridge/history bridge/locks bridge/saves bridge/wopi bridge/words davbackend davbackend/dav idmap idmap/sqldb oauth oauth/facade",
 	"bridge/metrics":    "bridge/access bridge/discovery bridge/endpoint bridge/locks bridge/proof bridge/saves davbackend/dav idmap",
 	"bridge/doctor":     "bridge/access bridge/discovery bridge/proof bridge/wopi davbackend davbackend/dav davbackend/profile",
 	"bridge/textedit":   "bridge/discovery bridge/endpoint bridge/wopi bridge/words idmap",
@@ -40,6 +40,7 @@ var mayImport = map[string]string{
 	"bridge/access":     "davbackend davbackend/dav idmap idmap/sqldb oauth",
 	"bridge/discovery":  "bridge/proof bridge/wopi",
 	"bridge/proof":      "bridge/wopi",
+	"bridge/history":    "idmap idmap/sqldb",
 	"bridge/wopi":       "",
 	"bridge/words":      "",
 
@@ -61,7 +62,6 @@ var livesIn = map[string]string{
 	"github.com/coreos/go-oidc/v3":        "oauth",
 	"golang.org/x/oauth2":                 "oauth",
 	"github.com/go-jose/go-jose/v4":       "bridge/docsapi oauth test/idp",
-	"golang.org/x/crypto":                 "cmd/davwopi",
 	"golang.org/x/net":                    "davbackend/localdav",
 	"github.com/patrickmn/go-cache":       "bridge/discovery oauth davbackend",
 	"github.com/jackc/pgx/v5":             "idmap/sqldb",
