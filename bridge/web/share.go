@@ -108,9 +108,11 @@ func (s *site) serveMakeLink(w http.ResponseWriter, r *http.Request, session oau
 		body.Error = words.Say("share.err_end")
 	}
 	if body.Error == nil {
-		err = s.makeLink(r.Context(), session.Principal, at, body.Form, password)
+		var id string
+		id, err = s.makeLink(r.Context(), session.Principal, at, body.Form, password)
 		if err == nil {
 			s.happened(r, session.Principal, at.Entry.ID, history.Shared, "")
+			s.deed(r, Deed{What: "share", Who: session.Principal, ID: id, File: at.Entry.ID, Name: string(at.Entry.Path)})
 		} else if errors.Is(err, access.ErrManyShares) {
 			body.Error = words.Say("share.err_many", "n", access.MaxShares)
 		} else {
@@ -126,7 +128,7 @@ func (s *site) serveMakeLink(w http.ResponseWriter, r *http.Request, session oau
 	http.Redirect(w, r, s.path("share", string(at.Entry.ID)), http.StatusSeeOther)
 }
 
-func (s *site) makeLink(ctx context.Context, who oauth.Principal, at place, f shareForm, password string) error {
+func (s *site) makeLink(ctx context.Context, who oauth.Principal, at place, f shareForm, password string) (id string, err error) {
 	n := access.NewShare{
 		Resource: at.Entry.ID, Space: at.Entry.Space, Upstream: at.Upstream.Name, Rights: access.View, Anonymous: f.Anonymous,
 		Maker: who, Life: time.Duration(f.Days) * 24 * time.Hour, Password: password,
@@ -134,8 +136,8 @@ func (s *site) makeLink(ctx context.Context, who oauth.Principal, at place, f sh
 	if f.Edit {
 		n.Rights = access.Edit
 	}
-	_, _, err := s.Shares.Make(ctx, n)
-	return err
+	_, made, err := s.Shares.Make(ctx, n)
+	return made.ID, err
 }
 
 // offer fills in which links who can make at a place.
@@ -287,6 +289,7 @@ func (s *site) serveRevoke(w http.ResponseWriter, r *http.Request, session oauth
 		s.fail(w, r, session.Principal, err)
 		return
 	}
+	s.deed(r, Deed{What: "revoke", Who: session.Principal, ID: mux.Vars(r)["share"]})
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, s.localPath(r.PostForm.Get("back")), http.StatusSeeOther)
 }

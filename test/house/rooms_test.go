@@ -62,6 +62,7 @@ var livesIn = map[string]string{
 	"github.com/coreos/go-oidc/v3":        "oauth",
 	"golang.org/x/oauth2":                 "oauth",
 	"github.com/go-jose/go-jose/v4":       "bridge/docsapi oauth test/idp",
+	"golang.org/x/crypto":                 "cmd/davwopi",
 	"golang.org/x/net":                    "davbackend/localdav",
 	"github.com/patrickmn/go-cache":       "bridge/discovery oauth davbackend",
 	"github.com/jackc/pgx/v5":             "idmap/sqldb",
