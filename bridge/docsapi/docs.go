@@ -62,7 +62,7 @@ func (d *Docs) Mount(r *mux.Router) {
 	r.Methods(http.MethodPost).Path("/docsapi/callback/{key}").HandlerFunc(d.serveCallback)
 	r.Methods(http.MethodPost).Path("/docsapi/page/{key}/{ask}").HandlerFunc(d.servePage)
 	r.Methods(http.MethodPost).Path("/docsapi/convert/{id}").HandlerFunc(d.serveConvert)
-	r.Methods(http.MethodGet).Path("/docsapi/converted/{id}/{to}").HandlerFunc(d.serveConverted)
+	r.Methods(http.MethodPost).Path("/docsapi/converted/{id}/{to}").HandlerFunc(d.serveConverted)
 }
 
 // server is the document server of an editor; [ErrDown] if it is configured no more.

@@ -31,8 +31,9 @@ type hostBody struct {
 	Share     string
 	Switch    step // to editing, or to reading
 	Apps      []launchLink
-	Rename    bool // by the page; editors of others have their own way
-	SaveAs    bool // likewise
+	Formats   []format // in which the file can be downloaded besides its own
+	Rename    bool     // by the page; editors of others have their own way
+	SaveAs    bool     // likewise
 	Note      words.Text
 	NoteKey   string // what the script knows the note by, "" it stays until it is hidden
 	Way       step   // that the note offers
@@ -63,6 +64,8 @@ type hostScript struct {
 	Expires   int64    `json:"expires"`
 	SignIn    string   `json:"signIn"`
 	Ancestors []string `json:"ancestors"` // origins of pages that may frame this one
+
+	Docs *docsScript `json:"docs,omitempty"` // of an editor that is opened by the Docs API; nil: by a form
 }
 
 // forceSave lets ONLYOFFICE save when the person says so, and not only after the last one

@@ -149,6 +149,10 @@ func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 		s.failOpening(w, r, o, err)
 		return
 	}
+	if a.Docs && s.Docs != nil {
+		s.docsPage(w, r, o, a, g, asked)
+		return
+	}
 	body, allow := s.hostBody(r, o, a, token, g.Expires.UnixMilli())
 	if o.Session != "" {
 		err = s.ownAddresses(r, o, a, &body)

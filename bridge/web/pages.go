@@ -44,6 +44,7 @@ type Pages struct {
 	Shares    *access.Shares  // nil: nobody shares anything
 	Rules     access.Rules
 	Editors   *discovery.Editors
+	Docs      *Docs // nil: no editor is opened by the Docs API
 	Locks     *locks.Locks
 	Offers    endpoint.Offers // what editors are told that they may
 	Launching Launching       // how people's own Office apps come in
@@ -113,6 +114,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/view/"+id, s.signedIn(s.serveView))
 	get("/download/"+id, s.signedIn(s.serveDownload))
 	get("/document/"+id, s.signedIn(s.serveDocument))
+	get("/convert/"+id, s.signedIn(s.serveConvertTo))
 	get("/view/"+id+"/state", s.signedIn(s.serveState))
 	get("/edit/"+id+"/beside", s.signedIn(s.serveBeside))
 	get("/edit/"+id+"/pictures", s.signedIn(s.servePictures))
