@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -38,7 +39,7 @@ type Grant struct {
 	Space     idmap.SpaceID
 	Upstream  string
 	Principal oauth.Principal
-	Session   string       // browser session id, "" none
+	Session   string       // what it ends with: browser session id, or [PhonePrefix] and a phone's sign-in; "" nothing
 	Rights    Rights       // a ceiling; what [Rules] and the upstream say now is asked on every request
 	Editor    string       // configured URL of the editor it was made for, "" any (containers, API without editor)
 	Scope     idmap.FileID // the container or file above which this grant cannot see; "" everything of the space
@@ -50,6 +51,12 @@ type Grant struct {
 	// Behind is whoever made the link that let a guest in; the guest never may more than they. Zero for others.
 	Behind oauth.Principal
 }
+
+// PhonePrefix begins the session of a grant that an Office app got for its access token.
+const PhonePrefix = "phone:"
+
+// Paged reports whether g was made for a page of ours in somebody's browser, which does what an editor asks of it.
+func (g Grant) Paged() bool { return g.Session != "" && !strings.HasPrefix(g.Session, PhonePrefix) }
 
 // Guest reports whether g belongs to somebody without an account: no renaming, no deleting, no sharing further.
 func (g Grant) Guest() bool { return g.Principal.Issuer == oauth.IssuerShare }

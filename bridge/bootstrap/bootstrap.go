@@ -26,8 +26,9 @@ import (
 type Bootstrapper struct {
 	*endpoint.Endpoint
 
-	// Check says whose bearer token it is: [oauth.Bearer.Check].
-	Check func(ctx context.Context, token, peer string) (oauth.Principal, time.Time, error)
+	// Check says whose bearer token it is. What is made for it ends with session, "" with nothing. The error wraps
+	// [oauth.ErrBearer] if it is not good.
+	Check func(context.Context, Shown) (who oauth.Principal, session string, err error)
 
 	// Where says where programs sign people in and get tokens: [oauth.Provider.Endpoints].
 	Where func(ctx context.Context) (authorization, token string, err error)
@@ -37,6 +38,13 @@ type Bootstrapper struct {
 
 	// Info is CheckContainerInfo's answer for the container of a request.
 	Info func(context.Context, *endpoint.Request) (wopi.ContainerInfo, error)
+}
+
+// Shown is what an Office app shows of itself.
+type Shown struct {
+	Token   string // bearer
+	Peer    string // host:port from which it came
+	Context string // X-WOPI-SessionContext, "" none
 }
 
 // Mount adds the route of the bootstrapper to r.
@@ -112,12 +120,12 @@ func (b *Bootstrapper) answer(ctx context.Context, v *visit) (info wopi.Bootstra
 	if err != nil {
 		return info, err
 	}
-	who, _, err := b.Check(ctx, token, v.r.RemoteAddr)
+	who, session, err := b.Check(ctx, Shown{Token: token, Peer: v.r.RemoteAddr, Context: v.r.Header.Get(wopi.HeaderSessionContext)})
 	if err != nil {
 		return info, err
 	}
 	v.line.UserID = who.UserID()
-	q, err := b.enter(ctx, who)
+	q, err := b.enter(ctx, who, session)
 	if err != nil {
 		return info, err
 	}
@@ -143,13 +151,13 @@ func (b *Bootstrapper) table() map[wopi.Operation]operation {
 }
 
 // enter gives who a grant for everything that they can reach.
-func (b *Bootstrapper) enter(ctx context.Context, who oauth.Principal) (*endpoint.Request, error) {
+func (b *Bootstrapper) enter(ctx context.Context, who oauth.Principal, session string) (*endpoint.Request, error) {
 	up := b.Upstreams.List[0]
 	space, err := b.Upstreams.Space(ctx, up.Name, who)
 	if err != nil {
 		return nil, err
 	}
-	g := access.Grant{File: access.Ecosystem, Space: space, Upstream: up.Name, Principal: who, Rights: access.Edit}
+	g := access.Grant{File: access.Ecosystem, Space: space, Upstream: up.Name, Principal: who, Session: session, Rights: access.Edit}
 	if len(b.Upstreams.List) > 1 {
 		top, err := b.Upstreams.Top(ctx)
 		if err != nil {
@@ -223,7 +231,8 @@ func (b *Bootstrapper) finish(ctx context.Context, v *visit, info wopi.Bootstrap
 		v.end(http.StatusTooManyRequests, nil, err)
 	case errors.Is(err, oauth.ErrProvider):
 		v.end(http.StatusServiceUnavailable, nil, err)
-	case errors.Is(err, oauth.ErrBearer), errors.Is(err, access.ErrNeedsSignIn), errors.Is(err, dav.ErrUnauthorized):
+	case errors.Is(err, oauth.ErrBearer), errors.Is(err, access.ErrNeedsSignIn), errors.Is(err, dav.ErrUnauthorized),
+		errors.Is(err, access.ErrExpired): // revoked meanwhile
 		b.challenge(ctx, v, err)
 	default:
 		v.end(endpoint.Refusal(err).Status, nil, err)

@@ -46,16 +46,16 @@ func newPhone(t *testing.T, upstreams []string, change func(*endpoint.Endpoint))
 	r := mux.NewRouter()
 	(&bootstrap.Bootstrapper{
 		Endpoint: p.h.Endpoint, Info: folders.Info,
-		Check: func(_ context.Context, token, _ string) (oauth.Principal, time.Time, error) {
+		Check: func(_ context.Context, shown bootstrap.Shown) (oauth.Principal, string, error) {
 			switch {
 			case p.fail != nil:
-				return oauth.Principal{}, time.Time{}, p.fail
-			case token == "good":
-				return mira, time.Now().Add(time.Hour), nil
-			case token == "ben":
-				return rooms.Ben, time.Now().Add(time.Hour), nil
+				return oauth.Principal{}, "", p.fail
+			case shown.Token == "good" && shown.Peer != "" && shown.Context != "forged":
+				return mira, access.PhonePrefix + "family", nil
+			case shown.Token == "ben":
+				return rooms.Ben, "", nil
 			}
-			return oauth.Principal{}, time.Time{}, oauth.ErrBearer
+			return oauth.Principal{}, "", oauth.ErrBearer
 		},
 		Where: func(context.Context) (string, string, error) {
 			if p.down {
@@ -139,7 +139,7 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	for name, header := range map[string][]string{
 		"nobody": nil, "blank": {"Authorization", ""}, "Basic": {"Authorization", "Basic YTpi"}, "an unknown token": {"Authorization", "Bearer bad"},
 		"two headers": {"Authorization", "Bearer good", "Authorization", "Bearer good"}, "a WOPI token": {"Authorization", "Bearer " + wopiToken},
-		"in the wrong header": {"X-Authorization", "Bearer good"},
+		"in the wrong header": {"X-Authorization", "Bearer good"}, "a context that is not its own": with(wopi.HeaderSessionContext, "forged"),
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			resp, body := p.do(method, header...)
@@ -268,6 +268,36 @@ func TestGetNewAccessToken(t *testing.T) {
 		if resp, body := p.do("POST", header...); resp.StatusCode != 404 || body != "" {
 			t.Errorf("%s: %d %s", name, resp.StatusCode, body)
 		}
+	}
+}
+
+// TestARevokedPhone: what came of its token ends with its sign-in, and nothing more is made for it.
+func TestARevokedPhone(t *testing.T) {
+	p := newPhone(t, nil, nil)
+	p.h.Servers["main"].Write(t, "x.docx", "x")
+	src := p.h.URLs.WOPISrc(p.h.At("/x.docx").ID)
+	again := with(wopi.HeaderEcosystemOperation, "GET_NEW_ACCESS_TOKEN", wopi.HeaderWopiSrc, src)
+	token := p.bootstrap("POST", again...)
+	address := src + "?access_token=" + url.QueryEscape(token.AccessTokenInfo.AccessToken)
+	ben := p.bootstrap("POST", "Authorization", "Bearer ben", wopi.HeaderEcosystemOperation, "GET_NEW_ACCESS_TOKEN", wopi.HeaderWopiSrc, src)
+	var info wopi.CheckFileInfo
+	p.h.Get(address, "").Into(t, &info)
+	if info.EditModePostMessage || info.FileSharingPostMessage {
+		t.Error("told that there is a page around it")
+	}
+	if err := p.h.Tokens.SignedOut(t.Context(), access.PhonePrefix+"family", nil); err != nil {
+		t.Fatal(err)
+	}
+	for what, address := range map[string]string{"file": address, "ecosystem": token.Bootstrap.EcosystemUrl} {
+		if got := p.h.Get(address, ""); got.Status != 401 {
+			t.Errorf("%s: %d", what, got.Status)
+		}
+	}
+	if resp, _ := p.do("POST", again...); resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") == "" {
+		t.Errorf("another token: %d", resp.StatusCode)
+	}
+	if got := p.h.Get(src+"?access_token="+url.QueryEscape(ben.AccessTokenInfo.AccessToken), ""); got.Status != 200 {
+		t.Errorf("somebody else's: %d", got.Status)
 	}
 }
 

@@ -20,8 +20,8 @@
 //     person or the token is 401, never a redirect or 403. What is about us or the provider is 503.
 //   - A WOPI token opens nothing here, and the bearer token nothing elsewhere.
 //   - Every answer is made from a grant of its own, whose tokens are derived: for the ecosystem and for what the
-//     answer names. It lives for as long as any (access.DefaultTTL); GetNewAccessToken asks the provider's
-//     token again.
+//     answer names. It lives for as long as any (access.DefaultTTL), but no longer than the sign-in of the app that our own
+//     endpoints gave a token; GetNewAccessToken asks the token again.
 //   - Over plain http it answers nobody but loopback: the token would travel readable.
 //
 // # Why it is so

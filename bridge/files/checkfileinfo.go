@@ -36,7 +36,7 @@ func (f *Files) checkFileInfo(ctx context.Context, q *endpoint.Request) (wopi.Re
 	if err := f.addresses(ctx, q, t, &info); err != nil {
 		return wopi.Response{}, err
 	}
-	adapt(&info, q.Actor.Office, q.Headers.Native, q.Grant.Session != "" && !q.Grant.SaveOnly)
+	adapt(&info, q.Actor.Office, q.Headers.Native, q.Grant.Paged() && !q.Grant.SaveOnly)
 	return wopi.Response{JSON: info}, nil
 }
 
@@ -105,7 +105,7 @@ func (f *Files) addresses(ctx context.Context, q *endpoint.Request, t locks.Targ
 	info.PostMessageOrigin = u.Origin()
 	info.ClosePostMessage = true
 	info.EditNotificationPostMessage = true
-	info.EditModePostMessage = info.HostEditUrl != "" && q.Grant.Session != ""
+	info.EditModePostMessage = info.HostEditUrl != "" && q.Grant.Paged()
 	if f.Offers.FileURL {
 		token, err := f.Tokens.DeriveFileURL(ctx, q.Grant, t.File.Revision.Number)
 		if err != nil {
@@ -114,7 +114,7 @@ func (f *Files) addresses(ctx context.Context, q *endpoint.Request, t locks.Targ
 		info.FileUrl = endpoint.WithToken(u.FileURL(t.File.ID), token)
 	}
 	info.FileSharingUrl = f.SharingURL(q)
-	info.FileSharingPostMessage = info.FileSharingUrl != "" && q.Grant.Session != ""
+	info.FileSharingPostMessage = info.FileSharingUrl != "" && q.Grant.Paged()
 	info.CloseUrl = u.Home()
 	if q.Grant.Share != "" {
 		info.CloseUrl = u.Closed() // home may be this very file
@@ -138,7 +138,7 @@ func (f *Files) addresses(ctx context.Context, q *endpoint.Request, t locks.Targ
 // mayEditElsewhere asks whether this person, whose page is for reading, has another one for
 // editing. A page that a program has opened for them is all that they have.
 func (f *Files) mayEditElsewhere(q *endpoint.Request, t locks.Target) bool {
-	return q.Grant.Session != "" && q.Grant.Share == "" && !q.Grant.SaveOnly && t.View != nil && t.Seen.Path != "" && t.View.MayWrite(t.Seen) &&
+	return q.Grant.Paged() && q.Grant.Share == "" && !q.Grant.SaveOnly && t.View != nil && t.Seen.Path != "" && t.View.MayWrite(t.Seen) &&
 		f.Rules.AllowsGrant(q.Grant, string(t.File.Path)) >= access.Edit
 }
 

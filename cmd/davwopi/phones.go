@@ -25,7 +25,7 @@ func (h *house) openPhones(ctx context.Context) (err error) {
 		return nil
 	}
 	f := facade.Facade{
-		Base: h.config.PublicURL.URL, TokenHint: c.TokenHint, ExpiresAsText: c.ExpiresInAsText, Alive: h.mayStillComeIn, Audit: h.auditPhones,
+		Base: h.config.PublicURL.URL, TokenHint: c.TokenHint, ExpiresAsText: c.ExpiresInAsText, Alive: h.mayStillComeIn, Ended: h.phoneEnds, Audit: h.auditPhones,
 	}
 	for i, k := range c.Clients {
 		secrets, err := secretsOf(k)
@@ -72,6 +72,15 @@ func secretsOf(k config.OAuthClient) (list [][32]byte, err error) {
 		return nil, errors.New("secret_file holds no secret")
 	}
 	return list, nil
+}
+
+// phoneEnds ends what was made on the strength of a family's tokens. What is being edited can still be saved.
+func (h *house) phoneEnds(ctx context.Context, family string) error {
+	members, err := h.locks.Members(ctx)
+	if err != nil {
+		return err
+	}
+	return h.tokens.SignedOut(ctx, access.PhonePrefix+family, members)
 }
 
 // mayStillComeIn asks whoever knows whether a person may come in: the sign-in provider, or an upstream that wants to see

@@ -108,13 +108,21 @@ func (h *house) bootstrapper(e *endpoint.Endpoint, folders *containers.Container
 	}
 	switch c.Mode {
 	case "facade":
-		b.Check, b.Where = h.phones.Check, h.phones.Where
+		b.Check = func(ctx context.Context, shown bootstrap.Shown) (oauth.Principal, string, error) {
+			who, family, err := h.phones.Check(ctx, shown.Token, shown.Context)
+			return who, access.PhonePrefix + family, err
+		}
+		b.Where = h.phones.Where
 	case "direct":
 		bearer, err := h.bearer()
 		if err != nil {
 			return nil, err
 		}
-		b.Check, b.Where = bearer.Check, h.provider.Provider.Endpoints
+		b.Check = func(ctx context.Context, shown bootstrap.Shown) (oauth.Principal, string, error) {
+			who, _, err := bearer.Check(ctx, shown.Token, shown.Peer)
+			return who, "", err
+		}
+		b.Where = h.provider.Provider.Endpoints
 	default:
 		return nil, nil
 	}

@@ -28,6 +28,7 @@
 //     revokes everything that came from it (RFC 9700 section 4.5, RFC 6749 section 10.5).
 //   - A refresh token is replaced at each use. Used again within 60 seconds, before its successor was, it gives the same
 //     successor, because an answer may have been lost; later it revokes its family (RFC 9700 section 4.14.2).
+//   - Who revokes a family says so first ([Facade.Ended]): the WOPI tokens that a phone got with it end, too.
 //   - Nothing is decided in memory: replicas share the tables, and a restart forgets nothing.
 //   - The token endpoint takes forms only, from the body only, and no parameter twice.
 //

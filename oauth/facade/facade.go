@@ -66,6 +66,10 @@ type Facade struct {
 	// of now, with the groups of now. Nil: nobody is asked.
 	Alive func(ctx context.Context, p oauth.Principal) (oauth.Principal, error)
 
+	// Ended hears of a family that is about to be revoked, so that what was made on the strength of its tokens ends with it;
+	// with its error, the family is not revoked either. Nil: nothing was made.
+	Ended func(ctx context.Context, family string) error
+
 	// Audit hears of every answer of the token and revocation endpoints: which client (only a known one), what was
 	// asked for, and why it was refused. It holds no secret. Nil: nobody does.
 	Audit func(ctx context.Context, client, grant string, err error)
@@ -165,29 +169,31 @@ func (f *Facade) write(ctx context.Context, what string, change func(sqldb.Query
 	return nil
 }
 
-// Check returns whose access token it is and until when it is good; it has the form of oauth's bearer check. The error
-// wraps [oauth.ErrBearer] if it is not good here.
-func (f *Facade) Check(ctx context.Context, token, _ string) (oauth.Principal, time.Time, error) {
-	refused := func(why string) (oauth.Principal, time.Time, error) {
-		return oauth.Principal{}, time.Time{}, fmt.Errorf("%w: %w", oauth.ErrBearer, errors.New(why))
+// Check returns whose access token it is, and the family that it is of. sc is the session context that came with it, ""
+// none: it has to be that of the family. The error wraps [oauth.ErrBearer] if the token is not good here.
+func (f *Facade) Check(ctx context.Context, token, sc string) (who oauth.Principal, family string, err error) {
+	refused := func(why string) (oauth.Principal, string, error) {
+		return oauth.Principal{}, "", fmt.Errorf("%w: %w", oauth.ErrBearer, errors.New(why))
 	}
 	if !strings.HasPrefix(token, AccessPrefix) || len(token) != len(AccessPrefix)+oauth.OpaqueLen {
 		return refused("not one of the facade's")
 	}
 	now, err := f.db.Now(ctx)
 	if err != nil {
-		return oauth.Principal{}, time.Time{}, fmt.Errorf("facade: check: %w", err)
+		return oauth.Principal{}, "", fmt.Errorf("facade: check: %w", err)
 	}
 	row, err := f.accessRow(ctx, token)
 	switch {
 	case errors.Is(err, errNoRow):
 		return refused("unknown to the facade")
 	case err != nil:
-		return oauth.Principal{}, time.Time{}, err
+		return oauth.Principal{}, "", err
 	case row.revoked:
 		return refused("revoked")
 	case !now.Before(row.expires):
 		return refused("expired")
+	case !f.agrees(sc, row.id):
+		return refused("another session context")
 	}
-	return row.principal, row.expires, nil
+	return row.principal, row.id, nil
 }

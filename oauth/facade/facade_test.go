@@ -204,7 +204,7 @@ func (r *rig) refused(what string, f url.Values, want string, header ...string) 
 // good reports whose access token it is; "" nobody's.
 func (r *rig) good(token string) string {
 	r.t.Helper()
-	p, _, err := r.Check(r.t.Context(), token, r.peer)
+	p, _, err := r.Check(r.t.Context(), token, "")
 	if err != nil && !errors.Is(err, oauth.ErrBearer) {
 		r.t.Fatal(err)
 	}
@@ -522,6 +522,62 @@ func TestADisabledAccount(t *testing.T) {
 	}
 }
 
+// TestEnded: whatever revokes a family says so first, so that what came of its tokens ends with it.
+func TestEnded(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		var ended []string
+		var fails error
+		r := newRig(t, db, func(f *facade.Facade) {
+			f.Ended = func(_ context.Context, family string) error { ended = append(ended, family); return fails }
+		})
+		for what, end := range map[string]func(c string, first tokens){
+			"a code for the second time": func(c string, _ tokens) { r.refused("code", code(c), "invalid_grant") },
+			"a stolen refresh token": func(_ string, first tokens) {
+				r.redeem(refresh(first.Refresh))
+				r.later(time.Minute)
+				r.refused("refresh", refresh(first.Refresh), "invalid_grant")
+			},
+			"an account that is gone": func(_ string, first tokens) {
+				r.gone = facade.ErrGone
+				r.later(10 * time.Minute)
+				r.refused("refresh", refresh(first.Refresh), "invalid_grant")
+				r.gone = nil
+			},
+			"the revocation endpoint": func(_ string, first tokens) { post(t, r.ServeRevoke, r.peer, form("token", first.Access)) },
+			"whoever runs the server": func(string, tokens) {
+				if err := r.RevokeAll(t.Context(), mira.Key()); err != nil {
+					t.Error(err)
+				}
+			},
+		} {
+			c := r.allow(request(), mira).Get("code")
+			first := r.redeem(code(c))
+			_, family, err := r.Check(t.Context(), first.Access, "")
+			if err != nil || family == "" {
+				t.Fatal(family, err)
+			}
+			ended = nil
+			end(c, first)
+			if !slices.Equal(ended, []string{family}) {
+				t.Errorf("%s: ended %q, want %q", what, ended, family)
+			}
+			if r.good(first.Access) != "" {
+				t.Errorf("%s: the access token is good", what)
+			}
+		}
+		// What cannot be ended is not taken for revoked, so that trying again ends it.
+		first := r.redeem(code(r.allow(request(), mira).Get("code")))
+		fails = errors.New("the database")
+		if err := r.RevokeAll(t.Context(), mira.Key()); err == nil {
+			t.Error("no error")
+		}
+		fails, ended = nil, nil
+		if err := r.RevokeAll(t.Context(), mira.Key()); err != nil || len(ended) != 1 || r.good(first.Access) != "" {
+			t.Errorf("%v, %q", err, ended)
+		}
+	})
+}
+
 // TestGroupsOfNow: a phone has the groups that its person has, not those of the day on which it was let in.
 func TestGroupsOfNow(t *testing.T) {
 	r := newRig(t, sqldbtest.New(t), nil)
@@ -643,6 +699,11 @@ func TestSessionContext(t *testing.T) {
 	if r.good(back.Get("sc")) != "" {
 		t.Error("the context opens something")
 	}
+	for sc, want := range map[string]bool{"": true, back.Get("sc"): true, other.Get("sc"): false, "x": false} {
+		if _, _, err := r.Check(t.Context(), got.Access, sc); (err == nil) != want || err != nil && !errors.Is(err, oauth.ErrBearer) {
+			t.Errorf("an access token with context %q: %v", sc, err)
+		}
+	}
 }
 
 // TestRevoke ends a family; what is not there, or another's, is answered alike and changes nothing.
@@ -718,7 +779,7 @@ func TestReplicas(t *testing.T) {
 			t.Errorf("one code was good %d times", won)
 		}
 		got := r.redeem(code(r.allow(request(), mira).Get("code")))
-		if p, _, err := other.Check(t.Context(), got.Access, r.peer); err != nil || p.Subject != "2482" {
+		if p, _, err := other.Check(t.Context(), got.Access, ""); err != nil || p.Subject != "2482" {
 			t.Errorf("%+v, %v", p, err)
 		}
 	})

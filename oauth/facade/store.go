@@ -87,9 +87,7 @@ func (f *Facade) useCode(ctx context.Context, code, client string) (codeRow, err
 		}
 		if used == 0 {
 			_, err = tx.Exec(ctx, `UPDATE facade_code SET used = ? WHERE hash = ?`, sqldb.Millis(now), oauth.Hash(code))
-			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE facade_family SET revoked = ? WHERE id = ? AND revoked = 0`, sqldb.Millis(now), row.family)
 		return err
 	})
 	switch {
@@ -100,7 +98,7 @@ func (f *Facade) useCode(ctx context.Context, code, client string) (codeRow, err
 	case of != client:
 		return row, refuse("invalid_grant", "a code of another program")
 	case used != 0:
-		return row, refuse("invalid_grant", "a code that was used: everything that came of it is revoked")
+		return row, errors.Join(refuse("invalid_grant", "a code that was used: everything that came of it is revoked"), f.revoke(ctx, row.family))
 	case sqldb.Millis(now) >= expires:
 		return row, refuse("invalid_grant", "a code that has expired")
 	}
@@ -186,6 +184,9 @@ func (f *Facade) issue(ctx context.Context, family, refresh string, replaced []b
 
 func (f *Facade) revoke(ctx context.Context, family string) error {
 	now, err := f.db.Now(ctx)
+	if err == nil && f.Ended != nil {
+		err = f.Ended(ctx, family)
+	}
 	if err != nil {
 		return fmt.Errorf("facade: revoke: %w", err)
 	}
@@ -206,17 +207,21 @@ func (f *Facade) People(ctx context.Context) ([]oauth.Principal, error) {
 
 // RevokeAll ends everything that came from the person with that key, and forgets to what they said yes.
 func (f *Facade) RevokeAll(ctx context.Context, principalKey string) error {
-	now, err := f.db.Now(ctx)
-	if err != nil {
-		return fmt.Errorf("facade: revoke: %w", err)
-	}
-	return f.write(ctx, "revoke", func(tx sqldb.Queryer) error {
-		if _, err := tx.Exec(ctx, `UPDATE facade_family SET revoked = ? WHERE principal_key = ? AND revoked = 0`, sqldb.Millis(now), principalKey); err != nil {
-			return err
-		}
+	err := f.write(ctx, "revoke", func(tx sqldb.Queryer) error {
 		_, err := tx.Exec(ctx, `DELETE FROM facade_consent WHERE principal_key = ?`, principalKey)
 		return err
 	})
+	for err == nil {
+		var family string
+		err = f.db.Read().QueryRow(ctx, `SELECT id FROM facade_family WHERE principal_key = ? AND revoked = 0 LIMIT 1`, principalKey).Scan(&family)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err == nil {
+			err = f.revoke(ctx, family)
+		}
+	}
+	return fmt.Errorf("facade: revoke: %w", err)
 }
 
 func (f *Facade) noteAlive(ctx context.Context, family string, p oauth.Principal, now time.Time) error {
