@@ -219,7 +219,7 @@ func TestWalkWithADisk(t *testing.T) {
 		d.edit("/a/y.odt")
 		d.move("/a/b", "/far/07/c")
 		d.move("/a/y.odt", "/far/55/z.odt")
-		w.ahead += time.Hour
+		w.later(time.Hour)
 		done := w.round()
 		w.wantAt(x, "/far/07/c/x.odt")
 		w.wantAt(y, "/far/55/z.odt")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"davwopi/davbackend/dav"
@@ -78,7 +79,7 @@ func (w *Walk) Round(ctx context.Context) (Walked, error) {
 	if err != nil {
 		return Walked{}, fmt.Errorf("idmap: walk: %w", err)
 	}
-	err = r.walk(ctx)
+	err = r.kept(ctx)
 	if leaveErr := r.leave(context.WithoutCancel(ctx)); err == nil {
 		err = leaveErr
 	}
@@ -86,6 +87,19 @@ func (w *Walk) Round(ctx context.Context) (Walked, error) {
 		return r.done, fmt.Errorf("idmap: walk: %w", err)
 	}
 	return r.done, nil
+}
+
+// kept walks while the walk's lease is renewed.
+func (r *round) kept(ctx context.Context) error {
+	bounded, cancel := context.WithCancel(ctx)
+	var keeping sync.WaitGroup
+	defer func() { cancel(); keeping.Wait() }()
+	keeping.Go(func() { r.keep(bounded, cancel) })
+	err := r.walk(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		err = ErrTaken
+	}
+	return err
 }
 
 // Look looks into folders where something may just have changed, as a file system has

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ type walker struct {
 	*world
 	db    *sqldb.DB
 	walk  *idmap.Walk
-	ahead time.Duration
+	ahead atomic.Int64 // ns
 }
 
 // tagged is a tree whose folders have ETags that tell of changes.
@@ -62,11 +63,13 @@ func eachWalker(t *testing.T, f func(w *walker)) {
 func withWalker(t *testing.T, db *sqldb.DB, f func(w *walker)) {
 	t.Helper()
 	w := &walker{world: newWorld(t, db), db: db}
-	db.SetClock(func() time.Time { return epoch.AddDate(0, 0, 1).Add(w.ahead) })
+	db.SetClock(func() time.Time { return epoch.AddDate(0, 0, 1).Add(time.Duration(w.ahead.Load())) })
 	w.walk = w.another(idmap.NoTags)
 	f(w)
 	w.sound()
 }
+
+func (w *walker) later(d time.Duration) { w.ahead.Add(int64(d)) }
 
 func (w *walker) another(tags idmap.FolderTags) *idmap.Walk {
 	w.Helper()
@@ -86,7 +89,7 @@ func (w *walker) another(tags idmap.FolderTags) *idmap.Walk {
 // round makes the next round, when it is due.
 func (w *walker) round() idmap.Walked {
 	w.Helper()
-	w.ahead += time.Hour
+	w.later(time.Hour)
 	w.tr.asked = nil
 	done, err := w.walk.Round(w.ctx())
 	if err != nil {
@@ -172,16 +175,16 @@ func TestWalkLooksOnlyWhereSomebodyWas(t *testing.T) {
 		if _, err := w.walk.Round(w.ctx()); !errors.Is(err, idmap.ErrEarly) {
 			w.Errorf("again, at once: %v", err)
 		}
-		w.ahead += 20 * 24 * time.Hour
+		w.later(20 * 24 * time.Hour)
 		w.list("/used")
 		for range 3 { // the walk's own looks do not count
-			w.ahead += 5 * 24 * time.Hour
+			w.later(5 * 24 * time.Hour)
 			w.round()
 		}
 		if got := w.tr.asks(); got != "list /used" {
 			w.Errorf("later asked %q", got)
 		}
-		w.ahead += 30 * 24 * time.Hour
+		w.later(30 * 24 * time.Hour)
 		if done := w.round(); done.Requests != 0 {
 			w.Errorf("nobody has been there for long, and it cost %d requests", done.Requests)
 		}
@@ -257,7 +260,7 @@ func TestWalkDoesNotTrustATagTooEarly(t *testing.T) {
 		w.tr.add("/a", true)
 		w.add("/a/x.odt")
 		for i := range 4 {
-			w.ahead += time.Second
+			w.later(time.Second)
 			if _, err := w.walk.Round(w.ctx()); err != nil {
 				w.Fatal(err)
 			}
@@ -281,7 +284,7 @@ func TestWalkGoesOnAfterAKill(t *testing.T) {
 		x := w.at("/90/x.odt")
 		w.list("/")
 		w.round()
-		w.ahead += time.Hour
+		w.later(time.Hour)
 		w.tr.move("/90", "/95/now here")
 		w.tr.asked = nil
 		n := 0
@@ -304,7 +307,7 @@ func TestWalkGoesOnAfterAKill(t *testing.T) {
 		if _, err := other.Round(w.ctx()); !errors.Is(err, idmap.ErrTaken) {
 			w.Errorf("just after the kill another process: %v", err)
 		}
-		w.ahead += 6 * time.Minute
+		w.later(20*time.Second + time.Millisecond)
 		if _, err := other.Round(w.ctx()); err != nil {
 			w.Fatal(err)
 		}
@@ -339,11 +342,11 @@ func TestOneWalksAtATime(t *testing.T) {
 			w.Errorf("only %d requests", tried)
 		}
 		// Who sleeps for longer than its turn has lost it.
-		w.ahead += time.Hour
+		w.later(time.Hour)
 		n := 0
 		w.walk.Pace = func(ctx context.Context) error {
 			if n++; n == 2 {
-				w.ahead += 6 * time.Minute
+				w.later(20*time.Second + time.Millisecond)
 				if _, err := other.Round(ctx); err != nil {
 					w.Errorf("another one after it: %v", err)
 				}
@@ -362,7 +365,7 @@ func TestWalkEndsWithTheUpstream(t *testing.T) {
 			w.tr.add(p, true)
 			w.add(p + "/x.odt")
 		}
-		w.ahead += time.Hour
+		w.later(time.Hour)
 		w.tr.down = true
 		if _, err := w.walk.Round(w.ctx()); !errors.Is(err, dav.ErrUnavailable) {
 			w.Errorf("%v", err)

@@ -44,7 +44,7 @@ const (
 )
 
 const (
-	walkLease = 5 * time.Minute  // without a sign of life
+	walkLease = 20 * time.Second // without a sign of life
 	walkSave  = 10 * time.Second // between two writes of the position
 	walkBatch = 32               // folders whose rows are written at once
 
@@ -118,6 +118,33 @@ func (r *round) went(ctx context.Context) error {
 		return nil
 	}
 	return r.save(ctx, walkLease)
+}
+
+// keep renews the walk's lease until ctx ends: a folder that is listed for minutes must not
+// look like a death. lost is called if another one has the walk.
+func (r *round) keep(ctx context.Context, lost func()) {
+	tick := time.NewTicker(walkLease / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now, err := r.Map.DB.Now(ctx)
+		n := int64(1)
+		if err == nil {
+			err = r.Map.DB.Write(ctx, func(tx sqldb.Queryer) (err error) {
+				n, err = tx.Exec(ctx, `UPDATE idmap_walk SET until = ? WHERE space = ? AND holder = ?`,
+					sqldb.Millis(now.Add(walkLease)), r.Space, r.holder)
+				return err
+			})
+		}
+		if err == nil && n == 0 {
+			lost()
+			return
+		}
+	}
 }
 
 // save writes the row and what is known about folders, and keeps the walk for so long.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"davwopi/bridge"
+	"davwopi/config"
 )
 
 // drain is how long running requests may go on after the signal to stop.
@@ -32,34 +34,29 @@ func serve(ctx context.Context, k *call) (err error) {
 		return err
 	}
 	log, loud := newLog(c, k.stderr)
-	sayRoot(log)
-	front, err := openFront(c)
+	public, err := listen(c)
 	if err != nil {
 		return err
 	}
-	public := front.public
 	c.Listening(public.Addr().String())
 	h, err := build(ctx, c, log, loud, k.variable("DAVWOPI_SECRET_KEY"))
 	defer func() { err = errors.Join(err, h.close()) }()
 	if err != nil {
-		return closeAll(err, public, front.plain)
-	}
-	if err := h.openAudit(k.stderr); err != nil {
-		return closeAll(err, public, front.plain)
+		return errors.Join(err, public.Close())
 	}
 	admin, err := listenAdmin(socketOf(c))
 	if err != nil {
-		return closeAll(err, public, front.plain)
+		return closeAll(err, public)
 	}
 	figures, err := h.listenFigures()
 	if err != nil {
-		return closeAll(err, public, front.plain, admin)
+		return closeAll(err, public, admin)
 	}
 	if err := h.saves.Recover(ctx); err != nil {
 		log.Error().Str("cause", bridge.Cause(err)).Msg("not everything in the save journal could be looked at; see davwopi saves list")
 	}
 	h.greet(ctx, k)
-	return h.run(ctx, front, admin, figures)
+	return h.run(ctx, public, admin, figures)
 }
 
 // variable is the value of an environment variable.
@@ -70,6 +67,23 @@ func (k *call) variable(name string) string {
 		}
 	}
 	return ""
+}
+
+func listen(c *config.Config) (net.Listener, error) {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
+	}
+	if c.TLS.CertFile == "" {
+		return l, nil
+	}
+	pair, err := newCertificate(c.TLS.CertFile, c.TLS.KeyFile)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return tls.NewListener(l, &tls.Config{
+		GetCertificate: pair.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	}), nil
 }
 
 // listenAdmin opens the socket of the commands. A socket that a killed daemon left
@@ -135,13 +149,10 @@ func (h *house) what() string {
 }
 
 // run serves and keeps until ctx ends or something fails, then drains.
-func (h *house) run(ctx context.Context, front *front, admin, figures net.Listener) error {
+func (h *house) run(ctx context.Context, public, admin, figures net.Listener) error {
 	servers := map[net.Listener]*http.Server{
-		front.public: newServer(h.bridge.Handler()),
-		admin:        newServer(h.bridge.Admin()),
-	}
-	if front.plain != nil {
-		servers[front.plain] = newServer(plainHTTP(h.config, front.certificates))
+		public: newServer(h.bridge.Handler()),
+		admin:  newServer(h.bridge.Admin()),
 	}
 	if figures != nil {
 		servers[figures] = newServer(h.figures())
@@ -159,7 +170,7 @@ func (h *house) run(ctx context.Context, front *front, admin, figures net.Listen
 			}
 		})
 	}
-	for _, loop := range []func(context.Context) error{h.locks.Run, h.saves.Run, h.keepGrants, h.keepProfiles, h.keepWalks, h.clean, h.reopen} {
+	for _, loop := range []func(context.Context) error{h.locks.Run, h.saves.Run, h.keepGrants, h.keepProfiles, h.keepWalks, h.clean} {
 		running.Go(func() {
 			if err := loop(loops); err != nil && loops.Err() == nil {
 				cancel(err)
@@ -192,7 +203,6 @@ func (h *house) drain(servers map[net.Listener]*http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	var faults []error
-	h.pages.Close()
 	for _, s := range servers {
 		if err := s.Shutdown(ctx); err != nil {
 			h.log.Warn().Str("cause", bridge.Cause(err)).Msg("some requests did not finish in time; their bytes, if any, are in the save journal")
@@ -216,27 +226,6 @@ func (h *house) emptyJournal() error {
 	return err
 }
 
-// keepGrants lets the grants of open documents outlive sign-out and expiry (DESIGN
-// 8), by telling authority every minute who is in an editing.
-func (h *house) keepGrants(ctx context.Context) error {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		members, err := h.locks.Members(ctx)
-		if err == nil {
-			err = h.tokens.Keep(ctx, members)
-		}
-		if err != nil && ctx.Err() == nil {
-			h.log.Error().Str("cause", bridge.Cause(err)).Msg("grants of open documents could not be kept; it is tried again")
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
-}
-
 // expireIDs lets go of IDs whose files did not come back.
 func (h *house) expireIDs(ctx context.Context) error {
 	now, err := h.db.Now(ctx)
@@ -245,22 +234,4 @@ func (h *house) expireIDs(ctx context.Context) error {
 	}
 	_, err = h.ids.Expire(ctx, now.Add(-h.config.IDRetention))
 	return err
-}
-
-// clean removes rows whose time is over, now and every hour.
-func (h *house) clean(ctx context.Context) error {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		for _, room := range []func(context.Context) error{h.sessions.Clean, h.cleanProvider, h.cleanPhones, h.links.Clean, h.tokens.Clean, h.tickets.Clean, h.shares.Clean, h.history.Clean, h.expireIDs} {
-			if err := room(ctx); err != nil && ctx.Err() == nil {
-				h.log.Error().Str("cause", bridge.Cause(err)).Msg("cleaning failed; it is tried again")
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
 }

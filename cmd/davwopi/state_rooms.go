@@ -67,6 +67,7 @@ func roomsOfState() []room {
 		{"userinfo", func(ctx context.Context, db *sqldb.DB) error { _, err := files.NewUserInfo(ctx, db); return err }},
 		{"activities", func(ctx context.Context, db *sqldb.DB) error { _, err := files.NewActivities(ctx, db); return err }},
 		{"signers", func(ctx context.Context, db *sqldb.DB) error { _, err := newSigners(ctx, db); return err }},
+		{"turns", func(ctx context.Context, db *sqldb.DB) error { return db.OpenTurns(ctx) }},
 		{"secret_key", func(ctx context.Context, db *sqldb.DB) error { return makeKeyMark(ctx, db) }},
 	}
 }

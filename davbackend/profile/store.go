@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"davwopi/davbackend"
@@ -20,8 +21,12 @@ var ErrBusy = errors.New("profile: the upstream is being measured")
 // edition is that of the measuring. Facts of another one are measured again.
 const edition = 3
 
-// claimFor is how long one process may measure before another one may.
-const claimFor = 5 * time.Minute
+// One process may measure for claimLimit. claimFor is how long its claim outlives it, should
+// it die.
+const (
+	claimFor   = 20 * time.Second
+	claimLimit = 4 * time.Minute
+)
 
 // room is the name under which the state database knows our tables.
 const room = "profile"
@@ -152,45 +157,75 @@ func (s *Store) Measure(ctx context.Context, upstream string, v *davbackend.View
 	return f, nil
 }
 
-// Claim lets the caller alone make folders on the upstream, until release is called;
-// the returned context ends before the claim does. It returns [ErrBusy] if somebody
-// else has it.
+// Claim lets the caller alone make folders on the upstream, until release is called; the
+// returned context ends before the claim does. It returns [ErrBusy] if somebody else has it.
 func (s *Store) Claim(ctx context.Context, upstream string) (bounded context.Context, release func(), err error) {
-	if err := s.claim(ctx, upstream); err != nil {
+	until, err := s.claim(ctx, upstream, 0)
+	if err != nil {
 		return nil, nil, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, claimFor-time.Minute)
+	bounded, cancel := context.WithTimeout(ctx, claimLimit)
+	var renewing sync.WaitGroup
+	renewing.Go(func() { until = s.keepClaim(bounded, cancel, upstream, until) })
 	return bounded, func() {
 		cancel()
-		s.unclaim(context.WithoutCancel(ctx), upstream)
+		renewing.Wait()
+		s.unclaim(context.WithoutCancel(ctx), upstream, until)
 	}, nil
 }
 
-func (s *Store) claim(ctx context.Context, upstream string) error {
+// keepClaim renews a claim that ends at until, and returns when it ends now. lost is called
+// if somebody else has it.
+func (s *Store) keepClaim(ctx context.Context, lost func(), upstream string, until int64) int64 {
+	tick := time.NewTicker(claimFor / 4)
+	defer tick.Stop()
+	renewed := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return until
+		case <-tick.C:
+		}
+		next, err := s.claim(ctx, upstream, until)
+		if err == nil {
+			until, renewed = next, time.Now()
+		} else if errors.Is(err, ErrBusy) || time.Since(renewed) > claimFor*3/4 {
+			lost()
+			return until
+		}
+	}
+}
+
+// claim takes what is free, or renews the claim that ends at mine, and returns when it ends
+// now: by that it is told from another's.
+func (s *Store) claim(ctx context.Context, upstream string, mine int64) (until int64, err error) {
 	now, err := s.db.Now(ctx)
 	if err != nil {
-		return fmt.Errorf("profile: %w", err)
+		return 0, fmt.Errorf("profile: %w", err)
 	}
 	var n int64
+	until = max(sqldb.Millis(now.Add(claimFor)), mine+1)
 	err = s.db.Write(ctx, func(tx sqldb.Queryer) (err error) {
 		n, err = tx.Exec(ctx, `INSERT INTO profile_claim (upstream, until) VALUES (?, ?)
-			ON CONFLICT (upstream) DO UPDATE SET until = excluded.until WHERE profile_claim.until <= ?`,
-			upstream, sqldb.Millis(now.Add(claimFor)), sqldb.Millis(now))
+			ON CONFLICT (upstream) DO UPDATE SET until = excluded.until WHERE profile_claim.until <= ? OR profile_claim.until = ?`,
+			upstream, until, sqldb.Millis(now), mine)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("profile: %w", err)
+		return 0, fmt.Errorf("profile: %w", err)
 	}
 	if n == 0 {
-		return ErrBusy
+		return 0, ErrBusy
 	}
-	return nil
+	return until, nil
 }
 
 // unclaim lets others measure; should it fail, the claim ends by itself.
-func (s *Store) unclaim(ctx context.Context, upstream string) {
+func (s *Store) unclaim(ctx context.Context, upstream string, until int64) {
+	ctx, cancel := context.WithTimeout(ctx, claimFor)
+	defer cancel()
 	_ = s.db.Write(ctx, func(tx sqldb.Queryer) error {
-		_, err := tx.Exec(ctx, `DELETE FROM profile_claim WHERE upstream = ?`, upstream)
+		_, err := tx.Exec(ctx, `DELETE FROM profile_claim WHERE upstream = ? AND until = ?`, upstream, until)
 		return err
 	})
 }

@@ -63,34 +63,62 @@ func count(t *testing.T, db *sqldb.DB, table string) (n int) {
 	return n
 }
 
-// TestOneMeasuresAtATime: who comes second is told so, until the first has died.
+// TestOneMeasuresAtATime: who comes second is told so, until the first has died for 20 s.
+// A first that lives keeps its claim for as long as it needs.
 func TestOneMeasuresAtATime(t *testing.T) {
-	db := sqldbtest.New(t)
-	now := time.Now()
-	db.SetClock(func() time.Time { return now })
-	s, server := newStore(t, db), upstream.Strict(t)
-	if err := s.claim(t.Context(), "main"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Measure(t.Context(), "main", server.View(t), nil); !errors.Is(err, ErrBusy) {
-		t.Errorf("got %v, want ErrBusy", err)
-	}
-	if n := len(server.Requests()); n != 0 {
-		t.Errorf("%d requests", n)
-	}
-	now = now.Add(claimFor)
-	if _, err := s.Measure(t.Context(), "main", server.View(t), nil); err != nil {
-		t.Error(err)
-	}
-	if err := s.claim(t.Context(), "main"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Alone(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.claim(t.Context(), "main"); err != nil {
-		t.Errorf("after Alone: %v", err)
-	}
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		var now atomic.Int64
+		now.Store(time.Now().UnixMilli())
+		db.SetClock(func() time.Time { return time.UnixMilli(now.Load()) })
+		s, server := newStore(t, db), upstream.Strict(t)
+		if _, err := s.claim(t.Context(), "main", 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Measure(t.Context(), "main", server.View(t), nil); !errors.Is(err, ErrBusy) {
+			t.Errorf("got %v, want ErrBusy", err)
+		}
+		if n := len(server.Requests()); n != 0 {
+			t.Errorf("%d requests", n)
+		}
+		now.Add((20 * time.Second).Milliseconds())
+		if _, err := s.Measure(t.Context(), "main", server.View(t), nil); err != nil {
+			t.Error(err)
+		}
+		mine, err := s.claim(t.Context(), "main", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now.Add((19 * time.Second).Milliseconds())
+		if mine, err = s.claim(t.Context(), "main", mine); err != nil {
+			t.Fatalf("renewing: %v", err)
+		}
+		now.Add((19 * time.Second).Milliseconds())
+		if _, err := s.claim(t.Context(), "main", 0); !errors.Is(err, ErrBusy) {
+			t.Errorf("what was renewed was taken: %v", err)
+		}
+		now.Add(time.Minute.Milliseconds())
+		other, err := s.claim(t.Context(), "main", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.claim(t.Context(), "main", mine); !errors.Is(err, ErrBusy) {
+			t.Errorf("who slept has renewed a claim that is another's: %v", err)
+		}
+		s.unclaim(t.Context(), "main", mine)
+		if _, err := s.claim(t.Context(), "main", 0); !errors.Is(err, ErrBusy) {
+			t.Errorf("who slept has ended another's claim: %v", err)
+		}
+		s.unclaim(t.Context(), "main", other)
+		if _, err := s.claim(t.Context(), "main", 0); err != nil {
+			t.Errorf("what was given back: %v", err)
+		}
+		if err := s.Alone(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.claim(t.Context(), "main", 0); err != nil {
+			t.Errorf("after Alone: %v", err)
+		}
+	})
 }
 
 // TestAReaderDoesNotUnlearn: what was measured with write access stays.
