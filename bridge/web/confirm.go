@@ -24,6 +24,8 @@ var said = map[string]words.Text{
 	"dropped":   words.Say("said.dropped"),
 	"undone":    words.Say("said.undone"),
 	"delivered": words.Say("said.delivered"),
+
+	"session_over": words.Say("said.session_over"),
 }
 
 // confirm answers with the question.

@@ -133,7 +133,11 @@ func (p *Pages) Mount(r *mux.Router) {
 	get(entry+"/undo", s.signedIn(s.serveUndo))
 	post(entry+"/undo", s.signedIn(s.serveUndo))
 	post(entry+"/deliver", s.signedIn(s.serveDeliver))
-	get("/doctor", s.signedIn(s.serveDoctor))
+	get("/doctor", s.onlyAdmin(s.serveDoctor))
+	get("/server", s.onlyAdmin(s.serveServer))
+	const session = "/server/sessions/{session:[a-z2-7]{26}}/end"
+	get(session, s.onlyAdmin(s.serveEndSession))
+	post(session, s.onlyAdmin(s.serveEndSession))
 	get("/signin", s.serveSignIn)
 	post("/signin", s.serveCheck)
 	if s.Provider != nil {

@@ -103,7 +103,7 @@ func (s *site) localPath(next string) string {
 	if isPhonePage(rest) {
 		return u.EscapedPath()
 	}
-	for _, page := range []string{"/folder/", "/edit/", "/view/", "/download/", "/document/", "/open", "/saves", "/doctor", "/share/", "/links", "/s/", "/shared/"} {
+	for _, page := range []string{"/folder/", "/edit/", "/view/", "/download/", "/document/", "/open", "/saves", "/doctor", "/server", "/share/", "/links", "/s/", "/shared/"} {
 		if strings.HasPrefix(rest, page) {
 			return u.EscapedPath()
 		}

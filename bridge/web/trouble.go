@@ -55,6 +55,13 @@ func (o *outages) began(upstream string) time.Time {
 	return o.since[upstream]
 }
 
+// when is since when an upstream has not answered, zero if it has.
+func (o *outages) when(upstream string) time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.since[upstream]
+}
+
 func (o *outages) over(upstream string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
