@@ -129,6 +129,9 @@ func (s *site) keepCredential(r *http.Request, p oauth.Principal, password strin
 	if up.Service != nil {
 		return nil
 	}
+	if err := s.endOld(r.Context(), p, up, password); err != nil {
+		return err
+	}
 	return s.Upstreams.Credentials.Put(r.Context(), p.Key(), up.Name, oauth.Secret{Kind: "password", User: p.Subject, Secret: password})
 }
 

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -155,6 +156,47 @@ func TestPasswordSignInKeepsTheCredentialForTheUpstream(t *testing.T) {
 		t.Errorf("refused credential: %d to %q", got.status, got.header.Get("Location"))
 	}
 	contains(t, b.get("/signin?why=refused").body, "no longer accepts the password")
+}
+
+// TestANewPassword: whoever signs in with one ends what came in with the one before, browsers and phones; a second
+// password that is good as well ends nothing.
+func TestANewPassword(t *testing.T) {
+	h := newHouse(t, func(h *house) {
+		h.userMode()
+		addPhones(h)
+		h.Password.Check = func(context.Context, string, string) error { return nil } // the server itself knows one only
+	})
+	signIn := func(password string) *browser {
+		t.Helper()
+		b := h.browser()
+		if got := b.post("/signin", url.Values{"user": {h.up.User}, "password": {password}}); got.status != http.StatusSeeOther {
+			t.Fatalf("%d\n%s", got.status, got.body)
+		}
+		return b
+	}
+	phones := func() int {
+		t.Helper()
+		list, err := h.Phones.People(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	first := signIn(h.up.Password)
+	first.post(first.get(asks()).header.Get("Location"), url.Values{"answer": {"yes"}})
+	for _, password := range []string{h.up.Password, "one for an app"} {
+		signIn(password)
+		if got := first.get("/signin"); got.status != http.StatusSeeOther || phones() != 1 {
+			t.Errorf("with %q: %d, %d phones", password, got.status, phones())
+		}
+	}
+	last := signIn(h.up.Password) // the server does not know the one before
+	if got := first.get("/signin"); got.status != http.StatusOK || phones() != 0 {
+		t.Errorf("after a new password: %d, %d phones", got.status, phones())
+	}
+	if got := last.get("/"); got.status != http.StatusOK {
+		t.Errorf("with the new password: %d", got.status)
+	}
 }
 
 func TestPasswordSignInWithTheUpstreamDown(t *testing.T) {
