@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"davwopi/bridge"
-	"davwopi/config"
 )
 
 // drain is how long running requests may go on after the signal to stop.
@@ -34,29 +32,34 @@ func serve(ctx context.Context, k *call) (err error) {
 		return err
 	}
 	log, loud := newLog(c, k.stderr)
-	public, err := listen(c)
+	sayRoot(log)
+	front, err := openFront(c)
 	if err != nil {
 		return err
 	}
+	public := front.public
 	c.Listening(public.Addr().String())
 	h, err := build(ctx, c, log, loud, k.variable("DAVWOPI_SECRET_KEY"))
 	defer func() { err = errors.Join(err, h.close()) }()
 	if err != nil {
-		return errors.Join(err, public.Close())
+		return closeAll(err, public, front.plain)
+	}
+	if err := h.openAudit(k.stderr); err != nil {
+		return closeAll(err, public, front.plain)
 	}
 	admin, err := listenAdmin(socketOf(c))
 	if err != nil {
-		return closeAll(err, public)
+		return closeAll(err, public, front.plain)
 	}
 	figures, err := h.listenFigures()
 	if err != nil {
-		return closeAll(err, public, admin)
+		return closeAll(err, public, front.plain, admin)
 	}
 	if err := h.saves.Recover(ctx); err != nil {
 		log.Error().Str("cause", bridge.Cause(err)).Msg("not everything in the save journal could be looked at; see davwopi saves list")
 	}
 	h.greet(ctx, k)
-	return h.run(ctx, public, admin, figures)
+	return h.run(ctx, front, admin, figures)
 }
 
 // variable is the value of an environment variable.
@@ -67,23 +70,6 @@ func (k *call) variable(name string) string {
 		}
 	}
 	return ""
-}
-
-func listen(c *config.Config) (net.Listener, error) {
-	l, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
-	}
-	if c.TLS.CertFile == "" {
-		return l, nil
-	}
-	pair, err := newCertificate(c.TLS.CertFile, c.TLS.KeyFile)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return tls.NewListener(l, &tls.Config{
-		GetCertificate: pair.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
-	}), nil
 }
 
 // listenAdmin opens the socket of the commands. A socket that a killed daemon left
@@ -149,10 +135,13 @@ func (h *house) what() string {
 }
 
 // run serves and keeps until ctx ends or something fails, then drains.
-func (h *house) run(ctx context.Context, public, admin, figures net.Listener) error {
+func (h *house) run(ctx context.Context, front *front, admin, figures net.Listener) error {
 	servers := map[net.Listener]*http.Server{
-		public: newServer(h.bridge.Handler()),
-		admin:  newServer(h.bridge.Admin()),
+		front.public: newServer(h.bridge.Handler()),
+		admin:        newServer(h.bridge.Admin()),
+	}
+	if front.plain != nil {
+		servers[front.plain] = newServer(plainHTTP(h.config, front.certificates))
 	}
 	if figures != nil {
 		servers[figures] = newServer(h.figures())
@@ -170,7 +159,7 @@ func (h *house) run(ctx context.Context, public, admin, figures net.Listener) er
 			}
 		})
 	}
-	for _, loop := range []func(context.Context) error{h.locks.Run, h.saves.Run, h.keepGrants, h.keepProfiles, h.keepWalks, h.clean} {
+	for _, loop := range []func(context.Context) error{h.locks.Run, h.saves.Run, h.keepGrants, h.keepProfiles, h.keepWalks, h.clean, h.reopen} {
 		running.Go(func() {
 			if err := loop(loops); err != nil && loops.Err() == nil {
 				cancel(err)
@@ -203,6 +192,7 @@ func (h *house) drain(servers map[net.Listener]*http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	var faults []error
+	h.pages.Close()
 	for _, s := range servers {
 		if err := s.Shutdown(ctx); err != nil {
 			h.log.Warn().Str("cause", bridge.Cause(err)).Msg("some requests did not finish in time; their bytes, if any, are in the save journal")

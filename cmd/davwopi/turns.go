@@ -66,7 +66,7 @@ func (h *house) clean(ctx context.Context) error {
 
 func (h *house) cleanRooms(ctx context.Context) error {
 	var faults []error
-	for _, room := range []func(context.Context) error{h.sessions.Clean, h.cleanProvider, h.cleanPhones, h.links.Clean, h.tokens.Clean, h.tickets.Clean, h.shares.Clean, h.expireIDs} {
+	for _, room := range []func(context.Context) error{h.sessions.Clean, h.cleanProvider, h.cleanPhones, h.links.Clean, h.tokens.Clean, h.tickets.Clean, h.shares.Clean, h.history.Clean, h.expireIDs} {
 		faults = append(faults, room(ctx))
 	}
 	return errors.Join(faults...)
