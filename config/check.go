@@ -230,6 +230,7 @@ func (r *reader) checkEditors(c *Config) {
 			r.fault(at("editors", i)+".url", "%s is there twice", e.URL)
 		}
 		seen[e.URL.String()] = true
+		r.checkDocs(at("editors", i), e)
 	}
 	for ext, want := range c.Prefer {
 		if strings.HasPrefix(ext, ".") || ext == "" {
@@ -238,6 +239,21 @@ func (r *reader) checkEditors(c *Config) {
 		if want != "davwopi:text" && !seen[want] {
 			r.fault("prefer."+ext, "%q is not the url of an entry of editors", want)
 		}
+	}
+}
+
+// checkDocs is about what an editor has for the Docs API.
+func (r *reader) checkDocs(where string, e Editor) {
+	switch {
+	case e.API == "docs" && e.JWTSecretFile == "":
+		r.fault(where+".jwt_secret_file", "is required with api: docs")
+	case e.API == "wopi" && (e.JWTSecretFile != "" || e.JWTHeader != ""):
+		r.fault(where+".api", "wopi needs no jwt_secret_file and no jwt_header; they are for the Docs API")
+	case e.JWTHeader != "" && e.JWTSecretFile == "":
+		r.fault(where+".jwt_header", "needs jwt_secret_file")
+	}
+	if e.JWTHeader != "" && !headerName.MatchString(e.JWTHeader) {
+		r.fault(where+".jwt_header", "%q is not the name of a header such as AuthorizationJwt", e.JWTHeader)
 	}
 }
 

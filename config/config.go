@@ -72,8 +72,8 @@ type Config struct {
 	Upstreams []Upstream `yaml:"upstreams"`
 
 	// Editors are the editors' servers: a list of URLs, or of entries with the
-	// keys url, name, unsigned. What each can do is read from its discovery. The
-	// built-in text editor needs no entry.
+	// keys url, name, unsigned, api, jwt_secret_file, jwt_header. What each can do is
+	// read from its discovery. The built-in text editor needs no entry.
 	Editors []Editor `yaml:"editors"`
 
 	// Prefer names, for an extension without its dot, the URL of the editor that
@@ -156,6 +156,15 @@ type Editor struct {
 	// Unsigned accepts unsigned requests although this editor has published
 	// proof keys before. Default false.
 	Unsigned bool `yaml:"unsigned"`
+	// API is how it is spoken to: wopi, docs (ONLYOFFICE's Docs API), or auto: WOPI where
+	// the editor offers it, else the Docs API. Default auto.
+	API string `yaml:"api" values:"auto,wopi,docs"`
+	// JWTSecretFile holds on its first line the secret that ONLYOFFICE Docs has as
+	// JWT_SECRET, at least 8 characters. Without it the Docs API is not spoken.
+	JWTSecretFile string `yaml:"jwt_secret_file"`
+	// JWTHeader is the header in which ONLYOFFICE Docs sends its tokens, as JWT_HEADER there.
+	// Default Authorization.
+	JWTHeader string `yaml:"jwt_header"`
 }
 
 // AccessRule limits people. Of the rules that match a person and a path, those

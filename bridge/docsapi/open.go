@@ -166,7 +166,7 @@ func (d *Docs) Open(ctx context.Context, o Opening) (Page, error) {
 	}
 	p := Page{
 		API: server.API(key), Origin: server.Origin(), Key: key,
-		Ask:   d.URLs.Public.JoinPath("docsapi", "page", key).EscapedPath(),
+		Ask:   "/" + strings.TrimPrefix(d.URLs.Public.JoinPath("docsapi", "page", key).EscapedPath(), "/"),
 		Token: d.Tokens.DeriveDocs(o.Grant, access.DocsPage, key),
 	}
 	p.Edit = o.Edit && o.Grant.Rights >= access.Edit && !o.Grant.SaveOnly

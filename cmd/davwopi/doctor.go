@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"davwopi/bridge"
-	"davwopi/bridge/discovery"
 	"davwopi/bridge/doctor"
 	"davwopi/bridge/web"
 	"davwopi/config"
@@ -41,9 +40,7 @@ func newDoctor(c *config.Config) *doctor.Doctor {
 	for _, n := range c.TrustedProxies {
 		d.TrustedProxies = append(d.TrustedProxies, n.Prefix)
 	}
-	for _, e := range c.Editors {
-		d.Editors = append(d.Editors, discovery.Editor{URL: e.URL.String(), Name: e.Name, Unsigned: e.Unsigned})
-	}
+	d.Editors = configured(c)
 	return d
 }
 

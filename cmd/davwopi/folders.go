@@ -45,6 +45,9 @@ func checkFolders(c *config.Config) error {
 	for _, k := range c.APIKeys {
 		secrets = append(secrets, struct{ key, path string }{"api_keys.key_file", k.KeyFile})
 	}
+	for _, e := range c.Editors {
+		secrets = append(secrets, struct{ key, path string }{"editors.jwt_secret_file", e.JWTSecretFile})
+	}
 	for _, secret := range secrets {
 		if err := refuse(secret.key, secret.path); err != nil {
 			return err

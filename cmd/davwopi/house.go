@@ -16,6 +16,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/containers"
 	"davwopi/bridge/discovery"
+	"davwopi/bridge/docsapi"
 	"davwopi/bridge/doctor"
 	"davwopi/bridge/ecosystem"
 	"davwopi/bridge/endpoint"
@@ -71,6 +72,8 @@ type house struct {
 	userInfo  *files.UserInfo
 	comments  *files.Activities
 	history   *history.History
+	shared    *endpoint.Endpoint
+	docs      *docsapi.Docs // nil: no editor has a secret for the Docs API
 	pages     *web.Pages
 	doctor    *doctor.Doctor
 	bridge    *bridge.Bridge
@@ -96,6 +99,7 @@ func build(ctx context.Context, c *config.Config, log zerolog.Logger, loud *brid
 		{"phones", h.openPhones},
 		{"safety", func(ctx context.Context) error { return h.openSafety(ctx, journalist) }},
 		{"front", func(context.Context) error { return h.assemble(journalist) }},
+		{"editors", func(ctx context.Context) error { return h.openDocs(ctx, journalist) }},
 		{"state", func(ctx context.Context) error { return newerRooms(ctx, h.db) }},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -258,11 +262,7 @@ func (h *house) newEditors(ctx context.Context) (*discovery.Editors, error) {
 		Prefer:   c.Prefer,
 		Now:      time.Now,
 	}
-	for _, configured := range c.Editors {
-		e.List = append(e.List, discovery.Editor{
-			URL: configured.URL.String(), Name: configured.Name, Unsigned: configured.Unsigned,
-		})
-	}
+	e.List = configured(c)
 	e.List = append(e.List, discovery.Editor{
 		URL: textEditor, Name: "Text editor",
 		Builtin: func() []byte { return textedit.Discovery(c.PublicURL.URL) },
@@ -285,6 +285,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		},
 		Share: h.share, Linked: h.linked, Networks: prefixes(c.WOPI.Networks), AtOnce: c.WOPI.RequestsPerToken,
 	}
+	h.shared = shared
 	h.pages = &web.Pages{
 		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
 		Tickets: h.tickets, Shares: h.shares, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,

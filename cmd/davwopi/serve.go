@@ -159,7 +159,7 @@ func (h *house) run(ctx context.Context, front *front, admin, figures net.Listen
 			}
 		})
 	}
-	for _, loop := range []func(context.Context) error{h.locks.Run, h.saves.Run, h.keepGrants, h.keepProfiles, h.keepWalks, h.clean, h.reopen} {
+	for _, loop := range []func(context.Context) error{h.locks.Run, h.saves.Run, h.runDocs, h.keepGrants, h.keepProfiles, h.keepWalks, h.clean, h.reopen} {
 		running.Go(func() {
 			if err := loop(loops); err != nil && loops.Err() == nil {
 				cancel(err)

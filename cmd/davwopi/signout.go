@@ -43,6 +43,11 @@ func (h *house) signOut(ctx context.Context, in signOutArguments) (signOutResult
 			return out, err
 		}
 	}
+	if h.docs != nil {
+		if err := h.docs.Forget(ctx, p.Key()); err != nil {
+			return out, err
+		}
+	}
 	return out, errors.Join(h.tokens.RevokePrincipal(ctx, p.Key()), h.passwords.RevokeAll(ctx, p.Key()),
 		h.upstreams.Credentials.DeleteAll(ctx, p.Key()))
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"davwopi/bridge/access"
+	"davwopi/bridge/docsapi"
+	"davwopi/bridge/endpoint"
 	"davwopi/bridge/files"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/rehearse"
@@ -66,6 +68,10 @@ func roomsOfState() []room {
 		}},
 		{"userinfo", func(ctx context.Context, db *sqldb.DB) error { _, err := files.NewUserInfo(ctx, db); return err }},
 		{"activities", func(ctx context.Context, db *sqldb.DB) error { _, err := files.NewActivities(ctx, db); return err }},
+		{"docs", func(ctx context.Context, db *sqldb.DB) error {
+			_, err := docsapi.New(ctx, docsapi.Docs{Endpoint: &endpoint.Endpoint{}, DB: db})
+			return err
+		}},
 		{"signers", func(ctx context.Context, db *sqldb.DB) error { _, err := newSigners(ctx, db); return err }},
 		{"turns", func(ctx context.Context, db *sqldb.DB) error { return db.OpenTurns(ctx) }},
 		{"secret_key", func(ctx context.Context, db *sqldb.DB) error { return makeKeyMark(ctx, db) }},

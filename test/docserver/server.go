@@ -91,6 +91,9 @@ func Start(t testing.TB, change func(*Server)) *Server {
 	if change != nil {
 		change(s)
 	}
+	s.results["/cache/files/data/copy/output.docx"] = func() (io.ReadCloser, int64) { // what the frame saves as
+		return io.NopCloser(strings.NewReader("a copy")), -1
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /web-apps/apps/api/documents/api.js", s.api)
 	mux.HandleFunc("GET /web-apps/frame.html", s.frame)
