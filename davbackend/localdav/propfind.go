@@ -17,7 +17,7 @@ import (
 
 // propfind answers PROPFIND (RFC 4918 9.1) for Depth 0 and 1. A folder is read and
 // answered in batches, in the order of the disk.
-func (s *Server) propfind(w http.ResponseWriter, r *request) error {
+func (s *Server) propfind(w http.ResponseWriter, r *request, extra Extra) error {
 	ctx := r.Context()
 	depth, err := r.depth()
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Server) propfind(w http.ResponseWriter, r *request) error {
 			err: errors.New("localdav: Depth is infinity"),
 		}
 	}
-	a := &answering{s: s, ctx: ctx, need: want.needs(), want: want}
+	a := &answering{s: s, ctx: ctx, need: want.needs(), want: want, extra: extra}
 	if a.now, err = s.state.db.Now(ctx); err != nil {
 		return err
 	}
@@ -130,6 +130,7 @@ type answering struct {
 	need  needs
 	now   time.Time
 	locks []lock
+	extra Extra             // nil: none
 	byKey map[string][]lock // of locks, those on members
 }
 
@@ -157,6 +158,7 @@ func (a *answering) list(d *children) error {
 type described struct {
 	seen
 	dead []property
+	more []value // of Extra
 }
 
 // describe adds rows, ETags and dead properties, with one query of each for all of some.
@@ -202,6 +204,7 @@ func (a *answering) describe(some []seen) ([]described, error) {
 	}
 	for n := range out {
 		out[n].dead = props[out[n].id()]
+		out[n].more = a.extras(out[n])
 	}
 	return out, nil
 }
@@ -239,6 +242,11 @@ func (a *answering) write(all []described) {
 func (a *answering) find(name xml.Name, o described) (value, bool) {
 	if inner, ok := a.live(name, o); ok {
 		return value{name: name, inner: inner}, true
+	}
+	for _, v := range o.more {
+		if v.name == name {
+			return v, true
+		}
 	}
 	for _, p := range o.dead {
 		if p.name == name {

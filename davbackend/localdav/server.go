@@ -82,12 +82,12 @@ func (s *Server) Close() error {
 
 // ServeHTTP serves WebDAV (RFC 4918 classes 1, 2 and 3) for paths below "/".
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := s.serve(w, r); err != nil {
+	if err := s.serve(w, r, nil); err != nil {
 		s.refuse(w, r, err)
 	}
 }
 
-func (s *Server) serve(w http.ResponseWriter, hr *http.Request) error {
+func (s *Server) serve(w http.ResponseWriter, hr *http.Request, extra Extra) error {
 	if s.closed.Load() {
 		return refusal(http.StatusServiceUnavailable, errors.New("localdav: closed"))
 	}
@@ -118,7 +118,7 @@ func (s *Server) serve(w http.ResponseWriter, hr *http.Request) error {
 	case "UNLOCK":
 		return s.unlock(w, r)
 	case "PROPFIND":
-		return s.propfind(w, r)
+		return s.propfind(w, r, extra)
 	case "PROPPATCH":
 		return s.proppatch(w, r)
 	}
