@@ -205,6 +205,9 @@ func (r *reader) checkUpstream(where string, u *Upstream) {
 	} else if d != nil && (d.Scheme != "https" || d.RawQuery != "" || d.User != nil) {
 		r.fault(where+".desktop_url", "wants a plain https address: over http Office sends no password")
 	}
+	if u.Templates != "" && !isFolder(u.Templates) {
+		r.fault(where+".templates", "wants the path of a folder on the server, such as /Templates")
+	}
 	if u.URL.URL != nil && u.Expose {
 		r.fault(where+".expose", "is for the embedded server; %s can be reached itself", u.URL.Host)
 	}
@@ -217,6 +220,12 @@ func (r *reader) checkUpstream(where string, u *Upstream) {
 			u.DisplayName = u.Name
 		}
 	}
+}
+
+// isFolder reports whether p can be the path of a folder on an upstream: below its root,
+// and clean.
+func isFolder(p string) bool {
+	return p != "/" && path.IsAbs(p) && path.Clean(p) == strings.TrimSuffix(p, "/") && !strings.ContainsAny(p, "\\\x00")
 }
 
 func (r *reader) checkEditors(c *Config) {

@@ -47,6 +47,10 @@ type Upstream struct {
 	// which they hide something cannot be listed, only what lies beside it. Only
 	// without url. Default false.
 	Expose bool `yaml:"expose"`
+	// Templates is a folder on this upstream, as a path that begins with a slash, whose
+	// files people are offered to begin new ones from: a letterhead, say. Each person is
+	// offered those that they can read. Default none.
+	Templates string `yaml:"templates"`
 	// DesktopURL is the address at which people's own computers reach the folder that
 	// URL serves, on https, for links that open documents in their Word, Excel or
 	// PowerPoint. They sign in there with what that server wants of them. Default none:

@@ -20,6 +20,7 @@ type Upstream struct {
 	Service     *davbackend.Credential // mode service: everybody comes as this account; nil: the principal's own, sealed
 	Bearer      bool                   // mode bearer: the principal's own is a token of the sign-in provider, not a password
 	PerUser     bool                   // roots: per_user: one space per principal
+	Templates   dav.Path               // folder whose files can be taken for new ones; "" none
 }
 
 // Upstreams says how a principal reaches an upstream. All fields are set before use; safe for concurrent use.

@@ -14,12 +14,20 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/config"
 	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
 )
 
 // newUpstream makes the client of a configured WebDAV server. The embedded server
 // is made by openLocal.
 func newUpstream(u *config.Upstream) (*access.Upstream, error) {
 	up := &access.Upstream{Name: u.Name, DisplayName: u.DisplayName, PerUser: u.Roots == "per_user"}
+	if u.Templates != "" {
+		path, err := dav.ParsePath(u.Templates)
+		if err != nil {
+			return nil, fmt.Errorf("templates: %w", err)
+		}
+		up.Templates = path
+	}
 	if u.URL.URL == nil {
 		up.Service = &davbackend.Credential{}
 		return up, nil
