@@ -18,6 +18,9 @@ import (
 type DAVDoor struct {
 	// Server serves paths below "/".
 	Server http.Handler
+	// As, if not nil, is Server for one request of a person, who is told properties of
+	// their own.
+	As func(who oauth.Principal) http.Handler
 	// Prefix is the path under which programs see the server, which Destination
 	// carries, without a slash at its end.
 	Prefix string
@@ -67,7 +70,11 @@ func (d *DAVDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		endpoint.FileBytes(w.Header(), name)
 	}
 	seen := &statusWriter{ResponseWriter: w}
-	http.StripPrefix("/dav", d.Server).ServeHTTP(seen, r)
+	server := d.Server
+	if d.As != nil {
+		server = d.As(who)
+	}
+	http.StripPrefix("/dav", server).ServeHTTP(seen, r)
 	if r.Method == http.MethodDelete && seen.sent() < http.StatusMultipleChoices && seen.sent() != http.StatusMultiStatus {
 		d.audit(r, Deed{What: "delete", Who: who, Name: strings.TrimPrefix(r.URL.Path, "/dav")})
 	}

@@ -10,7 +10,7 @@ import (
 
 // A Deed is what [Pages.Audit] is told of.
 type Deed struct {
-	What  string          // sign_in, sign_out, share, revoke, release, restore, undo, drop, api_key, phone, end_session
+	What  string          // sign_in, sign_out, share, revoke, release, restore, undo, drop, delete, api_key, phone, end_session
 	Who   oauth.Principal // zero: nobody that we know
 	Tried string          // the user name that was typed, where it was no good
 	API   bool            // by a program with an API key, whose name is ID

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gorilla/mux"
+
 	"davwopi/bridge/access"
 	"davwopi/bridge/words"
 	"davwopi/idmap"
@@ -34,15 +36,24 @@ type documentBody struct {
 	Comments []Comment
 	Cut      bool // there are more
 	Timeline []eventRow
+	Folder   bool
+	Address  string // that leads to it for good, for people who may see it
+	Rename   string // where it is renamed, "" not by this person; and so on
+	Move     string
+	Delete   string
+	Trash    bool // what is deleted can be had back
 	Back     step
 }
 
-// serveDocument is GET /document/{id}: what is known of a file, and the comments on it.
+// serveDocument is GET /document/{id}: what is known of a file or folder, what can be done
+// with it, and the comments on it.
 func (s *site) serveDocument(w http.ResponseWriter, r *http.Request, session oauth.Session) {
-	at, ok := s.fileHere(w, r, session.Principal)
-	if !ok {
+	at, err := s.locate(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))
+	if err != nil {
+		s.fail(w, r, session.Principal, err)
 		return
 	}
+	s.outages.over(at.Upstream.Name)
 	body, err := s.document(r, session, at)
 	if err != nil {
 		s.fail(w, r, session.Principal, err)
@@ -67,8 +78,12 @@ func (s *site) document(r *http.Request, session oauth.Session, at place) (docum
 	if err != nil {
 		return body, err
 	}
+	s.offers(r, session.Principal, at, &body)
 	if body.Back, err = s.backFrom(ctx, opening{Place: at, Who: session.Principal}); err != nil {
 		return body, err
+	}
+	if at.Entry.Kind == idmap.Container {
+		return body, nil
 	}
 	if body.Timeline, err = s.timeline(ctx, at.Entry.ID); err != nil {
 		return body, err
@@ -85,6 +100,25 @@ func (s *site) document(r *http.Request, session oauth.Session, at place) (docum
 	return body, err
 }
 
+// offers fills in what this person can do with it.
+func (s *site) offers(r *http.Request, who oauth.Principal, at place, body *documentBody) {
+	id := string(at.Entry.ID)
+	page := "edit"
+	if body.Folder = at.Entry.Kind == idmap.Container; body.Folder {
+		page = "folder"
+		body.row = s.aboutFolder(at)
+	}
+	if s.visit != nil {
+		return
+	}
+	body.Address = s.URLs.Public.JoinPath(page, id).String()
+	if at.Rights < access.Edit || !s.mayChange(who, at.Upstream.Name, at.Entry) {
+		return
+	}
+	body.Rename, body.Move, body.Delete = s.path("rename", id), s.path("move", id), s.path("delete", id)
+	body.Trash = s.hasTrash(r.Context(), who, at)
+}
+
 // commented notes which rows have comments, and returns whether any of them has.
 func (s *site) commented(ctx context.Context, rows []row) (some bool, err error) {
 	if s.Commented == nil {
@@ -92,8 +126,8 @@ func (s *site) commented(ctx context.Context, rows []row) (some bool, err error)
 	}
 	found, err := s.Commented(ctx, fileIDs(rows))
 	for i := range rows {
-		if found[rows[i].id] {
-			rows[i].Comments, some = s.path("document", string(rows[i].id)), true
+		if found[rows[i].ID] {
+			rows[i].Comments, some = s.path("document", string(rows[i].ID)), true
 		}
 	}
 	return some, err
@@ -102,7 +136,7 @@ func (s *site) commented(ctx context.Context, rows []row) (some bool, err error)
 // commentsOn is the way to the comments on o's file, the zero step if there are none or
 // nobody is signed in.
 func (s *site) commentsOn(ctx context.Context, o opening) (step, error) {
-	rows := []row{{id: o.Place.Entry.ID}}
+	rows := []row{{ID: o.Place.Entry.ID}}
 	if o.Session == "" || min(o.Rights, o.Place.Rights) < access.View {
 		return step{}, nil
 	}

@@ -32,7 +32,10 @@ type row struct {
 	Holder         string // who has it open, "" nobody
 	Since          time.Time
 	Waits          string // the upstream that this waits for, "" it is there
-	id             idmap.FileID
+	About          string // the page that says all about it, with all that can be done
+	Can            string // "c": this person may rename, move and delete it
+	Fresh          bool   // it was just made, renamed or put here
+	ID             idmap.FileID
 }
 
 type crumb struct{ Name, Href string }
@@ -57,6 +60,24 @@ type folderBody struct {
 	Sort      map[string]sortLink
 	Read      bool   // the rules let this person only read here
 	Share     string // where the folder is shared, "" nowhere
+
+	ID     idmap.FileID
+	Make   string // where something new is made, "" not by this person
+	Upload string // where files are uploaded, "" not by this person
+	Kinds  []blankKind
+	Trash  bool        // what is deleted here can be had back
+	Query  string      // what names have to contain, "" anything
+	Clear  string      // the address without that
+	Fields [][2]string // of the address, that a search keeps
+	Done   *doneBody
+	About  string // the page about the folder itself, "" the root's
+}
+
+// doneBody says what was just done.
+type doneBody struct {
+	Words words.Text
+	Undo  string // where to post that it is taken back, "" it cannot be
+	Open  string // where what was made opens, "" nowhere
 }
 
 type sortLink struct {
@@ -127,6 +148,9 @@ func (s *site) listFolder(w http.ResponseWriter, r *http.Request, who oauth.Prin
 	if err == nil {
 		body.Commented, err = s.commented(r.Context(), body.Rows)
 	}
+	if err == nil {
+		err = s.doing(r, who, at, &body)
+	}
 	if err != nil {
 		s.failList(w, r, who, err)
 		return
@@ -156,7 +180,8 @@ func (s *site) folder(r *http.Request, who oauth.Principal, at place) (folderBod
 	if err != nil {
 		return folderBody{}, err
 	}
-	page := s.paginate(r, s.visible(who, at, l, r.URL.Query().Has("all"), &body), &body)
+	body.Query = r.URL.Query().Get("q")
+	page := s.paginate(r, matching(s.visible(who, at, l, r.URL.Query().Has("all"), &body), body.Query), &body)
 	truth()
 	entries, err := s.identify(ctx, at, l, page)
 	if err != nil {
@@ -223,7 +248,11 @@ func (s *site) rows(ctx context.Context, who oauth.Principal, at place, page []*
 	s.ownEditor(ctx)
 	rows := make([]row, 0, len(page))
 	for i, e := range entries {
-		rows = append(rows, s.row(e, page[i], s.allows(who, at.Upstream.Name, string(e.Path))))
+		one := s.row(e, page[i], s.allows(who, at.Upstream.Name, string(e.Path)))
+		if at.Rights >= access.Edit && s.mayChange(who, at.Upstream.Name, e) {
+			one.Can = "c"
+		}
+		rows = append(rows, one)
 	}
 	return rows
 }
@@ -242,7 +271,7 @@ func (s *site) ownEditor(ctx context.Context) {
 // explains editors for office files, else to the bytes.
 func (s *site) row(e idmap.Entry, seen *member, rights access.Rights) row {
 	id := string(e.ID)
-	out := row{Name: e.Name, Size: -1, Modified: seen.modified, id: e.ID, Share: s.sharing(e.ID)}
+	out := row{Name: e.Name, Size: -1, Modified: seen.modified, ID: e.ID, Share: s.sharing(e.ID), About: s.path("document", id)}
 	if e.Kind == idmap.Container {
 		out.Kind, out.Href = "folder", s.path("folder", id)
 		out.KindName = kindName(out.Kind)
@@ -302,9 +331,13 @@ func (s *site) links(q url.Values, by string, down bool, body *folderBody) {
 		if all {
 			v.Set("all", "")
 		}
+		if body.Query != "" {
+			v.Set("q", body.Query)
+		}
 		return "?" + v.Encode()
 	}
 	dots := q.Has("all")
+	s.search(q, by, down, body)
 	body.Sort = make(map[string]sortLink, len(orders))
 	for name := range orders {
 		link := sortLink{here(name, name == by && !down, 1, dots), "none"}
@@ -330,7 +363,7 @@ func fileIDs(rows []row) []idmap.FileID {
 	ids := make([]idmap.FileID, 0, len(rows))
 	for _, r := range rows {
 		if r.Kind != "folder" {
-			ids = append(ids, r.id)
+			ids = append(ids, r.ID)
 		}
 	}
 	return ids
@@ -352,7 +385,7 @@ func (s *site) holders(ctx context.Context, body *folderBody) error {
 		return err
 	}
 	for i := range rows {
-		if state, ok := states[rows[i].id]; ok {
+		if state, ok := states[rows[i].ID]; ok {
 			rows[i].Holder, rows[i].Since = holderOf(state, now)
 			body.Held = body.Held || rows[i].Holder != ""
 		}

@@ -121,7 +121,7 @@ func TestEmptyDocumentsAreNew(t *testing.T) {
 			if g := h.grant(page.token(t), list.id(t, "new.docx")); g.Rights != access.Edit {
 				t.Errorf("rights %v", g.Rights)
 			}
-			if strings.Contains(list.body, "View new.docx") || !strings.Contains(list.body, "View old.docx") {
+			if strings.Contains(list.body, `data-view="/view/`+list.id(t, "new.docx")) || !strings.Contains(list.body, `data-view="/view/`+list.id(t, "old.docx")) {
 				t.Error("an empty document is offered to be viewed, or another one is not")
 			}
 		})

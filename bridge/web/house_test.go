@@ -102,6 +102,8 @@ func newHouse(t testing.TB, change func(*house)) *house {
 	must(err)
 	p.Locks, err = locks.New(ctx, locks.Locks{DB: h.db, IDs: ids, Upstreams: p.Upstreams, OnError: func(string, error) {}})
 	must(err)
+	p.Changes, err = web.NewChanges(ctx, h.db)
+	must(err)
 	h.journal(t.TempDir())
 	if change != nil {
 		change(h)

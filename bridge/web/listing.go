@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	pageRows   = 1000     // rows per page of a listing
+	pageRows   = 500      // rows per page of a listing
 	bigFolder  = 2000     // entries; a folder with more is recorded by the page
 	bigAtOnce  = 2        // listings of big folders at the same time
 	maxEntries = 50000    // more are not shown at all

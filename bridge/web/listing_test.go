@@ -92,7 +92,7 @@ func TestAFolderWithoutEndIsCutAndSaysSo(t *testing.T) {
 		words  []string
 	}{
 		"three million files": {&invented{files: 3_000_000, name: func(i int) string { return fmt.Sprintf("file-%07d.txt", i) }},
-			[]string{"only the first 50000", "50000 entries", "page 1 of 50", "<bdi>file-0000000.txt</bdi>"}},
+			[]string{"only the first 50,000", "50,000 entries", "page 1 of 100", "<bdi>file-0000000.txt</bdi>"}},
 		"entity tags of 1,000 bytes": {&invented{files: 100_000, name: func(i int) string { return fmt.Sprintf("%07d.txt", i) }, etag: strings.Repeat("e", 1000)},
 			[]string{"only the first 16", "others are missing"}},
 	} {
@@ -151,7 +151,7 @@ func TestBigFoldersTakeTurns(t *testing.T) {
 	<-left
 	close(f.hold)
 	all.Wait()
-	contains(t, b.get("/").body, "page 1 of 3")
+	contains(t, b.get("/").body, "page 1 of 6")
 }
 
 // many writes n empty files.
@@ -180,10 +180,10 @@ func TestOfABigFolderOnlyThePageGetsIDs(t *testing.T) {
 		}
 		return e, err == nil
 	}
-	if _, ok := known("/file 999.txt"); !ok {
+	if _, ok := known("/file 499.txt"); !ok {
 		t.Error("a file of the page has no ID")
 	}
-	if _, ok := known("/file 1000.txt"); ok {
+	if _, ok := known("/file 500.txt"); ok {
 		t.Error("a file of the next page has one")
 	}
 	// What moves from page to page keeps its ID.
@@ -191,7 +191,7 @@ func TestOfABigFolderOnlyThePageGetsIDs(t *testing.T) {
 	if err := os.Rename(filepath.Join(h.up.Dir, "file 7.txt"), filepath.Join(h.up.Dir, "file 9007.txt")); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.get("/?page=3").id(t, "file 9007.txt"); got != string(first.ID) {
+	if got := b.get("/?page=5").id(t, "file 9007.txt"); got != string(first.ID) {
 		t.Errorf("after a move to another page the ID is %s, was %s", got, first.ID)
 	}
 }
@@ -203,7 +203,7 @@ func TestHardLinksOnTwoPagesOfABigFolderHaveTwoIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := h.person("anna")
-	first, last := b.get("/").id(t, "file 7.txt"), b.get("/?page=3").id(t, "file 9007.txt")
+	first, last := b.get("/").id(t, "file 7.txt"), b.get("/?page=5").id(t, "file 9007.txt")
 	if first == last {
 		t.Error("two names, one ID")
 	}

@@ -61,6 +61,10 @@ type Pages struct {
 	// History is the diary of documents. Nil: none is kept.
 	History *history.History
 
+	// Changes are what people did to files here, to say so and to undo it. Nil: nothing is
+	// said, and nothing can be undone.
+	Changes *Changes
+
 	// Log is told, once per request, what made a page say that something is
 	// wrong: mostly a *wopi.Error with the status that was answered, around the
 	// cause. It is called from many goroutines.
@@ -98,6 +102,7 @@ type site struct {
 	live    *streams      // pages that listen
 	arrived *oauth.Tries  // sign-ins that failed on the way back from the provider
 	big     chan struct{} // holds one for each listing of a big folder that is under way
+	trash   *trashes
 }
 
 // Mount adds the routes of all pages to r. Where r has no NotFoundHandler, the
@@ -120,6 +125,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/edit/"+id+"/pictures", s.signedIn(s.servePictures))
 	post("/edit/"+id+"/picture", s.servePicture)
 	post("/{mode:edit|view}/"+id+"/token", s.serveRenew)
+	s.mountChanges(r, get, post, id)
 	get("/open", s.signedIn(s.serveOpens))
 	get("/open/events", s.signedIn(s.serveEvents))
 	get("/open/"+id+"/release", s.signedIn(s.serveRelease))
@@ -177,6 +183,7 @@ func (p *Pages) site() *site {
 			live:    newStreams(),
 			arrived: oauth.NewTries(0, 0), // by peer alone
 			big:     make(chan struct{}, bigAtOnce),
+			trash:   new(trashes),
 		}
 	})
 	return p.made

@@ -74,7 +74,7 @@ func parseViews() map[*words.Language]map[string]*template.Template {
 	for _, l := range words.All() {
 		common := template.Must(template.New("").Funcs(l.Funcs()).ParseFS(views, "views/layout.html", "views/icons.html", "views/link-item.html", "views/timeline.html"))
 		out := make(map[string]*template.Template)
-		for _, name := range []string{"folder", "roots", "signin", "leave", "consent", "link", "trouble", "connect", "doctor", "server", "validator", "converting", "document", "opens", "saves", "confirm", "share", "links", "enter", "host"} {
+		for _, name := range []string{"folder", "roots", "signin", "leave", "consent", "link", "trouble", "connect", "doctor", "server", "validator", "converting", "document", "opens", "saves", "confirm", "name", "move", "new", "upload", "share", "links", "enter", "host"} {
 			out[name] = template.Must(template.Must(common.Clone()).ParseFS(views, "views/"+name+".html"))
 		}
 		all[l] = out

@@ -74,6 +74,9 @@ func (s *site) signedIn(next personal) http.HandlerFunc {
 func (s *site) toSignIn(w http.ResponseWriter, r *http.Request, why string) {
 	q := url.Values{}
 	here := r.URL.EscapedPath()
+	if query := openQuery(r.URL.Query()); query != "" && strings.HasSuffix(here, "/open") {
+		here += "?" + query
+	}
 	if s.base != "" && !strings.HasPrefix(here, s.base+"/") {
 		here = s.base + here // a proxy cut the prefix off
 	}
@@ -100,10 +103,13 @@ func (s *site) localPath(next string) string {
 		return s.path()
 	}
 	rest := strings.TrimPrefix(u.EscapedPath(), s.base)
+	if q := openQuery(u.Query()); rest == "/open" && q != "" {
+		return u.EscapedPath() + "?" + q
+	}
 	if isPhonePage(rest) {
 		return u.EscapedPath()
 	}
-	for _, page := range []string{"/folder/", "/edit/", "/view/", "/download/", "/document/", "/open", "/saves", "/doctor", "/server", "/share/", "/links", "/s/", "/shared/"} {
+	for _, page := range []string{"/folder/", "/edit/", "/view/", "/download/", "/document/", "/rename/", "/move/", "/delete/", "/open", "/saves", "/doctor", "/server", "/share/", "/links", "/s/", "/shared/"} {
 		if strings.HasPrefix(rest, page) {
 			return u.EscapedPath()
 		}

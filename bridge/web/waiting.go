@@ -96,8 +96,8 @@ func (s *site) fromJournal(ctx context.Context, who oauth.Principal, at place, b
 		if r.Kind == "folder" {
 			continue
 		}
-		s.Saves.Saw(r.id, who.UserID())
-		w, err := waits.Of(ctx, r.id)
+		s.Saves.Saw(r.ID, who.UserID())
+		w, err := waits.Of(ctx, r.ID)
 		if err != nil {
 			return err
 		}

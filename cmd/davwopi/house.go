@@ -75,6 +75,7 @@ type house struct {
 	shared    *endpoint.Endpoint
 	docs      *docsapi.Docs // nil: no editor has a secret for the Docs API
 	pages     *web.Pages
+	changes   *web.Changes
 	doctor    *doctor.Doctor
 	bridge    *bridge.Bridge
 	audit     *bridge.Audit // nil: none is kept; opened last
@@ -239,7 +240,10 @@ func (h *house) openSafety(ctx context.Context, j *bridge.Journalist) (err error
 	if err != nil {
 		return err
 	}
-	h.comments, err = files.NewActivities(ctx, h.db)
+	if h.comments, err = files.NewActivities(ctx, h.db); err != nil {
+		return err
+	}
+	h.changes, err = web.NewChanges(ctx, h.db)
 	return err
 }
 
@@ -289,7 +293,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	h.pages = &web.Pages{
 		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
 		Tickets: h.tickets, Shares: h.shares, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,
-		Secure: c.PublicURL.Scheme == "https", Exposed: exposed(c), Brand: brand, Entered: h.hasSignedIn, Saves: h.saves,
+		Secure: c.PublicURL.Scheme == "https", Exposed: exposed(c), Brand: brand, Entered: h.hasSignedIn, Saves: h.saves, Changes: h.changes,
 	}
 	h.pages.Provider, h.pages.Proxy, h.pages.Phones = h.signInAtProvider(), h.signInByProxy(), h.phones
 	if c.PrivacyURL.URL != nil {
@@ -336,6 +340,9 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		h.bridge.DAV = &bridge.DAVDoor{
 			Server: h.local, Prefix: h.local.Prefix, Check: h.checkAppPassword,
 			Rules: h.rules, Upstream: c.Upstreams[0].Name, Fault: j.Page, Audit: h.davDeed,
+			As: func(who oauth.Principal) http.Handler {
+				return h.local.With(h.pages.DAVProperties(who, c.Upstreams[0].Name))
+			},
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"davwopi/bridge/locks"
 	"davwopi/bridge/rehearse"
 	"davwopi/bridge/saves"
+	"davwopi/bridge/web"
 	"davwopi/davbackend/localdav"
 	"davwopi/davbackend/profile"
 	"davwopi/idmap"
@@ -57,6 +58,7 @@ func roomsOfState() []room {
 		{"access_tickets", func(ctx context.Context, db *sqldb.DB) error { _, err := access.NewTickets(ctx, db); return err }},
 		{"access_shares", func(ctx context.Context, db *sqldb.DB) error { _, err := access.NewShares(ctx, db, nil); return err }},
 		{"access_api_keys", func(ctx context.Context, db *sqldb.DB) error { _, err := access.NewAPIKeys(ctx, db, nil); return err }},
+		{"web", func(ctx context.Context, db *sqldb.DB) error { _, err := web.NewChanges(ctx, db); return err }},
 		{"locks", func(ctx context.Context, db *sqldb.DB) error {
 			_, err := locks.New(ctx, locks.Locks{DB: db, IDs: &idmap.Map{DB: db}, Upstreams: &access.Upstreams{}})
 			return err
