@@ -21,27 +21,42 @@ import (
 	"time"
 )
 
-var build struct {
+// A build is a program that is built once.
+type build struct {
 	once sync.Once
 	file string
 	err  error
 }
 
+var release, faulty build
+
 // Program builds the program once and returns its file.
 func Program(t testing.TB) string {
 	t.Helper()
-	build.once.Do(func() {
-		build.file, build.err = compile()
+	return release.program(t, "davwopi", "")
+}
+
+// Faulty is [Program] with the tag faults: it leaves out the protection that is named in
+// the variable DAVWOPI_TEST_WITHOUT (bridge/saves/without.go, bridge/locks/without.go).
+func Faulty(t testing.TB) string {
+	t.Helper()
+	return faulty.program(t, "davwopi-faults", "faults")
+}
+
+func (b *build) program(t testing.TB, name, tags string) string {
+	t.Helper()
+	b.once.Do(func() {
+		b.file, b.err = compile(name, tags)
 	})
-	if build.err != nil {
-		t.Fatal(build.err)
+	if b.err != nil {
+		t.Fatal(b.err)
 	}
-	return build.file
+	return b.file
 }
 
 // compile leaves one program per user and checkout in the temporary directory,
 // however many test processes run: each builds beside it and renames.
-func compile() (string, error) {
+func compile(name, tags string) (string, error) {
 	root, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
 		return "", err
@@ -52,13 +67,13 @@ func compile() (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	fresh := filepath.Join(dir, fmt.Sprintf("new-%d", os.Getpid()))
-	command := exec.Command("go", "build", "-o", fresh, "davwopi/cmd/davwopi")
+	fresh := filepath.Join(dir, fmt.Sprintf("new-%s-%d", name, os.Getpid()))
+	command := exec.Command("go", "build", "-tags", tags, "-o", fresh, "davwopi/cmd/davwopi")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	file := filepath.Join(dir, "davwopi")
+	file := filepath.Join(dir, name)
 	return file, os.Rename(fresh, file)
 }
 
@@ -72,6 +87,7 @@ type Daemon struct {
 	t       testing.TB
 	program string
 	under   []string // runs program
+	env     []string
 	config  string
 	command *exec.Cmd
 	log     *lockedBuffer
@@ -104,6 +120,10 @@ type Options struct {
 	State string   // state directory, "": a fresh one
 	Dir   string   // folder to serve, "": a fresh one that is empty
 	Under []string // command that runs the program as its child or in its own place
+	// Without is a protection that is left out: of a program that was built for that, if
+	// Faulty; else the release is told to, and does not listen.
+	Without string
+	Faulty  bool
 	// MayFail: [StartWith] returns nil if the daemon does not start, and the test goes on.
 	MayFail bool
 }
@@ -113,6 +133,12 @@ func StartWith(t testing.TB, yaml string, o Options) *Daemon {
 	t.Helper()
 	d := prepare(t, yaml)
 	d.under = o.Under
+	if o.Faulty {
+		d.program = Faulty(t)
+	}
+	if o.Without != "" {
+		d.env = []string{"DAVWOPI_TEST_WITHOUT=" + o.Without}
+	}
 	if o.State != "" {
 		d.State = o.State
 	}
@@ -210,7 +236,7 @@ func (d *Daemon) begin(listen string, limit time.Duration) bool {
 	d.t.Helper()
 	args := append(slices.Clone(d.under), d.program, "serve", "-config", d.config, "-listen", listen, "-state", d.State, "-dir", d.Dir)
 	d.command = exec.Command(args[0], args[1:]...)
-	d.command.Env = append(os.Environ(), "DAVWOPI_SECRET_KEY=")
+	d.command.Env = append(append(os.Environ(), "DAVWOPI_SECRET_KEY="), d.env...)
 	d.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	d.command.Stderr = d.log
 	out, err := d.command.StdoutPipe()

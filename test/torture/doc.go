@@ -23,12 +23,16 @@
 // torture` does it 1,000 times. DAVWOPI_TEST_TORTURE_SEED=N plays the plan of another run
 // again: what the saboteur does, and to whom, but not to the microsecond when.
 //
+// TestWithout proves the ledger: it plays a story for each protection that davwopi has,
+// with a program that leaves it out (built with the tag faults), and the ledger must say
+// so. With DAVWOPI_TEST_TORTURE_WITHOUT=N each is left out of a run with N kills, too.
+//
 // # Rules one must not break
 //
 // Every version of a document names the versions that it was made from, in the
 // ledger. A version is kept if it, or something made from it, lies whole in a folder
-// of an upstream or in the journal. That is all the ledger knows; how davwopi does it
-// is not its concern.
+// of an upstream, or in the journal where somebody is told of it: not as what can be
+// undone. That is all the ledger knows; how davwopi does it is not its concern.
 //
 // # Why it is so
 //
@@ -47,6 +51,9 @@
 //     now; on the embedded server, which dies with the daemon, at any time.
 //   - 2026-11-28: nginx shows no owner of a lock, so that a lock of which a dead daemon had
 //     not yet read the token is nobody's until it ends. It ends after 20 s here.
+//   - 2026-11-28: What the journal keeps to be undone does not count as kept, nor what is
+//     verified: without it five of the protections could be left out, and the ledger was
+//     satisfied by pre-images and by spools that were about to go.
 //   - 2026-11-28: The power cut is played from a log of system calls (strace), not by a
 //     file system in user space: it records the very program that is released, needs no
 //     mount, and every fsync that the log shows can be left out one by one.

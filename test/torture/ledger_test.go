@@ -121,19 +121,20 @@ type ruling struct {
 	Damaged                     []string       // files that are not whole, and who was given such a one
 	Litter                      []string       // files of ours that nobody will remove
 	Doubles                     []string       // documents that are there twice
+	Unsettled                   []string       // saves that are in the journal only, and still on their way
 	States                      map[string]int // of the journal
 }
 
 // bad are the counts that must be zero.
 func (r ruling) bad() int {
-	return len(r.Lost) + len(r.Overwritten) + len(r.Damaged) + len(r.Litter) + len(r.Doubles)
+	return len(r.Lost) + len(r.Overwritten) + len(r.Damaged) + len(r.Litter) + len(r.Doubles) + len(r.Unsettled)
 }
 
 func (r ruling) String() string {
 	return fmt.Sprintf("%d saves sent, %d acknowledged, %d edits by others; found in %d documents, %d other files, %d journal entries: "+
-		"%d acknowledged saves lost %v, %d silent overwrites %v, %d damaged files %v, %d files left over %v, %d documents twice %v",
+		"%d acknowledged saves lost %v, %d silent overwrites %v, %d damaged files %v, %d files left over %v, %d documents twice %v, %d saves on their way for ever %v",
 		r.Sent, r.Acknowledged, r.Outside, r.Files, r.Copies, r.Journal,
-		len(r.Lost), r.Lost, len(r.Overwritten), r.Overwritten, len(r.Damaged), r.Damaged, len(r.Litter), r.Litter, len(r.Doubles), r.Doubles)
+		len(r.Lost), r.Lost, len(r.Overwritten), r.Overwritten, len(r.Damaged), r.Damaged, len(r.Litter), r.Litter, len(r.Doubles), r.Doubles, len(r.Unsettled), r.Unsettled)
 }
 
 // A question is where to look.
@@ -170,7 +171,7 @@ func (l *ledger) judge(ctx context.Context, q question) (ruling, error) {
 		}
 	}
 	if q.Socket != "" {
-		if err := r.journal(ctx, q.Socket, there); err != nil {
+		if err := r.journal(ctx, q.Socket, there, saveLine.keeps); err != nil {
 			return r, err
 		}
 	}
@@ -270,8 +271,26 @@ type saveLine struct {
 	ID, State, Name, Reason string
 }
 
-// journal asks the daemon for the bytes that it keeps.
-func (r *ruling) journal(ctx context.Context, socket string, there map[string]bool) error {
+// onItsWay reports whether the journal has not done with a save.
+func (e saveLine) onItsWay() bool {
+	switch e.State {
+	case "spooled", "delivering", "waiting", "aside":
+		return true
+	}
+	return false
+}
+
+// keeps reports whether a version is kept by being in the journal so: somebody is told of
+// it, or it is still on its way. What is to be undone is not: nobody looks there who was
+// not told that there is something to look for. And what was seen on the upstream is there
+// for some seconds only.
+func (e saveLine) keeps() bool { return e.State != "preimage" && e.State != "verified" }
+
+// keepsNow is keeps for a moment at which nothing was looked at again yet.
+func (e saveLine) keepsNow() bool { return e.State != "preimage" }
+
+// journal asks the daemon for the bytes that it keeps in entries of which keeps is true.
+func (r *ruling) journal(ctx context.Context, socket string, there map[string]bool, keeps func(saveLine) bool) error {
 	var list []saveLine
 	if err := bridge.Ask(ctx, socket, "saves", struct{}{}, &list); err != nil {
 		return err
@@ -279,6 +298,12 @@ func (r *ruling) journal(ctx context.Context, socket string, there map[string]bo
 	r.States = map[string]int{}
 	for _, e := range list {
 		r.States[e.State+" "+e.Reason]++
+		if e.onItsWay() {
+			r.Unsettled = append(r.Unsettled, e.State+" "+e.Name)
+		}
+		if !keeps(e) {
+			continue
+		}
 		var text bytes.Buffer
 		if err := bridge.Ask(ctx, socket, "show-save", map[string]string{"ID": e.ID}, &text); err != nil {
 			continue // let go of meanwhile

@@ -32,6 +32,7 @@ type plan struct {
 	Kills   int
 	Files   int
 	Uptime  time.Duration // of the daemon, on average
+	Without string        // protection that is left out, "" none
 }
 
 // A setting is what the saboteur has set up.
@@ -128,7 +129,7 @@ func (s *saboteur) setUp() {
 	why := s.mount(state)
 	yaml := fmt.Sprintf("editors: [%q, %q, %q]\nsaves: {patience: 500ms}\nlocks: {announce_locks: false}\nlog: {level: info}\n", s.Editors[0], s.Editors[1], s.Editors[2])
 	if s.Storage == "embedded" {
-		s.d = daemon.StartWith(s.t, yaml, daemon.Options{State: state})
+		s.d = daemon.StartWith(s.t, yaml, daemon.Options{State: state, Without: s.Without, Faulty: s.Without != ""})
 		s.folders["main"] = s.d.Dir
 	} else {
 		s.servers = []*upstream.Server{upstream.Apache(s.t), upstream.NginxLocking(s.t, "20s"), upstream.Rclone(s.t)}
@@ -137,7 +138,7 @@ func (s *saboteur) setUp() {
 			yaml += fmt.Sprintf("- {name: %s, url: %q, user: %q, password: %q, idle: 2s}\n", u.Name, u.URL, u.User, u.Password)
 			s.folders[u.Name], s.views[u.Name] = u.Dir, u.View(s.t)
 		}
-		s.d = daemon.StartWith(s.t, yaml, daemon.Options{State: state})
+		s.d = daemon.StartWith(s.t, yaml, daemon.Options{State: state, Without: s.Without, Faulty: s.Without != ""})
 	}
 	accounts := map[string]account{}
 	for _, u := range s.servers {

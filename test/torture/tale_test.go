@@ -196,7 +196,7 @@ func (k *tale) missing(at int, into string) (missing []string) {
 			k.t.Fatal(err)
 		}
 	}
-	if err := r.journal(k.t.Context(), filepath.Join(d.State, "admin.sock"), there); err != nil {
+	if err := r.journal(k.t.Context(), filepath.Join(d.State, "admin.sock"), there, saveLine.keepsNow); err != nil {
 		k.t.Fatal(err)
 	}
 	if k.outside == "" && len(r.Damaged) > 0 {

@@ -60,10 +60,11 @@ func TestTorture(t *testing.T) {
 	documents := number(t, "DAVWOPI_TEST_TORTURE_DOCUMENTS", 60)
 	uptime := time.Duration(number(t, "DAVWOPI_TEST_TORTURE_UPTIME", 400)) * time.Millisecond
 	seed := number(t, "DAVWOPI_TEST_TORTURE_SEED", int(time.Now().UnixNano()%1_000_000))
+	without := os.Getenv(leaveOutVariable)
 	rounds := (kills + 199) / 200
 	for round := range rounds {
 		all := kills*(round+1)/rounds - kills*round/rounds
-		p := plan{Seed: uint64(seed + round), Files: documents, Uptime: uptime}
+		p := plan{Seed: uint64(seed + round), Files: documents, Uptime: uptime, Without: without}
 		t.Run(fmt.Sprintf("round %d", round+1), func(t *testing.T) {
 			t.Run("servers", func(t *testing.T) {
 				t.Parallel()

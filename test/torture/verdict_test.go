@@ -27,7 +27,7 @@ func (d *desk) settle(t *testing.T) {
 		}
 		var moving []saveLine
 		for _, e := range list {
-			if e.State == "spooled" || e.State == "delivering" || e.State == "waiting" {
+			if e.onItsWay() {
 				moving = append(moving, e)
 			}
 		}
