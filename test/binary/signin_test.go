@@ -200,11 +200,19 @@ func (a *phone) goesAllTheWay(onDisk func() string) {
 		t.Errorf("versions %q, %q", locked.Header.Get(wopi.HeaderItemVersion), saved.Header.Get(wopi.HeaderItemVersion))
 	}
 
+	// Neither kind of token is good where the other is.
+	wrong := &office.Client{WOPISrc: c.WOPISrc, AccessToken: a.bearer}
+	status(t, http.StatusUnauthorized, office.Answer{Status: mustStatus(t, wrong)}, nil)
+	if resp, _ := app.send("GET", app.base+"/wopibootstrapper", "Authorization", "Bearer "+c.AccessToken); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a WOPI token at the bootstrapper: %d", resp.StatusCode)
+	}
+
 	// Its WOPI token ends; the provider's gives another one, and the lock is still its own.
 	c.AccessToken = "wbd_over"
 	status(t, http.StatusUnauthorized, office.Answer{Status: mustStatus(t, c)}, nil)
 	app.ask("POST", &boot, wopi.HeaderEcosystemOperation, "GET_NEW_ACCESS_TOKEN", wopi.HeaderWopiSrc, c.WOPISrc)
 	c.AccessToken = boot.AccessTokenInfo.AccessToken
+	a.file = c
 	must2(t)(c.Unlock(t.Context(), "L"))
 	if got := onDisk(); got != "second" {
 		t.Errorf("on disk: %q", got)
@@ -234,6 +242,9 @@ type phone struct {
 	bearer, refresh      string
 	code                 string // used
 	asked                bool   // the last sign-in was asked about
+
+	pause func()         // before the person says yes, and before Microsoft's server redeems the code; nil nothing
+	file  *office.Client // the document that was saved
 }
 
 // do asks the bootstrapper.
@@ -285,6 +296,24 @@ func (a *phone) get(address string, into any) {
 // signIn gets a token: the challenge, the provider's pages, the token endpoint.
 func (a *phone) signIn() {
 	a.t.Helper()
+	a.getCode()
+	if a.pause != nil {
+		a.pause()
+	}
+	if status := a.redeem(); status != http.StatusOK {
+		a.t.Fatalf("no token: %d", status)
+	}
+}
+
+// redeem exchanges the code.
+func (a *phone) redeem() int {
+	a.t.Helper()
+	return a.exchange(url.Values{"grant_type": {"authorization_code"}, "code": {a.code}, "redirect_uri": {a.p.office}})
+}
+
+// getCode is the way to the code.
+func (a *phone) getCode() {
+	a.t.Helper()
 	a.bearer = ""
 	resp, _ := a.do("GET")
 	challenge := resp.Header.Values("WWW-Authenticate")
@@ -305,17 +334,17 @@ func (a *phone) signIn() {
 		a.t.Errorf("%v", parts)
 	}
 	q := url.Values{"client_id": {a.p.officeID}, "redirect_uri": {a.p.office}, "response_type": {"code"}, "scope": {a.scope},
-		"rs": {"en-US"}, "build": {"16.0.1"}, "platform": {"iOS"}}
+		"rs": {"en-US"}, "build": {"16.0.1"}, "platform": {"iOS"}, "unheard": {"of=1&2"}}
 	v := idp.NewVisitor(a.t, a.p.User, a.p.Password, a.p.office)
 	end := v.Go(a.authorization + "?" + q.Encode())
 	if a.asked = strings.Contains(end.Body, "wants to come in"); a.asked {
+		if a.pause != nil {
+			a.pause()
+		}
 		end = v.Confirm(end, "answer", "yes")
 	}
 	if a.code = end.URL.Query().Get("code"); a.code == "" {
 		a.t.Fatalf("no code: %s", end)
-	}
-	if status := a.exchange(url.Values{"grant_type": {"authorization_code"}, "code": {a.code}, "redirect_uri": {a.p.office}}); status != http.StatusOK {
-		a.t.Fatalf("no token: %d", status)
 	}
 }
 

@@ -45,7 +45,7 @@ func apache(t testing.TB, digest bool) *Server {
 	if digest {
 		name = "apache-digest"
 	}
-	return &Server{Name: name, URL: url, User: userName, Password: userPassword, Dir: p.dir, Program: p.program, owner: p.own,
+	return &Server{Name: name, URL: url, User: userName, Password: userPassword, Dir: p.dir, Program: p.program, owner: p.own, users: p.home + "/basic",
 		Profile: davbackend.Profile{Name: name, InPlace: true, Conditions: true, Form: davbackend.FormTagged, MoveKeepsTargetLock: true}}
 }
 

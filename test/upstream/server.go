@@ -36,6 +36,7 @@ type Server struct {
 	transport http.RoundTripper // of Embedded
 
 	owner func(path string) // gives a file made by the test to the server's user
+	users string            // file of passwords, of Apache
 	log   requestLog
 	// Of Strict:
 	discover bool          // its clients look for the account's root themselves
