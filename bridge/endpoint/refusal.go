@@ -13,6 +13,7 @@ import (
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
 )
 
 var (
@@ -71,6 +72,8 @@ func Refusal(err error) *wopi.Error {
 	switch {
 	case errors.As(err, &already):
 		return already
+	case sqldb.IsUnavailable(err):
+		return &wopi.Error{Status: http.StatusServiceUnavailable, Reason: "the state database does not answer; try again", RetryAfter: databaseRetry, Err: err}
 	case errors.As(err, &conflict):
 		return outside(conflict)
 	case errors.As(err, &mismatch):

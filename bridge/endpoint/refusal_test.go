@@ -17,6 +17,7 @@ import (
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
 )
 
 // refused sends err as the answer of an operation and returns what arrived.
@@ -47,6 +48,7 @@ func TestRefusals(t *testing.T) {
 		{"413: too large", dav.ErrTooLarge, 413, "-"},
 		{"500: proof", proof.ErrProof, 500, "-"},
 		{"500: the upstream is down, bytes kept", &saves.KeptError{Err: dav.ErrUnavailable}, 500, "-"},
+		{"503: the state database does not answer", sqldb.ErrUnavailable, 503, "-"},
 		{"500: anything unknown", errors.New("secret detail"), 500, "-"},
 		{"501: operation not supported", errOperation, 501, "-"},
 		{"400: a malformed header", wopi.ErrMalformed, 400, "-"},
@@ -56,6 +58,9 @@ func TestRefusals(t *testing.T) {
 			r := refused(t, fmt.Errorf("files: /Secret/Name.docx: %w", c.err))
 			if r.StatusCode != c.status {
 				t.Errorf("status %d, want %d", r.StatusCode, c.status)
+			}
+			if again := r.Header.Get("Retry-After"); (again == "5") != (c.status == 503) {
+				t.Errorf("Retry-After: %q", again)
 			}
 			lock, there := r.Header["X-Wopi-Lock"]
 			if there != (c.lock != "-") || there && lock[0] != c.lock {

@@ -68,7 +68,7 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, d door
 
 	// 2: token -> grant
 	decoded, raw := readToken(r)
-	grant, floor, err := d.open(ctx, decoded, file)
+	grant, floor, err := d.enter(ctx, decoded, file)
 	if err != nil {
 		return wopi.Response{}, err
 	}
