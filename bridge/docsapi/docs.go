@@ -32,6 +32,7 @@ type Docs struct {
 	turns   *turns
 	working *sync.WaitGroup // what goes on after an answer
 	poke    chan struct{}   // a save was forgotten just now: look soon
+	probes  *probes
 }
 
 // New brings the tables up to date and returns a room that can be used.
@@ -47,6 +48,7 @@ func New(ctx context.Context, d Docs) (*Docs, error) {
 	}
 	d.turns = &turns{held: make(map[string]chan struct{})}
 	d.working = new(sync.WaitGroup)
+	d.probes = &probes{waiting: make(map[string]*arrived)}
 	d.poke = make(chan struct{}, 1)
 	return &d, nil
 }
@@ -59,6 +61,7 @@ func (d *Docs) Mount(r *mux.Router) {
 	get("download/{key}", d.serveDownload)
 	get("bytes/{id}", d.serveBytes)
 	get("version/{id}/{entry}", d.serveVersion)
+	get("probe/{number}", d.serveProbe)
 	r.Methods(http.MethodPost).Path("/docsapi/callback/{key}").HandlerFunc(d.serveCallback)
 	r.Methods(http.MethodPost).Path("/docsapi/page/{key}/{ask}").HandlerFunc(d.servePage)
 	r.Methods(http.MethodPost).Path("/docsapi/convert/{id}").HandlerFunc(d.serveConvert)

@@ -52,6 +52,7 @@
 //	mixed_content an https page with an http editor
 //	frame         the editor's page may be shown inside ours
 //	proof_keys    the editor signs its requests
+//	jwt           the editor and we accept each other's tokens (Docs API)
 //	wopi_access   the editor can reach us and lets us in
 //	public_url    the address for browsers leads here
 //	wopi_url      the address for editors leads here

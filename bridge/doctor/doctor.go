@@ -46,6 +46,10 @@ type Doctor struct {
 	// how much of it went wrong; the zero time: never. Nil: nobody knows.
 	Rehearsed func(ctx context.Context, upstream string) (at time.Time, wrong int, err error)
 
+	// Docs tries a document server of ONLYOFFICE by its Docs API; it bounds itself. Nil: that
+	// API is not spoken.
+	Docs func(ctx context.Context, editorURL string) DocsProbe
+
 	HTTP http.RoundTripper // how editors and our own addresses are asked; nil: http.DefaultTransport
 	Now  func() time.Time  // nil: time.Now
 

@@ -43,6 +43,9 @@ func (d *Doctor) editor(ctx context.Context, e discovery.Editor) []Finding {
 	v.signs = keys.Current != nil
 	v.office = v.fresh.Status()[0].Office
 	edits, opens := v.opens(ctx)
+	if v.action.Docs {
+		return v.docs(ctx, edits, opens)
+	}
 	out := all(ctx, []check{
 		{"editor", e.URL, func(ctx context.Context) []Finding { return []Finding{v.alive(ctx, edits, opens)} }},
 		{"frame", e.URL, v.frame},
@@ -160,8 +163,9 @@ func (v *visit) silent(ctx context.Context, err error) Finding {
 		return finding(Error, "editor", about, "Something in front of it refuses us (%d). Let requests below /hosting/ pass without a sign-in.", status)
 	}
 	if v.isOnlyOffice(ctx) {
-		return finding(Error, "editor", about, "ONLYOFFICE Docs answers, but WOPI is switched off in it.").
-			with(v.onlyOfficeFile(), "{\"wopi\": {\"enable\": true}}", "ONLYOFFICE's container", "-e WOPI_ENABLED=true")
+		return finding(Error, "editor", about, "ONLYOFFICE Docs answers, but WOPI is switched off in it. Either give its secret (JWT_SECRET there), or switch WOPI on.").
+			with("davwopi.yaml", fmt.Sprintf("editors:\n  - url: %s\n    jwt_secret_file: /etc/davwopi/onlyoffice.secret", about),
+				v.onlyOfficeFile(), "{\"wopi\": {\"enable\": true}}", "ONLYOFFICE's container", "-e WOPI_ENABLED=true")
 	}
 	if v.seen.status == http.StatusOK {
 		return finding(Error, "editor", about, "Something answers there, but not with an editor's discovery document. Is it the editor's address, and not another page's?").

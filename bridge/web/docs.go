@@ -69,11 +69,13 @@ func (s *site) docsPage(w http.ResponseWriter, r *http.Request, o opening, a dis
 		s.convertingPage(w, r, o, a, g, "")
 		return
 	}
-	ctx := r.Context()
-	back, err := s.backFrom(ctx, o)
-	if err != nil {
-		s.failOpening(w, r, o, err)
-		return
+	ctx, back := r.Context(), step{Href: s.path("closed")}
+	if o.Session != "" {
+		var err error
+		if back, err = s.backFrom(ctx, o); err != nil {
+			s.failOpening(w, r, o, err)
+			return
+		}
 	}
 	page, err := s.Docs.Open(ctx, DocsOpening{
 		Grant: g, File: o.Place.Entry, Edit: a.Mode != discovery.ModeView, Type: docsType(r), Lang: language(r),

@@ -192,6 +192,7 @@ func (p *Pages) openWith(ctx context.Context, q OpenRequest, o *opening) (Opened
 		a, out.AccessToken, g, err = p.mint(ctx, o)
 	}
 	switch {
+	case err == nil && a.Docs: // no form opens it, but the page of ours
 	case err == nil:
 		out.ActionURL = a.URL(discovery.Params{WOPISrc: out.WOPISrc, Business: p.Offers.BusinessUsers})
 	case errors.Is(err, discovery.ErrNoEditor) && (q.Editor == "" || q.Editor == NoEditor):

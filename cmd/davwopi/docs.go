@@ -9,6 +9,7 @@ import (
 	"davwopi/bridge"
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/docsapi"
+	"davwopi/bridge/doctor"
 	"davwopi/bridge/web"
 	"davwopi/config"
 	"davwopi/idmap"
@@ -66,6 +67,7 @@ func (h *house) openDocs(ctx context.Context, j *bridge.Journalist) error {
 	}
 	h.pages.Docs = &web.Docs{Open: h.docsPage, ConvertToken: h.docs.ConvertToken, Downloads: docsapi.Downloads}
 	h.bridge.Rooms = append(h.bridge.Rooms, h.docs)
+	h.doctor.Docs = h.probeDocs
 	return nil
 }
 
@@ -85,6 +87,30 @@ func (h *house) docsPage(ctx context.Context, o web.DocsOpening) (web.DocsPage, 
 		err = errors.Join(discovery.ErrDown, err)
 	}
 	return web.DocsPage{Script: p.API, Config: p.Config, Events: p.Events, Ask: p.Ask, Token: p.Token, Edit: p.Edit}, err
+}
+
+// probeDocs tries both directions with a document server.
+func (h *house) probeDocs(ctx context.Context, editor string) doctor.DocsProbe {
+	p := h.docs.Probe(ctx, editor)
+	out := probed(p.Version, p.Err)
+	out.Asked, out.Came, out.Foreign = p.Asked, p.Came, p.Token != nil
+	return out
+}
+
+// askDocs is probeDocs without a daemon, to which nobody could come.
+func askDocs(ctx context.Context, s *docsapi.Server) doctor.DocsProbe {
+	if s == nil {
+		return doctor.DocsProbe{Down: docsapi.ErrDown}
+	}
+	return probed(s.Version(ctx))
+}
+
+func probed(version string, err error) doctor.DocsProbe {
+	p := doctor.DocsProbe{Version: version, Refused: errors.Is(err, docsapi.ErrSecret)}
+	if !p.Refused {
+		p.Down = err
+	}
+	return p
 }
 
 // runDocs keeps what is open over the Docs API.

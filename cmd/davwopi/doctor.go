@@ -204,6 +204,9 @@ func (k *call) examineAlone(ctx context.Context) (doctor.Report, error) {
 	}
 	c.Listening(c.Listen)
 	d := newDoctor(c)
+	if servers, err := docServers(c); err == nil && len(servers) > 0 {
+		d.Docs = func(ctx context.Context, editor string) doctor.DocsProbe { return askDocs(ctx, servers[editor]) }
+	}
 	if c.Embedded() { // of which everything is known
 		d.Facts = func(context.Context, string) (profile.Facts, bool, error) { return profile.Embedded(), true, nil }
 	}

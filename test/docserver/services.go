@@ -133,6 +133,9 @@ func (s *Server) convert(w http.ResponseWriter, r *http.Request) {
 // download fetches an address as the document server does: with a token for it in the
 // header.
 func (s *Server) download(address string) ([]byte, error) {
+	if s.Unreachable {
+		return nil, errors.New("docserver: no route to host")
+	}
 	req, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
