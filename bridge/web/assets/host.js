@@ -97,7 +97,7 @@
     else hostSays.state('saved', say('script.host.saved'));
     if (held) note('waiting', 'warn', say(held[1], { name: wait }));
     else drop('waiting');
-    if (failed && !data.own) note('failed', 'bad', say('script.host.failed_note'), ...(dialect.saves ? [[say('script.host.again'), askSave]] : []));
+    if (failed && data.office !== 'text') note('failed', 'bad', say('script.host.failed_note'), ...(dialect.saves ? [[say('script.host.again'), askSave]] : []));
     else drop('failed');
     if (!online) note('offline', 'bad', say('script.host.offline_note'));
     else drop('offline');
@@ -117,7 +117,7 @@
 
   let turn = 0;
   let looking = false;
-  const restless = () => !online || saving || now.save || (modified && !dialect.tells);
+  const restless = () => !online || saving || failed || now.save || (modified && !dialect.tells);
   function look(wait) {
     clearTimeout(turn);
     turn = setTimeout(ask, wait);
