@@ -271,6 +271,38 @@ func TestGetNewAccessToken(t *testing.T) {
 	}
 }
 
+// TestAnExpiredToken: a document stays locked by whoever edits it, and they go on with another token.
+func TestAnExpiredToken(t *testing.T) {
+	p := newPhone(t, nil, nil)
+	p.h.Servers["main"].Write(t, "x.docx", "first")
+	src := p.h.URLs.WOPISrc(p.h.At("/x.docx").ID)
+	token := func() string {
+		got := p.bootstrap("POST", with(wopi.HeaderEcosystemOperation, "GET_NEW_ACCESS_TOKEN", wopi.HeaderWopiSrc, src)...)
+		return "?access_token=" + url.QueryEscape(got.AccessTokenInfo.AccessToken)
+	}
+	old := token()
+	p.h.Later(access.DefaultTTL - time.Minute)
+	if got := p.h.Post(src+old, wopi.OverrideLock, "", wopi.HeaderLock, "L"); got.Status != 200 {
+		t.Fatalf("Lock: %d", got.Status)
+	}
+	p.h.Later(time.Minute)
+	if got := p.h.Get(src+old, ""); got.Status != 401 {
+		// DESIGN 8: whoever edits may still save, but gets nothing new.
+		var info wopi.CheckFileInfo
+		if got.Into(t, &info); info.UserCanRename {
+			t.Errorf("an expired token is good for more than saving")
+		}
+	}
+	if got := p.h.Post(src+token(), wopi.OverrideRefreshLock, "", wopi.HeaderLock, "L"); got.Status != 200 {
+		t.Errorf("RefreshLock with another token: %d", got.Status)
+	}
+	idle := src + token()
+	p.h.Later(access.DefaultTTL)
+	if got := p.h.Get(idle, ""); got.Status != 401 {
+		t.Errorf("a token that nothing was edited with: %d", got.Status)
+	}
+}
+
 // TestARevokedPhone: what came of its token ends with its sign-in, and nothing more is made for it.
 func TestARevokedPhone(t *testing.T) {
 	p := newPhone(t, nil, nil)

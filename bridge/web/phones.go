@@ -76,6 +76,7 @@ func (s *site) serveConsent(w http.ResponseWriter, r *http.Request, session oaut
 		s.letIn(w, r, session, request)
 		return
 	}
+	w.Header().Set("X-Frame-Options", "DENY") // besides the policy: Office shows this in windows of its own
 	s.show(w, r, http.StatusOK, "consent", words.Say("consent.window", "program", s.Phones.ClientName(request)), session.Principal, policy{Form: formTarget(request.Redirect)}, consentBody{
 		Program: s.Phones.ClientName(request), Person: personName(session.Principal), Account: session.Principal.SignInName(),
 		Next: s.base + continuePath + mux.Vars(r)["request"],

@@ -63,7 +63,7 @@ func TestAPhoneIsLetIn(t *testing.T) {
 			t.Errorf("the policy lacks %q: %s", want, policy)
 		}
 	}
-	if ask.header.Get("Cache-Control") == "" || strings.Contains(ask.body, "wbc_") {
+	if ask.header.Get("Cache-Control") == "" || ask.header.Get("X-Frame-Options") != "DENY" || strings.Contains(ask.body, "wbc_") {
 		t.Error("the page may be kept, or has a code")
 	}
 	// Looking is not saying yes.

@@ -664,6 +664,34 @@ func TestBruteForce(t *testing.T) {
 	}
 }
 
+// TestAudit: one line for each answer, with the program that has shown its secret, and with no secret in it.
+func TestAudit(t *testing.T) {
+	var lines []string
+	r := newRig(t, sqldbtest.New(t), func(f *facade.Facade) {
+		f.Audit = func(_ context.Context, client, grant string, err error) {
+			lines = append(lines, fmt.Sprintf("%s|%s|%v", client, grant, err))
+		}
+	})
+	back := r.allow(request(), mira)
+	got := r.redeem(code(back.Get("code")))
+	next := r.redeem(refresh(got.Refresh))
+	r.refused("replayed", code(back.Get("code")), "invalid_grant")
+	r.refused("a wrong secret", code("c0de", "client_secret", "wr0ng"), "invalid_client")
+	r.refused("a grant of nobody's", form("grant_type", "s3cret grant"), "unsupported_grant_type")
+	post(t, r.ServeRevoke, r.peer, form("token", next.Refresh))
+	for i, want := range []string{"office|authorization_code|<nil>", "office|refresh_token|<nil>", "office|authorization_code|facade: invalid_grant: a code that was used",
+		"|authorization_code|facade: invalid_client", "office||facade: unsupported_grant_type", "office||<nil>"} {
+		if i >= len(lines) || !strings.HasPrefix(lines[i], want) {
+			t.Errorf("line %d: %q, want %q", i, lines, want)
+		}
+	}
+	for _, secret := range []string{back.Get("code"), got.Access, got.Refresh, next.Refresh, "0ffice", "wr0ng", "c0de", "s3cret"} {
+		if strings.Contains(strings.Join(lines, " "), secret) {
+			t.Errorf("%q is in %q", secret, lines)
+		}
+	}
+}
+
 // TestStrangersKeepNobodyOut: whoever knows a program's ID, as every browser does, and guesses at its secret for an
 // hour from many addresses, does not keep the program out; nor do the tokens of people who may no longer come in.
 func TestStrangersKeepNobodyOut(t *testing.T) {

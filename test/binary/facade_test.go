@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -54,11 +55,15 @@ func TestOfficeOnAPhoneWithoutAProvider(t *testing.T) {
 	needDaemon(t)
 	s := upstream.Apache(t)
 	s.Write(t, "Minutes/Report.docx", "first")
-	d := daemon.Start(t, fmt.Sprintf("upstream: {url: %q, auth: user, roots: shared}\n%s", s.URL, facade(t)))
+	d := daemon.Start(t, fmt.Sprintf("upstream: {url: %q, auth: user, roots: shared}\n%s", s.URL,
+		strings.Replace(facade(t), "oauth: {", "oauth: {token_hint: true, expires_in_as_text: true, ", 1)))
 	app := &phone{t: t, base: d.URL, p: withPassword(s)}
 	app.pause = func() { d.Kill(); d.Restart() }
 	app.signIn()
 	app.pause = nil
+	if app.context == "" || app.token != d.URL+"/oauth2/token" {
+		t.Errorf("context %q, tokens at %q", app.context, app.token)
+	}
 	app.goesAllTheWay(func() string { return read(t, s.Dir, "Minutes/Report.docx") })
 	d.Kill()
 	d.Restart()

@@ -241,6 +241,7 @@ type phone struct {
 	authorization, token string // as the challenge names them
 	bearer, refresh      string
 	code                 string // used
+	context              string // sc, which comes back with everything, "" none
 	asked                bool   // the last sign-in was asked about
 
 	pause func()         // before the person says yes, and before Microsoft's server redeems the code; nil nothing
@@ -250,7 +251,11 @@ type phone struct {
 // do asks the bootstrapper.
 func (a *phone) do(method string, header ...string) (*http.Response, []byte) {
 	a.t.Helper()
-	return a.send(method, a.base+"/wopibootstrapper", append([]string{"Authorization", "Bearer " + a.bearer}, header...)...)
+	header = append([]string{"Authorization", "Bearer " + a.bearer}, header...)
+	if a.context != "" {
+		header = append(header, wopi.HeaderSessionContext, a.context)
+	}
+	return a.send(method, a.base+"/wopibootstrapper", header...)
 }
 
 func (a *phone) send(method, address string, header ...string) (*http.Response, []byte) {
@@ -343,9 +348,11 @@ func (a *phone) getCode() {
 		}
 		end = v.Confirm(end, "answer", "yes")
 	}
-	if a.code = end.URL.Query().Get("code"); a.code == "" {
+	back := end.URL.Query()
+	if a.code = back.Get("code"); a.code == "" {
 		a.t.Fatalf("no code: %s", end)
 	}
+	a.context, a.token = back.Get("sc"), cmp.Or(back.Get("tk"), a.token)
 }
 
 // exchange asks the token endpoint and keeps the tokens; it returns the status.
@@ -353,7 +360,16 @@ func (a *phone) exchange(form url.Values) int {
 	a.t.Helper()
 	form.Set("client_id", a.p.officeID)
 	form.Set("client_secret", a.p.officeSecret)
-	answer, err := http.PostForm(a.token, form)
+	r, err := http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.token, strings.NewReader(form.Encode()))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("User-Agent", "Microsoft Office Identity Service")
+	if a.context != "" {
+		r.Header.Set(wopi.HeaderSessionContext, a.context)
+	}
+	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		a.t.Fatal(err)
 	}
