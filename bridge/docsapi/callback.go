@@ -126,7 +126,7 @@ func callbackStatus(err error) int {
 	var mismatch *locks.MismatchError
 	var kept *saves.KeptError
 	switch {
-	case errors.Is(err, ErrToken), errors.Is(err, ErrForeign):
+	case errors.Is(err, ErrToken), errors.Is(err, ErrForeign), errors.Is(err, endpoint.ErrNetwork):
 		return http.StatusForbidden
 	case errors.Is(err, access.ErrToken), errors.Is(err, access.ErrExpired):
 		return http.StatusUnauthorized
@@ -152,6 +152,9 @@ func (d *Docs) callback(r *http.Request, key string) (what string, g access.Gran
 	}
 	server, err := d.server(s.editor)
 	if err != nil {
+		return "", g, err
+	}
+	if err := d.CheckNetwork(s.editor, r.RemoteAddr); err != nil {
 		return "", g, err
 	}
 	t, err := server.hearTold(r)

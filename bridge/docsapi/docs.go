@@ -26,6 +26,9 @@ type Docs struct {
 	*endpoint.Endpoint
 	DB      *sqldb.DB
 	Servers map[string]*Server // by the editor's configured URL
+	// Restored hears who has put an old version of a document back, and what came of it. Nil:
+	// nobody does.
+	Restored func(r *http.Request, g access.Grant, entry string, err error)
 	// OnError hears what failed where nobody waits for an answer. Nil: nobody does.
 	OnError func(what string, err error)
 

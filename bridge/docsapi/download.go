@@ -62,6 +62,9 @@ func (d *Docs) download(w http.ResponseWriter, r *http.Request, key string) (g a
 	if err != nil {
 		return refuse(err)
 	}
+	if err := d.CheckNetwork(s.editor, r.RemoteAddr); err != nil {
+		return refuse(err)
+	}
 	if err := server.checkGet(r, d.address(token, "download", key)); err != nil {
 		return refuse(err)
 	}
@@ -128,6 +131,9 @@ func (d *Docs) openGet(r *http.Request, about string, id idmap.FileID, parts ...
 	if err != nil {
 		return g, err
 	}
+	if err := d.CheckNetwork(g.Editor, r.RemoteAddr); err != nil {
+		return g, err
+	}
 	server, err := d.server(g.Editor)
 	if err != nil {
 		return g, err
@@ -180,7 +186,7 @@ var errBroken = errors.New("docsapi: answer broken off")
 func refuseGet(w http.ResponseWriter, err error) int {
 	status := endpoint.Refusal(err).Status
 	switch {
-	case errors.Is(err, ErrToken):
+	case errors.Is(err, ErrToken), errors.Is(err, endpoint.ErrNetwork):
 		status = http.StatusForbidden
 	case errors.Is(err, saves.ErrNoEntry):
 		status = http.StatusNotFound

@@ -118,6 +118,9 @@ func (a *ask) restore(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	_, err = a.Saves.Undo(ctx, t, a.q.Actor, v.entry)
+	if a.Restored != nil {
+		a.Restored(a.r, a.q.Grant, v.entry, err)
+	}
 	if errors.Is(err, saves.ErrNoEntry) {
 		err = errors.Join(err, idmap.ErrNotFound)
 	}

@@ -31,6 +31,7 @@ type ask struct {
 	*Docs
 	server  *Server
 	session *session
+	r       *http.Request
 	q       *endpoint.Request
 	asked   asked
 }
@@ -125,7 +126,7 @@ func (d *Docs) page(r *http.Request, key, what string) (any, access.Grant, error
 	if err != nil {
 		return nil, g, err
 	}
-	a := &ask{Docs: d, session: s}
+	a := &ask{Docs: d, session: s, r: r}
 	if a.server, err = d.server(s.editor); err != nil {
 		return nil, g, err
 	}

@@ -34,6 +34,10 @@ func (e *Endpoint) checkNetwork(editor, remote string) error {
 	return fmt.Errorf("%w: %s is not in wopi.networks", ErrNetwork, here)
 }
 
+// CheckNetwork is what the files endpoint asks of servers of configured editors, for
+// those who come by another way than WOPI's. remote is host:port. The error wraps [ErrNetwork].
+func (e *Endpoint) CheckNetwork(editor, remote string) error { return e.checkNetwork(editor, remote) }
+
 // turnPatience is how long a request waits for its turn.
 const turnPatience = 10 * time.Second
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"davwopi/bridge"
+	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/docsapi"
 	"davwopi/bridge/doctor"
@@ -61,7 +63,7 @@ func (h *house) openDocs(ctx context.Context, j *bridge.Journalist) error {
 	if err != nil || len(servers) == 0 {
 		return err
 	}
-	h.docs, err = docsapi.New(ctx, docsapi.Docs{Endpoint: h.shared, DB: h.db, Servers: servers, OnError: j.Loop})
+	h.docs, err = docsapi.New(ctx, docsapi.Docs{Endpoint: h.shared, DB: h.db, Servers: servers, OnError: j.Loop, Restored: h.restored})
 	if err != nil {
 		return err
 	}
@@ -69,6 +71,11 @@ func (h *house) openDocs(ctx context.Context, j *bridge.Journalist) error {
 	h.bridge.Rooms = append(h.bridge.Rooms, h.docs)
 	h.doctor.Docs = h.probeDocs
 	return nil
+}
+
+// restored tells the audit log of an old version that was put back.
+func (h *house) restored(r *http.Request, g access.Grant, entry string, err error) {
+	h.deed(r, web.Deed{What: "undo", Who: g.Principal, File: g.File, ID: entry, Err: err})
 }
 
 // docsPage is what the page around an editor is made of.
