@@ -164,17 +164,7 @@ func (s *site) pictureFolder(r *http.Request, who oauth.Principal) (place, error
 
 // servePicture is POST /edit/{id}/picture: an address at which the editor's server fetches
 // a picture, for a few minutes. It takes what [site.serveRenew] takes, and the picture.
-func (s *site) servePicture(w http.ResponseWriter, r *http.Request) {
-	session, err := s.session(r)
-	if err != nil {
-		s.refuseJSON(w, r, err)
-		return
-	}
-	s.servePictureHere(w, r, session)
-}
-
-// servePictureHere is servePicture for a session that is known.
-func (s *site) servePictureHere(w http.ResponseWriter, r *http.Request, session oauth.Session) {
+func (s *site) servePicture(w http.ResponseWriter, r *http.Request, session oauth.Session) {
 	address, err := s.picture(w, r, session)
 	if err != nil {
 		s.refuseJSON(w, r, err)

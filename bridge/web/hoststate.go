@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path"
+	"slices"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -49,6 +51,24 @@ type hostVersion struct {
 	File string `json:"file"` // name of the file that holds it
 	Open string `json:"open"` // where it can be looked at, "" nowhere
 	Kept bool   `json:"kept"` // no copy could be made of it: the bytes lie here
+}
+
+// scripted is signedIn for what the script of a host page asks, which has no use for the
+// sign-in page.
+func (s *site) scripted(next personal) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		session, err := s.session(r)
+		if err != nil {
+			s.refuseJSON(w, r, err)
+			return
+		}
+		next(w, r, session)
+	}
+}
+
+// forScript tells the addresses that the script of a host page asks.
+func forScript(address string) bool {
+	return slices.Contains([]string{"token", "state", "beside", "pictures", "picture"}, path.Base(address))
 }
 
 // serveState is GET /view/{id}/state, for the script of the host page. The upstream, which

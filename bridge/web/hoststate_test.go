@@ -75,8 +75,10 @@ func TestHostState(t *testing.T) {
 	if got := h.person("carl").get("/view/" + id + "/state"); got.status != http.StatusServiceUnavailable {
 		t.Errorf("told to somebody who has not seen the file: %d %s", got.status, got.body)
 	}
-	if got := h.browser().get("/view/" + id + "/state"); got.status == http.StatusOK {
-		t.Error("told without a sign-in")
+	for _, address := range []string{"/view/" + id + "/state", "/edit/" + id + "/beside?name=a.docx", "/edit/" + id + "/pictures"} {
+		if got := h.browser().get(address); got.status != http.StatusUnauthorized || !strings.Contains(got.body, "signed_out") {
+			t.Errorf("%s without a sign-in: %d %s", address, got.status, got.body)
+		}
 	}
 }
 

@@ -355,6 +355,6 @@ func (s *site) mountShares(get, post func(string, http.HandlerFunc), id string) 
 		get(below+path, s.visiting(page))
 	}
 	post(below+"/{mode:edit|view}/"+id+"/token", s.visiting((*site).serveRenewHere))
-	post(below+"/edit/"+id+"/picture", s.visiting((*site).servePictureHere))
+	post(below+"/edit/"+id+"/picture", s.visiting((*site).servePicture))
 	post(below+"/leave", s.visiting((*site).serveLeave))
 }

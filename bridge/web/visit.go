@@ -32,7 +32,7 @@ func (s *site) visiting(next func(*site, http.ResponseWriter, *http.Request, oau
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Robots-Tag", "noindex")
 		v, session, err := s.arrive(w, r)
-		asks := strings.HasSuffix(r.URL.Path, "/token") // a script, and no person
+		asks := forScript(r.URL.Path)
 		switch {
 		case err != nil && asks:
 			s.refuseJSON(w, r, err)
