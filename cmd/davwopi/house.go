@@ -296,6 +296,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		Secure: c.PublicURL.Scheme == "https", Exposed: exposed(c), Brand: brand, Entered: h.hasSignedIn, Saves: h.saves, Changes: h.changes,
 	}
 	h.pages.Provider, h.pages.Proxy, h.pages.Phones = h.signInAtProvider(), h.signInByProxy(), h.phones
+	h.pages.Ancestors = c.Ancestors()
 	if c.PrivacyURL.URL != nil {
 		h.pages.Privacy = c.PrivacyURL.String()
 	}
@@ -314,7 +315,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 	folders := &containers.Containers{Endpoint: shared}
 	above := &ecosystem.Ecosystem{Endpoint: shared, Info: folders.Info}
 	h.bridge = &bridge.Bridge{
-		Rooms:    []bridge.Mounter{endpointRoom, folders, above, textedit.Editor{URLs: urls}, h.doctor, h.pages},
+		Rooms:    []bridge.Mounter{endpointRoom, folders, above, textedit.Editor{URLs: urls, Ancestors: c.Ancestors()}, h.doctor, h.pages},
 		Hosts:    hosts(c),
 		Loopback: config.IsLoopback(c.PublicURL.Hostname()),
 		Prefix:   strings.TrimSuffix(c.PublicURL.Path, "/"),
