@@ -47,7 +47,7 @@ func listenHTTP(c *config.Config) (net.Listener, error) {
 
 // plainHTTP answers the authority, and sends people on to the public address.
 func plainHTTP(c *config.Config, certificates *autocert.Manager) http.Handler {
-	return certificates.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	answers := certificates.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			http.Error(w, "use https", http.StatusBadRequest)
 			return
@@ -55,4 +55,10 @@ func plainHTTP(c *config.Config, certificates *autocert.Manager) http.Handler {
 		// Not to the path that was asked for: it may hold what must not travel readable.
 		http.Redirect(w, r, c.PublicURL.String(), http.StatusFound)
 	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if host, _, err := net.SplitHostPort(r.Host); err == nil {
+			r.Host = host // the names that certificates are for have no port
+		}
+		answers.ServeHTTP(w, r)
+	})
 }

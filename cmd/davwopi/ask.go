@@ -147,6 +147,10 @@ func checkFiles(c *config.Config) error {
 		_, err := newCertificate(c.TLS.CertFile, c.TLS.KeyFile)
 		note("tls", err)
 	}
+	if c.TLS.ACME.Enabled {
+		_, err := newCertificates(c)
+		note("tls.acme", err)
+	}
 	var folders config.Faults
 	if err := checkFolders(c); errors.As(err, &folders) {
 		faults = append(faults, folders...)
@@ -169,6 +173,9 @@ func version(_ context.Context, k *call) error {
 
 // buildVersion is the module's version or the commit it was built from.
 func buildVersion() string {
+	if released != "" {
+		return released
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "(unknown)"
@@ -187,3 +194,6 @@ func buildVersion() string {
 	}
 	return info.Main.Version + " " + revision + dirty
 }
+
+// released is the tag of a release, which the linker puts in.
+var released string

@@ -228,7 +228,7 @@ func restoreTo(t *testing.T, file, config, key string) (state string) {
 	t.Helper()
 	state = filepath.Join(t.TempDir(), "state")
 	dir := t.TempDir()
-	put(t, dir, "davwopi.yaml", config)
+	putConfig(t, dir, config)
 	out, err := command(t, "state", "restore", "-config", filepath.Join(dir, "davwopi.yaml"), "-state", state, file)
 	if err != nil || !strings.Contains(out, "There is no secret key.") {
 		t.Fatalf("restore: %v %s", err, out)

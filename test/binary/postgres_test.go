@@ -21,7 +21,7 @@ func postgresConfig(t *testing.T, more string) string {
 	t.Helper()
 	where := strings.Replace(sqldbtest.Postgres(t), "user=postgres", "user=postgres&password=geheim", 1)
 	dir := t.TempDir()
-	put(t, dir, "url", where+"\n")
+	putSecret(t, dir, "url", where+"\n")
 	put(t, dir, "key", strings.Repeat("0123456789abcdef", 4)+"\n")
 	if err := os.Chmod(filepath.Join(dir, "key"), 0o600); err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestPostgreSQLRefuses(t *testing.T) {
 	refused := func(yaml, want string, args ...string) {
 		t.Helper()
 		dir := t.TempDir()
-		put(t, dir, "davwopi.yaml", yaml)
+		putConfig(t, dir, yaml)
 		args = append([]string{"serve", "-config", filepath.Join(dir, "davwopi.yaml"), "-listen", "127.0.0.1:0", "-dir", filepath.Join(dir, "documents")}, args...)
 		out, err := command(t, args...)
 		if err == nil || !strings.Contains(out, want) || strings.Contains(out, "geheim") {

@@ -233,7 +233,7 @@ func TestLocalPath(t *testing.T) {
 	t.Logf("rounds cost up to %d requests", most)
 
 	dir := t.TempDir()
-	put(t, dir, "davwopi.yaml", strings.Replace(config, "upstream: {", fmt.Sprintf("upstream: {local_path: %q, ", t.TempDir()), 1))
+	putConfig(t, dir, strings.Replace(config, "upstream: {", fmt.Sprintf("upstream: {local_path: %q, ", t.TempDir()), 1))
 	out, err := command(t, "serve", "-config", filepath.Join(dir, "davwopi.yaml"), "-listen", "127.0.0.1:0", "-state", filepath.Join(dir, "state"))
 	if err == nil || !strings.Contains(out, "local_path") || !strings.Contains(out, "is another folder than") {
 		t.Errorf("with another folder: %v, %s", err, out)
