@@ -218,7 +218,7 @@ func TestTopLevel(t *testing.T) {
 	allowed := strings.Fields("cmd bridge davbackend idmap oauth config test deploy go.mod go.sum Dockerfile README.md " +
 		"Makefile LICENSE CHANGELOG.md .ci .golangci.yml .git .gitignore .dockerignore")
 	// What a user of the default configuration makes in the tree.
-	made := []string{"documents", "davwopi-data", "davwopi.yaml", "davwopi", "screenshots"}
+	made := []string{"documents", "davwopi-data", "davwopi.yaml", "davwopi", "screenshots", "dist"}
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		t.Fatal(err)
