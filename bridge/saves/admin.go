@@ -24,11 +24,55 @@ type Entry struct {
 	Writer   string
 	User     string // UserID of the person whose own it is, "" nobody's
 	At       time.Time
-	SignIn   bool // its credential was refused: anybody with write right can lend theirs
+	Until    time.Time // when it is dropped by itself; zero: not before it is delivered
+	Why      Why       // it is kept, where Reason is for operators
+	SignIn   bool      // its credential was refused: anybody with write right can lend theirs
+}
+
+// A Why is what became of an entry that nobody delivers any more.
+type Why string
+
+const (
+	// NotTaken: the upstream did not take it, and its editor was told so.
+	NotTaken Why = ""
+	// Stopped: davwopi stopped before it was delivered; its editor may have heard nothing.
+	Stopped Why = "stopped"
+	// Replaced: it was saved, and right after that something else lay there.
+	Replaced Why = "replaced"
+	// Vanished: it was saved, and right after that the file was not there any more.
+	Vanished Why = "vanished"
+	// NoFile: its file is deleted, or nowhere in reach.
+	NoFile Why = "no file"
+)
+
+// whys are the reasons that say more than that the upstream did not take it.
+var whys = map[string]Why{
+	reasonUnjournaled: Stopped, reasonUndelivered: Stopped, reasonReplaced: Replaced, reasonVanished: Vanished,
+	reasonDeleted: NoFile, reasonGone: NoFile,
+}
+
+// Reasons that settle gives, for operators.
+const (
+	reasonUnjournaled = "davwopi stopped before this save was journaled"
+	reasonUndelivered = "davwopi stopped before this save was delivered"
+	reasonReplaced    = "replaced outside soon after it was saved"
+	reasonVanished    = "gone from the upstream soon after it was saved"
+	reasonDeleted     = "the file was deleted"
+	reasonGone        = "the file is gone"
+)
+
+// until is when the entry is dropped if nobody asks for it (expire).
+func (r *row) until() time.Time {
+	switch r.state {
+	case stateSpooled, stateDelivering, stateWaiting, stateAside, statePreimage:
+		return time.Time{}
+	}
+	return r.made.Add(retention)
 }
 
 func (r *row) public() Entry {
 	return Entry{
+		Until: r.until(), Why: whys[r.reason],
 		ID: r.id, State: r.state, Name: nameOf(r), Reason: r.reason, File: r.file, Upstream: r.upstream, Size: r.size,
 		Writer: r.writer, User: r.user, At: r.made, SignIn: r.acknowledged() && r.reason == needsSignIn,
 	}

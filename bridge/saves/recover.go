@@ -107,38 +107,52 @@ func (s *Saves) adopt(ctx context.Context, place, id string, file idmap.FileID) 
 	}
 	r := &row{
 		id: id, place: place, kind: kindStray, state: stateUnacknowledged, file: file,
-		reason: "davwopi stopped before this save was journaled",
+		reason: reasonUnjournaled,
 	}
 	sp, err := s.hashBytes(ctx, r)
 	if err != nil {
 		return err
 	}
 	r.size, r.sha256 = sp.size, sp.sha256
-	if e, ok, err := s.whose(ctx, file); err != nil {
+	if err := s.attribute(ctx, r); err != nil {
 		return err
-	} else if ok {
-		if bytes.Equal(e.Revision.SHA256, sp.sha256) {
-			return s.dropFile(r)
-		}
-		r.name, r.space = e.Name, e.Space
+	}
+	e, err := s.IDs.Known(ctx, r.space, file)
+	switch {
+	case errors.Is(err, idmap.ErrNotFound), errors.Is(err, idmap.ErrMissing):
+	case err != nil:
+		return err
+	case bytes.Equal(e.Revision.SHA256, sp.sha256):
+		return s.dropFile(r)
+	default:
+		r.name = e.Name
 	}
 	return s.insert(ctx, r)
 }
 
-// whose finds a file by its ID in the space of an entry that knew it.
-func (s *Saves) whose(ctx context.Context, file idmap.FileID) (idmap.Entry, bool, error) {
-	if file == "" {
-		return idmap.Entry{}, false, nil
+// attribute says where the file of a stray is, and makes the stray the own of whoever has
+// it open: nobody else can have saved it, but for who edits it together with that person
+// and sees the same. Where nobody has, it is nobody's, and for the operator.
+func (s *Saves) attribute(ctx context.Context, r *row) error {
+	if r.file == "" {
+		return nil
 	}
-	before, err := s.entries(ctx, `file = ? AND kind <> ?`, string(file), kindStray)
-	if err != nil || len(before) == 0 {
-		return idmap.Entry{}, false, err
+	held, err := s.Locks.List(ctx)
+	if err != nil {
+		return err
 	}
-	e, err := s.IDs.Known(ctx, before[len(before)-1].space, file)
-	if errors.Is(err, idmap.ErrNotFound) || errors.Is(err, idmap.ErrMissing) {
-		return idmap.Entry{}, false, nil
+	for _, l := range held {
+		if l.File == r.file {
+			r.space, r.upstream, r.user, r.writer = l.Space, l.Upstream, l.Holder.UserID, l.Holder.Name
+			return nil
+		}
 	}
-	return e, err == nil, err
+	before, err := s.entries(ctx, `file = ? AND kind <> ?`, string(r.file), kindStray)
+	if err == nil && len(before) > 0 {
+		last := before[len(before)-1]
+		r.space, r.upstream = last.space, last.upstream
+	}
+	return err
 }
 
 // forgetLost removes rows whose spool is not there.

@@ -139,7 +139,7 @@ func (s *Saves) still(ctx context.Context, r *row) error {
 	res, err := view.Stat(ctx, at)
 	switch {
 	case errors.Is(err, dav.ErrNotFound):
-		return s.lostAgain(ctx, r, "gone from the upstream soon after it was saved")
+		return s.lostAgain(ctx, r, reasonVanished)
 	case err != nil:
 		return err
 	case res.Size == r.size && (res.ETag == "" || res.ETag.Same(r.etag) || bytes.Equal(e.Revision.SHA256, r.sha256) && res.ETag.Same(e.Revision.ETag)):
@@ -152,7 +152,7 @@ func (s *Saves) still(ctx context.Context, r *row) error {
 	if ok {
 		return s.forget(ctx, r)
 	}
-	return s.lostAgain(ctx, r, "replaced outside soon after it was saved")
+	return s.lostAgain(ctx, r, reasonReplaced)
 }
 
 func (s *Saves) lostAgain(ctx context.Context, r *row, reason string) error {

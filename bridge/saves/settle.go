@@ -218,7 +218,7 @@ func (d *delivery) found(ctx context.Context, res dav.Resource) error {
 		e, err = d.s.IDs.Wrote(ctx, d.t.File.Space, d.file, res, d.r.sha256)
 	}
 	if errors.Is(err, idmap.ErrNotFound) {
-		return d.s.park(ctx, d.r, "the file was deleted")
+		return d.s.park(ctx, d.r, reasonDeleted)
 	}
 	if err != nil {
 		return err
@@ -240,20 +240,20 @@ func (d *delivery) parkHere(ctx context.Context) error {
 			return err
 		}
 	}
-	return d.s.park(ctx, d.r, "davwopi stopped before this save was delivered")
+	return d.s.park(ctx, d.r, reasonUndelivered)
 }
 
 // settleGone: the file is nowhere in reach.
 func (d *delivery) settleGone(ctx context.Context) error {
 	if d.r.sent != sentMove || d.r.temp == "" {
-		return d.s.park(ctx, d.r, "the file is gone")
+		return d.s.park(ctx, d.r, reasonGone)
 	}
 	res, err := d.finishMove(ctx)
 	switch {
 	case err == nil:
 		return d.found(ctx, res)
 	case errors.Is(err, dav.ErrNotFound):
-		return d.s.park(ctx, d.r, "the file is gone")
+		return d.s.park(ctx, d.r, reasonGone)
 	}
 	return err
 }

@@ -33,13 +33,57 @@ func TestStrays(t *testing.T) {
 	g.wantState("whole, without a row", stateUnacknowledged)
 	g.wantState("new", stateVerified)
 	g.wantState("of a file that was never made", stateUnacknowledged)
-	if e := g.inJournal("whole, without a row")[0]; e.Name != "a.txt" {
-		t.Errorf("the stray is called %q", e.Name)
+	e := g.inJournal("whole, without a row")[0]
+	if e.Name != "a.txt" || e.User != "ann" || e.Upstream != "main" || e.Why != Stopped || e.Until.Sub(e.At) != retention {
+		t.Errorf("the stray is %+v", e)
+	}
+	if own, err := g.saves.OwnOf(t.Context(), "ann"); err != nil || len(own.Kept) != 1 || own.Kept[0].ID != e.ID {
+		t.Errorf("ann is shown %+v, %v", own.Kept, err)
+	}
+	if e := g.inJournal("of a file that was never made")[0]; e.User != "" {
+		t.Errorf("a file of nobody's is %s's", e.User)
 	}
 	if parts, _ := filepath.Glob(filepath.Join(g.saves.Dir, "*.part")); len(parts) > 0 {
 		t.Errorf("left: %v", parts)
 	}
 	straysGo(t, g, lost)
+}
+
+// TestStrayOfAFirstSave: also the first save of an editing is found again by its person,
+// and can be put beside its document; one of a document that nobody has open is nobody's.
+func TestStrayOfAFirstSave(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+	g.server.Write(t, "a.txt", "old")
+	g.server.Write(t, "b.txt", "old")
+	o := g.open("a.txt", wopi.Collabora)
+	closed := g.target("b.txt")
+	g.die("spooled")
+	if _, err := o.put("the save"); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+	name := spoolName("bbbbbbbbbbbbbbbb", closed.File.ID)
+	if err := os.WriteFile(filepath.Join(g.saves.Dir, name), []byte("nobody's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.restart()
+	g.recover()
+	own, err := g.saves.OwnOf(t.Context(), "ann")
+	if err != nil || len(own.Kept) != 1 || own.Kept[0].Name != "a.txt" {
+		t.Fatalf("ann is shown %+v, %v", own.Kept, err)
+	}
+	to, err := g.saves.PlaceOf(t.Context(), own.Kept[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := g.saves.Restore(t.Context(), own.Kept[0].ID, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.wantOn(made.Name, "the save")
+	g.wantState("the save", stateVerified) // the copy's own
+	if e := g.inJournal("nobody's")[0]; e.User != "" || e.Name != "" {
+		t.Errorf("%+v", e)
+	}
 }
 
 // straysGo: what is lost, dropped or touched is not shown any more.

@@ -150,15 +150,30 @@ func (s *site) savedRow(e saves.Entry) savedRow {
 		row.Why = words.Say("saves.why_aside")
 	case e.State == "conflict":
 		row.Why = words.Say("saves.why_conflict")
+	case e.Why != saves.NotTaken && !waits:
+		row.Why = whyKept(e.Why, row.Where)
 	case e.State == "refused":
 		row.Why = words.Say("saves.why_refused", "name", row.Where)
 	case !waits:
 		row.Why = words.Say("saves.why_not_taken", "name", row.Where)
 	}
-	if !waits {
+	if !waits || e.SignIn { // else it is on its way, or there is no way
 		row.Restore = s.entryPath(e, "restore")
 	}
 	return row
+}
+
+// whyKept says what became of a save that nobody delivers any more.
+func whyKept(why saves.Why, where string) words.Text {
+	switch why {
+	case saves.Stopped:
+		return words.Say("saves.why_stopped")
+	case saves.Replaced:
+		return words.Say("saves.why_replaced", "name", where)
+	case saves.Vanished:
+		return words.Say("saves.why_vanished", "name", where)
+	}
+	return words.Say("saves.why_no_file")
 }
 
 // ownEntry is the entry of the address if it is this person's own; for everybody else

@@ -199,3 +199,31 @@ func TestDeliverWithAnotherSignIn(t *testing.T) {
 		t.Errorf("once more: %d", got.status)
 	}
 }
+
+// TestStrayOnThePage: what was spooled when the program died is shown to who has the
+// document open, with what became of it and for how long it is kept.
+func TestStrayOnThePage(t *testing.T) {
+	h := newHouse(t, nil)
+	h.up.Write(t, "team/a.txt", "old")
+	anna, ben := h.person("anna"), h.person("ben")
+	id := anna.get("/folder/"+anna.get("/").id(t, "team")).id(t, "a.txt")
+	h.writes(id, "anna", wopi.TextEditor)
+	spool := filepath.Join(h.Saves.Dir, "bbbbbbbbbbbbbbbb."+id+".spool")
+	if err := os.WriteFile(spool, []byte("nobody was answered"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Saves.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	page := anna.get("/saves")
+	contains(t, page.body, "Did not get through", "a.txt", "19 B", "This server stopped while it was being saved", "kept until")
+	if got := anna.get(page.link(t, "download")); got.body != "nobody was answered" {
+		t.Errorf("download: %d %q", got.status, got.body)
+	}
+	if strings.Contains(ben.get("/saves").body, "/saves/") {
+		t.Error("somebody else is shown it")
+	}
+	if got := anna.post(page.link(t, "restore"), nil); got.header.Get("Location") != "/saves?said=restored" {
+		t.Errorf("restore: %d %q", got.status, got.body)
+	}
+}
