@@ -22,6 +22,9 @@ type Opening struct {
 	Lang  string       // RFC 5646 tag of the browser, "" the editor's own
 	Back  string       // absolute address to which the editor's close button leads
 	Share bool         // the person can share the file
+	// Create is where a new document of the kind is made, "" nowhere, and Templates from what.
+	Create    string
+	Templates []Template
 	// Visible tells which of the person's own recent files they still see, and where each
 	// is opened. Nil: none is listed.
 	Visible func(ctx context.Context, files []idmap.FileID) []Link
@@ -32,6 +35,13 @@ type Link struct {
 	Title  string `json:"title"`
 	URL    string `json:"url"`
 	Folder string `json:"folder,omitempty"`
+}
+
+// A Template is a file of which new documents can be made.
+type Template struct {
+	Title string `json:"title"`
+	Image string `json:"image"`
+	URL   string `json:"url"`
 }
 
 // A Page is what the page around the editor is made of.
@@ -86,6 +96,8 @@ type editorConfig struct {
 	User          user          `json:"user"`
 	CoEditing     coEditing     `json:"coEditing"`
 	Recent        []Link        `json:"recent,omitempty"`
+	CreateURL     string        `json:"createUrl,omitempty"`
+	Templates     []Template    `json:"templates,omitempty"`
 	Customization customization `json:"customization"`
 }
 
@@ -225,6 +237,7 @@ func (d *Docs) config(o Opening, key string, edit bool) Config {
 			Mode:        "view",
 			User:        user{o.Grant.Principal.UserID(), clip(nameOf(o.Grant), maxName)},
 			CoEditing:   coEditing{"fast", true},
+			CreateURL:   o.Create, Templates: o.Templates,
 			Customization: customization{
 				AutoSave: true, ForceSave: true, Close: visible{true},
 			},

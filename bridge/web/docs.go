@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,12 +25,19 @@ type DocsOpening struct {
 	Lang  string
 	Back  string // absolute address
 	Share bool   // the person can share the file
+	// Create is where a new document of the kind is made beside this one, "" nowhere, and
+	// Templates from what of the people's own.
+	Create    string
+	Templates []DocsTemplate
 	// Visible are those of the person's recent files that they still see.
 	Visible func(ctx context.Context, files []idmap.FileID) []DocsLink
 }
 
 // A DocsLink is a file in a list of the editor's.
 type DocsLink struct{ Title, URL, Folder string }
+
+// A DocsTemplate is a file of which new documents can be made.
+type DocsTemplate struct{ Title, Image, URL string }
 
 // A DocsPage is what the page around such an editor is made of.
 type DocsPage struct {
@@ -77,7 +86,9 @@ func (s *site) docsPage(w http.ResponseWriter, r *http.Request, o opening, a dis
 			return
 		}
 	}
+	create, templates := s.docsCreate(ctx, o)
 	page, err := s.Docs.Open(ctx, DocsOpening{
+		Create: create, Templates: templates,
 		Grant: g, File: o.Place.Entry, Edit: a.Mode != discovery.ModeView, Type: docsType(r), Lang: language(r),
 		Back: s.absolute(back.Href), Share: o.Session != "" && s.sharing(o.Place.Entry.ID) != "",
 		Visible: func(ctx context.Context, files []idmap.FileID) []DocsLink {
@@ -122,6 +133,38 @@ func (s *site) docsPage(w http.ResponseWriter, r *http.Request, o opening, a dis
 		s.Saves.Saw(o.Place.Entry.ID, o.Who.UserID())
 	}
 	s.show(w, r, http.StatusOK, "host", words.Plain(body.Name), o.Who, allow, body)
+}
+
+// docsCreate is where documents like o's are made beside it.
+func (s *site) docsCreate(ctx context.Context, o opening) (string, []DocsTemplate) {
+	e := o.Place.Entry
+	if o.Session == "" || s.visit != nil || s.allows(o.Who, o.Place.Upstream.Name, string(e.Path.Parent())) < access.Edit {
+		return "", nil
+	}
+	folder, err := s.IDs.KnownAt(ctx, e.Space, e.Path.Parent())
+	if err != nil {
+		return "", nil // it is offered to nobody
+	}
+	ext, page := extension(e.Name), s.absolute(s.path("folder", string(folder.ID), "new"))+"?kind="
+	create := ""
+	if slices.Contains(blankFormats, ext) {
+		create = page + ext
+	}
+	if o.Place.Upstream.Templates == "" {
+		return create, nil
+	}
+	at, err := s.locate(ctx, o.Who, folder.ID)
+	if err != nil {
+		return create, nil
+	}
+	var list []DocsTemplate
+	for _, t := range s.templates(ctx, o.Who, at) {
+		if t.Ext == ext {
+			name := strings.TrimPrefix(t.Value, "/")
+			list = append(list, DocsTemplate{Title: name, Image: s.absolute(s.base + "/static/icon.svg"), URL: page + url.QueryEscape(t.Value)})
+		}
+	}
+	return create, list
 }
 
 // A format is one in which a file can be downloaded.

@@ -80,7 +80,12 @@ func (h *house) restored(r *http.Request, g access.Grant, entry string, err erro
 
 // docsPage is what the page around an editor is made of.
 func (h *house) docsPage(ctx context.Context, o web.DocsOpening) (web.DocsPage, error) {
+	var templates []docsapi.Template
+	for _, t := range o.Templates {
+		templates = append(templates, docsapi.Template(t))
+	}
 	p, err := h.docs.Open(ctx, docsapi.Opening{
+		Create: o.Create, Templates: templates,
 		Grant: o.Grant, File: o.File, Edit: o.Edit, Type: o.Type, Lang: o.Lang, Back: o.Back, Share: o.Share,
 		Visible: func(ctx context.Context, files []idmap.FileID) []docsapi.Link {
 			var list []docsapi.Link

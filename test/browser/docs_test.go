@@ -89,6 +89,16 @@ func TestTheDocsAPI(t *testing.T) {
 	w.Sees("desktop, shard true")
 	shots.take(w, "40-docs")
 
+	var config struct {
+		EditorConfig struct {
+			CreateURL string
+			Recent    []struct{ Title, URL string }
+		}
+	}
+	if err := json.Unmarshal(pageConfig(w), &config); err != nil || !strings.HasPrefix(config.EditorConfig.CreateURL, d.URL+"/folder/") || !strings.HasSuffix(config.EditorConfig.CreateURL, "/new?kind=docx") {
+		t.Errorf("createUrl %q, %v", config.EditorConfig.CreateURL, err)
+	}
+
 	// An editing by the same configuration, so that there is somebody, and a version.
 	e, err := ds.Open(pageConfig(w))
 	if err != nil || e.Content != "one" {
@@ -143,6 +153,16 @@ func TestTheDocsAPI(t *testing.T) {
 	w.Frame("")
 	w.Sees("Docs says: Download failed.")
 	shots.take(w, "42-docs-fault")
+	inDocs(w)
+	w.Click("#onRequestClose")
+	w.Frame("")
+	w.Sees("Sign out")
+	follow(w, "Copy.docx")
+	inDocs(w)
+	w.Sees("edit as")
+	if err := json.Unmarshal(pageConfig(w), &config); err != nil || len(config.EditorConfig.Recent) != 1 || config.EditorConfig.Recent[0].Title != "Renamed in the editor.docx" {
+		t.Errorf("recent %+v, %v", config.EditorConfig.Recent, err)
+	}
 	inDocs(w)
 	w.Click("#onRequestClose")
 	w.Frame("")
