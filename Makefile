@@ -45,6 +45,13 @@ torture: ## 1,000 kills of the daemon, 200 power cuts, 20 deaths at each step: a
 	DAVWOPI_TEST_TORTURE_KILLS=1000 DAVWOPI_TEST_TORTURE_DOCUMENTS=200 DAVWOPI_TEST_TORTURE_UPTIME=1300 DAVWOPI_TEST_POWER_CUTS=200 DAVWOPI_TEST_TORTURE_WITHOUT=20 \
 		$(GO) test -count=1 -v -timeout 0 ./test/torture
 
+replicas: ## several bridges on one PostgreSQL, at length: 1,000 races, clocks apart, 30 s without a database, 200 kills; an hour
+	DAVWOPI_TEST_REPLICAS=1 $(GO) test -count=1 -v -timeout 0 -skip TestCapacity ./test/replicas
+	DAVWOPI_TEST_TORTURE_REPLICA_KILLS=200 DAVWOPI_TEST_TORTURE_REPLICA_DOCUMENTS=60 $(GO) test -count=1 -v -timeout 0 -run 'TestReplicas$$' ./test/torture
+
+capacity: ## what 10, 100 and 1,000 open documents cost the database and the file server; half an hour
+	DAVWOPI_TEST_CAPACITY=10,100,1000 $(GO) test -count=1 -v -timeout 0 -run TestCapacity ./test/replicas
+
 gibibyte: ## a document of 1 GiB through the journal in a database, and the memory that it takes
 	DAVWOPI_TEST_GIBIBYTE=1 $(GO) test -count=1 -v -run TestGibibyte ./test/binary
 

@@ -7,6 +7,7 @@ package daemon
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -87,6 +88,7 @@ type Daemon struct {
 	t       testing.TB
 	program string
 	under   []string // runs program
+	listen  string   // where it must listen, "": where it did first
 	env     []string
 	config  string
 	command *exec.Cmd
@@ -120,6 +122,9 @@ type Options struct {
 	State string   // state directory, "": a fresh one
 	Dir   string   // folder to serve, "": a fresh one that is empty
 	Under []string // command that runs the program as its child or in its own place
+	// Listen is where it listens, "" a free port: for one that has a public_url, which is
+	// its URL then. It listens there again after a restart.
+	Listen string
 	// Without is a protection that is left out: of a program that was built for that, if
 	// Faulty; else the release is told to, and does not listen.
 	Without string
@@ -132,7 +137,7 @@ type Options struct {
 func StartWith(t testing.TB, yaml string, o Options) *Daemon {
 	t.Helper()
 	d := prepare(t, yaml)
-	d.under = o.Under
+	d.under, d.listen = o.Under, o.Listen
 	if o.Faulty {
 		d.program = Faulty(t)
 	}
@@ -148,7 +153,7 @@ func StartWith(t testing.TB, yaml string, o Options) *Daemon {
 		t.Fatal(err)
 	}
 	if o.MayFail {
-		if !d.begin("127.0.0.1:0", 30*time.Second) {
+		if !d.begin(d.first(), 30*time.Second) {
 			return nil
 		}
 		d.t.Cleanup(d.end)
@@ -201,8 +206,14 @@ func prepare(t testing.TB, yaml string) *Daemon {
 
 func (d *Daemon) run() {
 	d.t.Helper()
-	d.runAt("127.0.0.1:0")
+	d.runAt(d.first())
 }
+
+// first is where a new daemon listens.
+func (d *Daemon) first() string { return cmp.Or(d.listen, "127.0.0.1:0") }
+
+// again is where it listens after a restart.
+func (d *Daemon) again() string { return cmp.Or(d.listen, strings.TrimPrefix(d.URL, "http://")) }
 
 func (d *Daemon) runAt(listen string) {
 	d.t.Helper()
@@ -307,14 +318,14 @@ func (d *Daemon) Kill() {
 // Restart starts the daemon again on the same state and address.
 func (d *Daemon) Restart() {
 	d.t.Helper()
-	d.start(strings.TrimPrefix(d.URL, "http://"))
+	d.start(d.again())
 }
 
 // RestartFor is [Daemon.Restart] for a daemon that is killed if it is not ready in
 // time, without the test's failing; false then.
 func (d *Daemon) RestartFor(limit time.Duration) bool {
 	d.t.Helper()
-	return d.begin(strings.TrimPrefix(d.URL, "http://"), limit)
+	return d.begin(d.again(), limit)
 }
 
 // Log is what the daemon has logged so far.
