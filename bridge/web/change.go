@@ -186,6 +186,9 @@ func (s *site) failChange(w http.ResponseWriter, r *http.Request, who oauth.Prin
 
 // changeTrouble is the table from errors of a change to what people are told.
 func (s *site) changeTrouble(ctx context.Context, at place, do string, err error) trouble {
+	if at.Upstream == nil {
+		return s.trouble(err) // the place was not found, or could not be looked at
+	}
 	name := at.Entry.Name
 	back := step{words.Say("step.folder"), s.path("folder", string(s.folderOf(ctx, at)))}
 	t := trouble{Status: http.StatusConflict, Actions: []step{back}}

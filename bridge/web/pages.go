@@ -164,10 +164,10 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/favicon.ico", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, "icon.svg") })
 	get("/static/{name}", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, mux.Vars(r)["name"]) })
 	if r.NotFoundHandler == nil {
-		r.NotFoundHandler = http.HandlerFunc(s.serveUnknown)
+		r.NotFoundHandler = s.unmatched(r)
 	}
 	if r.MethodNotAllowedHandler == nil {
-		r.MethodNotAllowedHandler = s.wrongMethod(r)
+		r.MethodNotAllowedHandler = s.unmatched(r)
 	}
 }
 

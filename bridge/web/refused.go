@@ -27,11 +27,13 @@ func (p *Pages) Refuse(w http.ResponseWriter, r *http.Request, status int, why s
 	s.tell(w, r, oauth.Principal{}, t)
 }
 
-// wrongMethod is an address of ours that is asked for in a way that it does not have.
-func (s *site) wrongMethod(routes *mux.Router) http.HandlerFunc {
+// unmatched answers what no route takes: an address that names nothing, or one of ours that
+// is asked for in a way that it does not have. The router's own word for which it is does not
+// count: a route of another method further down makes it forget (gorilla/mux 1.8.1).
+func (s *site) unmatched(routes *mux.Router) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var allowed []string
-		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 			as := r.Clone(r.Context())
 			as.Method = method
 			var m mux.RouteMatch
@@ -39,8 +41,12 @@ func (s *site) wrongMethod(routes *mux.Router) http.HandlerFunc {
 				allowed = append(allowed, method)
 			}
 		}
+		if len(allowed) == 0 {
+			s.serveUnknown(w, r)
+			return
+		}
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		s.tell(w, r, oauth.Principal{}, trouble{Status: http.StatusMethodNotAllowed, Title: words.Say("method.title"),
+		s.tell(w, r, s.whoever(r), trouble{Status: http.StatusMethodNotAllowed, Title: words.Say("method.title"),
 			Words: []words.Text{words.Say("method.words")}, Actions: []step{{words.Say("step.to_files"), s.path()}}})
 	}
 }

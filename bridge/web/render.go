@@ -11,9 +11,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
-	"path"
 	"strings"
-	"time"
 
 	"davwopi/bridge/words"
 	"davwopi/oauth"
@@ -133,32 +131,6 @@ func personName(p oauth.Principal) string {
 		return p.Name
 	}
 	return p.Subject
-}
-
-// serveAsset sends one embedded file; with the stamp of this build in the
-// address browsers may keep it.
-func serveAsset(w http.ResponseWriter, r *http.Request, name string) {
-	if serveLogo(w, name) {
-		return
-	}
-	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-	b, err := assets.ReadFile("assets/" + path.Base(name))
-	if name == "words.js" {
-		b, err = words.Script, nil
-	}
-	if err != nil {
-		http.Error(w, words.For(r).Say("unknown.title"), http.StatusNotFound)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", kinds[path.Ext(name)])
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	h.Set("Cache-Control", "no-cache")
-	if r.URL.Query().Has("v") {
-		h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	}
-	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(b))
 }
 
 // assetStamp changes with every change of an embedded file.

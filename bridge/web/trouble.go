@@ -214,18 +214,27 @@ func (s *site) failBadForm(w http.ResponseWriter, r *http.Request, err error) {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
 		s.note(r, http.StatusRequestEntityTooLarge, err)
-		s.tell(w, r, oauth.Principal{}, trouble{Status: http.StatusRequestEntityTooLarge, Title: words.Say("too_large.title"),
+		s.tell(w, r, s.whoever(r), trouble{Status: http.StatusRequestEntityTooLarge, Title: words.Say("too_large.title"),
 			Words: []words.Text{words.Say("too_large.words", "size", words.Size(large.Limit))}, Actions: []step{{words.Say("step.to_files"), s.path()}}})
 		return
 	}
 	s.note(r, http.StatusBadRequest, err)
-	s.tell(w, r, oauth.Principal{}, trouble{Status: http.StatusBadRequest, Title: words.Say("form.title"),
+	s.tell(w, r, s.whoever(r), trouble{Status: http.StatusBadRequest, Title: words.Say("form.title"),
 		Words: []words.Text{words.Say("form.words")}, Actions: []step{{words.Say("step.files"), s.path()}}})
+}
+
+// whoever is signed in, for a page that nobody has to be for; zero if nobody is.
+func (s *site) whoever(r *http.Request) oauth.Principal {
+	session, err := s.session(r)
+	if err != nil {
+		return oauth.Principal{}
+	}
+	return session.Principal
 }
 
 // serveUnknown is every address that names nothing.
 func (s *site) serveUnknown(w http.ResponseWriter, r *http.Request) {
-	s.tell(w, r, oauth.Principal{}, trouble{Status: http.StatusNotFound, Title: words.Say("unknown.title"),
+	s.tell(w, r, s.whoever(r), trouble{Status: http.StatusNotFound, Title: words.Say("unknown.title"),
 		Words: []words.Text{words.Say("unknown.words")}, Actions: []step{{words.Say("step.to_files"), s.path()}}})
 }
 

@@ -2,7 +2,6 @@ package browser
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -19,7 +18,7 @@ func TestCheckupOnEveryScreen(t *testing.T) {
 	onEveryScreen(t, func(e eye) {
 		w := e.w
 		w.Go(d.Invite("jo"))
-		w.Sees("Check-up")
+		w.Sees("Server")
 		w.Go(d.URL + "/doctor")
 		e.sees("One thing does not work", "doctor")
 		var wide int
@@ -36,7 +35,7 @@ func TestCheckupOnEveryScreen(t *testing.T) {
 		})
 		w.Run(`const d = document.querySelector('details'); d.open = true; d.scrollIntoView()`, nil)
 		e.sees("This address leads here", "doctor-fine")
-		e.scripts(false)
+		w.Scripts(false)
 		w.Go(d.URL + "/doctor")
 		w.Sees("announce_locks")
 		var buttons int
@@ -44,12 +43,6 @@ func TestCheckupOnEveryScreen(t *testing.T) {
 		if buttons != 0 {
 			t.Errorf("%d buttons do nothing without script", buttons)
 		}
-		e.scripts(true)
+		w.Scripts(true)
 	})
-}
-
-// scripts switches the pages' own scripts on or off.
-func (e eye) scripts(on bool) {
-	e.w.t.Helper()
-	e.w.call(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setScriptExecutionDisabled", "params": map[string]bool{"value": !on}}, nil)
 }

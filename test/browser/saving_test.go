@@ -128,7 +128,7 @@ func savesInAnOutage(d *daemon.Daemon, up *upstream.Server, waits editing, e eye
 // not clicked by the driver, which waits for a script to say that they were.)
 func savesWithoutScript(d *daemon.Daemon, up *upstream.Server, e eye) {
 	up.Quirks.Reset()
-	e.scripts(false)
+	e.w.Scripts(false)
 	e.w.Go(d.URL + "/open")
 	e.sees("Release…", "open-without-script")
 	e.w.Run(`document.querySelector('.acts a').click()`, nil)
@@ -139,7 +139,7 @@ func savesWithoutScript(d *daemon.Daemon, up *upstream.Server, e eye) {
 	e.sees("Put “Undo.txt” back?", "undo")
 	e.w.Run(`document.querySelector('form.steps .primary').click()`, nil)
 	e.sees("The earlier version is back.", "undone")
-	e.scripts(true)
+	e.w.Scripts(true)
 }
 
 // TestTheHostPageSaysThatASaveWaits, for which server, and that it has arrived.

@@ -68,6 +68,7 @@ func program(t testing.TB, names ...string) string {
 type Window struct {
 	t       testing.TB
 	session string // address of the session
+	silent  bool   // scripts of pages do not run
 }
 
 // Open starts a browser; it is closed when the test ends. Less than 500 wide it is
@@ -147,6 +148,13 @@ func (w *Window) try(method, path string, in, out any) error {
 func (w *Window) Go(address string) {
 	w.t.Helper()
 	w.call(http.MethodPost, "/url", map[string]string{"url": address}, nil)
+}
+
+// Scripts switches the pages' own scripts on or off.
+func (w *Window) Scripts(on bool) {
+	w.t.Helper()
+	w.silent = !on
+	w.call(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setScriptExecutionDisabled", "params": map[string]bool{"value": !on}}, nil)
 }
 
 // Run runs script in the current frame; "return" gives its value to out.

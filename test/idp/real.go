@@ -133,11 +133,25 @@ func buildZitadel() (string, error) {
 }
 
 func installPanva() (string, error) {
-	sources := []string{"panva/server.mjs", "panva/package.json", "panva/package-lock.json"}
+	dir, err := Packages(filepath.Join(here(), "panva"), "server.mjs")
+	return filepath.Join(dir, "server.mjs"), err
+}
+
+// Packages installs what folder's package.json and package-lock.json ask for, and returns
+// where: a folder that is the same for all test processes of this user as long as these,
+// and the files called more, which are copied beside, are the same.
+func Packages(folder string, more ...string) (string, error) {
+	var sources []string
+	for _, name := range append([]string{"package.json", "package-lock.json"}, more...) {
+		rel, err := filepath.Rel(here(), filepath.Join(folder, name))
+		if err != nil {
+			return "", err
+		}
+		sources = append(sources, rel)
+	}
 	dir, done, err := made(sources...)
-	file := filepath.Join(dir, "server.mjs")
 	if err != nil || done {
-		return file, err
+		return dir, err
 	}
 	fresh := fmt.Sprintf("%s-new-%d", dir, os.Getpid())
 	if err := os.MkdirAll(fresh, 0o700); err != nil {
@@ -157,7 +171,7 @@ func installPanva() (string, error) {
 	if out, err := install.CombinedOutput(); err != nil {
 		return "", errors.Join(fmt.Errorf("%w: %.500s", err, out), os.RemoveAll(fresh))
 	}
-	return file, publish(fresh, dir)
+	return dir, publish(fresh, dir)
 }
 
 // start runs a provider until the test ends and returns the issuer that it prints.
