@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test test-race check audit acme release conform torture gibibyte bench fuzz model browser image deps-debian
+.PHONY: help run test test-race check audit acme release conform torture gibibyte bench fuzz model browser image deps-debian replicas capacity
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
