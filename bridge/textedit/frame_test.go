@@ -228,3 +228,29 @@ func TestDiscoveryIsWhatOfficesPublish(t *testing.T) {
 		t.Error("the text editor claims a format that is not plain text")
 	}
 }
+
+// TestFrameAncestors: what frames the host page frames this one, too.
+func TestFrameAncestors(t *testing.T) {
+	r := mux.NewRouter()
+	here := parse(t, "http://127.0.0.1:8880")
+	textedit.Editor{URLs: endpoint.URLs{Public: here, WOPI: here}, Ancestors: []string{"https://portal.example"}}.Mount(r)
+	res := open(r, "mode=edit&WOPISrc="+url.QueryEscape("http://127.0.0.1:8880/wopi/files/"+fileID), url.Values{"access_token": {token}})
+	if got := res.Header.Get("Content-Security-Policy"); res.StatusCode != http.StatusOK || !strings.HasSuffix(got, "frame-ancestors 'self' https://portal.example") {
+		t.Errorf("%d %s", res.StatusCode, got)
+	}
+}
+
+// TestFrameSpeaksGerman, or whatever somebody reads.
+func TestFrameSpeaksGerman(t *testing.T) {
+	h := mounted(t, "http://127.0.0.1:8880", "http://127.0.0.1:8880")
+	r := httptest.NewRequest(http.MethodPost, "/textedit/frame?mode=edit&WOPISrc="+url.QueryEscape("http://127.0.0.1:8880/wopi/files/"+fileID), strings.NewReader("access_token="+token))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept-Language", "de-AT,de;q=0.9")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	for _, want := range []string{`<html lang="de">`, ">Schließen</button>", `"edit.all_saved":"Alles gespeichert"`} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("no %s in\n%.3000s", want, w.Body.String())
+		}
+	}
+}
