@@ -164,6 +164,7 @@ function openMenu(link) {
   menu.setAttribute('aria-label', link.getAttribute('aria-label'));
   item(say('script.folder.open'), row.querySelector('.name a').href);
   if (link.dataset.view) item(say('script.folder.view'), link.dataset.view);
+  for (const a of row.querySelectorAll('a.app')) if (!a.hidden) item(a.title, a.getAttribute('href'));
   const bytes = row.querySelector('.to-bytes');
   if (bytes) item(say('script.folder.download'), bytes.href);
   const share = row.querySelector('.to-share');
