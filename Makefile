@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test test-race check audit acme release conform torture gibibyte bench fuzz model browser image deps-debian replicas capacity
+.PHONY: help run test test-race check audit acme release conform torture gibibyte bench fuzz model browser image deps-debian postgres replicas capacity
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ torture: ## 1,000 kills of the daemon, 200 power cuts, 20 deaths at each step: a
 	DAVWOPI_TEST_POINT_ROUNDS=20 $(GO) test -count=1 -v -timeout 0 -run TestEveryPoint ./bridge/saves
 	DAVWOPI_TEST_TORTURE_KILLS=1000 DAVWOPI_TEST_TORTURE_DOCUMENTS=200 DAVWOPI_TEST_TORTURE_UPTIME=1300 DAVWOPI_TEST_POWER_CUTS=200 DAVWOPI_TEST_TORTURE_WITHOUT=20 \
 		$(GO) test -count=1 -v -timeout 0 ./test/torture
+
+postgres: ## the suites of all rooms, with PostgreSQL in SQLite's place
+	DAVWOPI_TEST_STATE=postgres $(GO) test -count=1 -timeout 60m ./bridge/... ./davbackend/... ./idmap/... ./oauth/... ./test/wire
 
 replicas: ## several bridges on one PostgreSQL, at length: 1,000 races, clocks apart, 30 s without a database, 200 kills; an hour
 	DAVWOPI_TEST_REPLICAS=1 $(GO) test -count=1 -v -timeout 0 -skip TestCapacity ./test/replicas

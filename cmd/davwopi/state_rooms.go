@@ -10,6 +10,7 @@ import (
 	"davwopi/bridge/docsapi"
 	"davwopi/bridge/endpoint"
 	"davwopi/bridge/files"
+	"davwopi/bridge/history"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/rehearse"
 	"davwopi/bridge/saves"
@@ -70,6 +71,7 @@ func roomsOfState() []room {
 		}},
 		{"userinfo", func(ctx context.Context, db *sqldb.DB) error { _, err := files.NewUserInfo(ctx, db); return err }},
 		{"activities", func(ctx context.Context, db *sqldb.DB) error { _, err := files.NewActivities(ctx, db); return err }},
+		{"history", func(ctx context.Context, db *sqldb.DB) error { _, err := history.New(ctx, db); return err }},
 		{"docs", func(ctx context.Context, db *sqldb.DB) error {
 			_, err := docsapi.New(ctx, docsapi.Docs{Endpoint: &endpoint.Endpoint{}, DB: db})
 			return err

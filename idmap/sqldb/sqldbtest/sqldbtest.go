@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -29,9 +30,14 @@ func EachWhere(t *testing.T, f func(t *testing.T, where string)) {
 	t.Run("PostgreSQL", func(t *testing.T) { f(t, Postgres(t)) })
 }
 
-// New returns an empty SQLite database that is closed when the test ends.
+// New returns an empty database that is closed when the test ends: of SQLite, or with
+// DAVWOPI_TEST_STATE=postgres of PostgreSQL, so that every suite can be run on it
+// (`make postgres`).
 func New(t testing.TB) *sqldb.DB {
 	t.Helper()
+	if os.Getenv("DAVWOPI_TEST_STATE") == "postgres" {
+		return open(t, Postgres(t))
+	}
 	return open(t, filepath.Join(t.TempDir(), "state.db"))
 }
 

@@ -30,7 +30,12 @@ func TestEachIsEmpty(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	if sqldbtest.New(t).Shared() {
-		t.Fatal("New is SQLite")
+	for state, shared := range map[string]bool{"": false, "postgres": true} {
+		t.Run(state, func(t *testing.T) {
+			t.Setenv("DAVWOPI_TEST_STATE", state)
+			if sqldbtest.New(t).Shared() != shared {
+				t.Fatal("it is the other database")
+			}
+		})
 	}
 }
