@@ -32,9 +32,9 @@ func IsUnavailable(err error) bool {
 	}
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) {
-		// Connection exceptions; too many connections; shutting down, crashed, starting up; a
-		// standby that takes no writes.
-		return strings.HasPrefix(pe.Code, "08") || slices.Contains([]string{"53300", "57P01", "57P02", "57P03", "25006"}, pe.Code)
+		// Connection exceptions; collisions without end; too many connections; shutting down,
+		// crashed, starting up; a standby that takes no writes.
+		return strings.HasPrefix(pe.Code, "08") || slices.Contains([]string{"40001", "40P01", "53300", "57P01", "57P02", "57P03", "25006"}, pe.Code)
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrUnavailable) {
 		return false

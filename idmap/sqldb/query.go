@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	maxTries       = 12                     // of one write transaction on PostgreSQL
+	retryFor       = 15 * time.Second       // a write transaction on PostgreSQL that collides is tried again
 	maxUniqueTries = 3                      // of one that ended in a unique violation
 	firstPause     = 2 * time.Millisecond   // doubled with every try, with jitter
 	longestPause   = 200 * time.Millisecond // between two tries
@@ -49,15 +49,16 @@ func (r reader) QueryRow(ctx context.Context, query string, args ...any) *sql.Ro
 //
 // Transactions are serializable. On SQLite f waits for its turn (BEGIN
 // IMMEDIATE); on PostgreSQL f runs again when it collided with another
-// transaction, at most 12 times. See the rules in the package comment.
+// transaction, for at most 15 seconds: then the error is one of [IsUnavailable]. See the
+// rules in the package comment.
 func (db *DB) Write(ctx context.Context, f func(tx Queryer) error) error {
-	pause := firstPause
+	pause, begin := firstPause, time.Now()
 	for try := 1; ; try++ {
 		failed, err := db.writeOnce(ctx, f)
 		if err == nil {
 			return nil
 		}
-		if db.kind != dialectPostgres || !again(err, failed, try) {
+		if db.kind != dialectPostgres || !again(err, failed, try, time.Since(begin)) {
 			return err
 		}
 		select {
@@ -99,7 +100,7 @@ func (db *DB) writeOnce(ctx context.Context, f func(tx Queryer) error) (failed, 
 // again reports whether a transaction that ended with err deserves another try.
 // PostgreSQL may report a collision as a unique violation, but a violation may
 // also be real, so these get fewer tries.
-func again(err, failed error, try int) bool {
+func again(err, failed error, try int, since time.Duration) bool {
 	for _, e := range []error{err, failed} {
 		var pe *pgconn.PgError
 		if !errors.As(e, &pe) {
@@ -107,7 +108,7 @@ func again(err, failed error, try int) bool {
 		}
 		switch pe.Code {
 		case "40001", "40P01": // serialization_failure, deadlock_detected
-			return try < maxTries
+			return since < retryFor
 		case "23505", "42P07", "42710": // unique_violation, duplicate_table, duplicate_object (the table's row type)
 			return try < maxUniqueTries
 		}
