@@ -242,3 +242,31 @@ func TestTheUpstreamIsDown(t *testing.T) {
 		t.Error("it is still forgotten")
 	}
 }
+
+func TestWhatIsTypedIsSavedNowAndThen(t *testing.T) {
+	r := newRig(t, nil)
+	file := r.write(doc, "one")
+	e := r.open(doc, rooms.Anna)
+	e.Type("two")
+	r.Must(r.Docs.KeepLive(t.Context()))
+	if r.read(doc) != "one" {
+		t.Fatal("it was saved at once")
+	}
+	r.Later(11 * time.Minute)
+	r.Must(r.Docs.KeepLive(t.Context()))
+	until(t, "the save", func() bool { return r.read(doc) == "two" })
+	if r.locked(file) != e.Key {
+		t.Error("the editing has ended")
+	}
+	asked := len(r.DS.Asked())
+	r.Later(time.Minute)
+	r.Must(r.Docs.KeepLive(t.Context()))
+	if n := len(r.DS.Asked()); n != asked {
+		t.Errorf("a minute later the document server was asked %d times more", n-asked)
+	}
+	e.Type("three")
+	r.good(e.Close())
+	if r.read(doc) != "three" || len(r.names()) != 1 {
+		t.Errorf("%q, %v", r.read(doc), r.names())
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
 	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
 	"davwopi/oauth"
 )
 
@@ -22,6 +23,7 @@ const (
 	keepEvery   = time.Minute      // between two passes over live sessions
 	forgetEvery = 10 * time.Minute // between two looks at what was forgotten
 	askEvery    = 10 * time.Minute // after which a session is asked after
+	saveEvery   = 10 * time.Minute // between two saves of an open document without anybody's word
 )
 
 // Run keeps the locks of live sessions, asks after those of which nothing was heard, and
@@ -36,10 +38,10 @@ func (d *Docs) Run(ctx context.Context) error {
 	for {
 		if time.Since(fetched) >= forgetEvery {
 			fetched = time.Now()
-			d.FetchForgotten(ctx)
-			if err := d.clean(ctx); err != nil && ctx.Err() == nil {
-				d.OnError("docs: cleaning", err)
-			}
+			d.once(ctx, "docs forgotten", "docs: cleaning", func(ctx context.Context) error {
+				d.FetchForgotten(ctx)
+				return d.clean(ctx)
+			})
 		}
 		select {
 		case <-ctx.Done():
@@ -48,14 +50,23 @@ func (d *Docs) Run(ctx context.Context) error {
 			// The document server has given up by now, or tries for some seconds more.
 			fetched = time.Now().Add(-forgetEvery + 15*time.Second)
 		case <-tick.C:
-			if err := d.KeepLive(ctx); err != nil && ctx.Err() == nil {
-				d.OnError("docs: keeping the locks of sessions", err)
-			}
+			d.once(ctx, "docs live", "docs: keeping the locks of sessions", d.KeepLive)
 		}
 	}
 }
 
-// KeepLive is one pass over the live sessions.
+// once does what one bridge does for all that share the database.
+func (d *Docs) once(ctx context.Context, name, what string, f func(context.Context) error) {
+	const atLeast = 10 * time.Second // between two bridges that are poked at once
+	err := d.DB.Turn(ctx, name, atLeast, f)
+	if err != nil && !errors.Is(err, sqldb.ErrNotNow) && ctx.Err() == nil {
+		d.OnError(what, err)
+	}
+}
+
+// KeepLive is one pass over the live sessions: their locks are kept, and what was typed is
+// saved now and then, as other editors do by themselves. A document server alone saves
+// when the last one has left.
 func (d *Docs) KeepLive(ctx context.Context) error {
 	list, err := d.sessions(ctx, `state = ?`, int64(live))
 	if err != nil {
@@ -73,7 +84,7 @@ func (d *Docs) KeepLive(ctx context.Context) error {
 				continue
 			}
 		}
-		faults = append(faults, d.refresh(ctx, s.key, now))
+		faults = append(faults, d.refresh(ctx, s.key, now), d.saveNow(ctx, s, now))
 	}
 	return errors.Join(faults...)
 }
@@ -154,6 +165,32 @@ func (d *Docs) refresh(ctx context.Context, key string, now time.Time) error {
 		return err
 	}
 	return d.hold(ctx, s, q)
+}
+
+// saveNow has what was typed in a session saved, if that was not done lately. It comes by
+// the callback. What the document server says to it does not matter: it saves at the end.
+func (d *Docs) saveNow(ctx context.Context, s *session, now time.Time) error {
+	server, err := d.server(s.editor)
+	if err != nil {
+		return nil
+	}
+	var due int64
+	err = d.DB.Write(ctx, func(tx sqldb.Queryer) error {
+		var err error
+		old := sqldb.Millis(now.Add(-saveEvery))
+		due, err = tx.Exec(ctx, `UPDATE docs_session SET forced = ? WHERE doc_key = ? AND state = ? AND made < ? AND forced < ?`,
+			sqldb.Millis(now), s.key, int64(live), old, old)
+		return err
+	})
+	if err != nil || due == 0 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := server.ForceSave(ctx, s.key, ""); errors.Is(err, ErrSecret) {
+		return err
+	}
+	return nil
 }
 
 // errNobody is returned for a session in which nobody is known any more who could save.

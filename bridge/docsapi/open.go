@@ -135,20 +135,22 @@ type goBack struct {
 }
 
 // documentTypes are the editors, by file type.
-var documentTypes = map[string]string{}
+var documentTypes = byType(map[string]string{
+	"word":    "doc docm docx dot dotm dotx epub fb2 fodt htm html hwp hwpx md mht mhtml odt ott pages rtf stw sxw txt wps wpt xml",
+	"cell":    "csv et ett fods numbers ods ots sxc tsv xls xlsb xlsm xlsx xlt xltm xltx",
+	"slide":   "dps dpt fodp key odg odp otp pot potm potx pps ppsm ppsx ppt pptm pptx sxi",
+	"pdf":     "djvu oxps pdf xps",
+	"diagram": "vsdm vsdx vssm vssx vstm vstx",
+})
 
-func init() {
-	for kind, types := range map[string]string{
-		"word":    "doc docm docx dot dotm dotx epub fb2 fodt htm html hwp hwpx md mht mhtml odt ott pages rtf stw sxw txt wps wpt xml",
-		"cell":    "csv et ett fods numbers ods ots sxc tsv xls xlsb xlsm xlsx xlt xltm xltx",
-		"slide":   "dps dpt fodp key odg odp otp pot potm potx pps ppsm ppsx ppt pptm pptx sxi",
-		"pdf":     "djvu oxps pdf xps",
-		"diagram": "vsdm vsdx vssm vssx vstm vstx",
-	} {
+func byType(kinds map[string]string) map[string]string {
+	out := make(map[string]string)
+	for kind, types := range kinds {
 		for _, t := range strings.Fields(types) {
-			documentTypes[t] = kind
+			out[t] = kind
 		}
 	}
+	return out
 }
 
 const (

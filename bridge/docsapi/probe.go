@@ -15,9 +15,10 @@ import (
 type Probe struct {
 	Version string // of the document server, "" it does not say
 	Err     error  // of asking for it: [ErrSecret], [ErrDown]
-	Asked   bool   // it was told to fetch an address of ours
-	Came    bool   // and has come there
-	Token   error  // what is wrong with the token that it showed then; nil: nothing
+	License License
+	Asked   bool  // it was told to fetch an address of ours
+	Came    bool  // and has come there
+	Token   error // what is wrong with the token that it showed then; nil: nothing
 }
 
 // probes are the addresses at which document servers are expected.
@@ -45,6 +46,10 @@ func (d *Docs) Probe(ctx context.Context, editor string) Probe {
 	defer done()
 	if p.Version, p.Err = server.Version(asking); p.Err != nil {
 		return p
+	}
+	// One that does not say counts as valid: there is nothing to be done about it.
+	if p.License, err = server.License(asking); err != nil {
+		p.License = License{Valid: true}
 	}
 	number := strings.ToLower(rand.Text())
 	expected := &arrived{server: server, address: d.URLs.WOPI.JoinPath("docsapi", "probe", number).String()}

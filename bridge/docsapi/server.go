@@ -73,10 +73,10 @@ func portOf(u *url.URL) string {
 	return map[string]string{"http": "80", "https": "443"}[strings.ToLower(u.Scheme)]
 }
 
-var noRedirects = errors.New("docsapi: the document server sends us elsewhere")
+var errRedirected = errors.New("docsapi: the document server sends us elsewhere")
 
 func (s *Server) client() *http.Client {
-	c := &http.Client{Transport: s.HTTP, CheckRedirect: func(*http.Request, []*http.Request) error { return noRedirects }}
+	c := &http.Client{Transport: s.HTTP, CheckRedirect: func(*http.Request, []*http.Request) error { return errRedirected }}
 	if c.Transport == nil {
 		c.Transport = patient
 	}

@@ -59,6 +59,8 @@ var migrations = []string{
 		what TEXT {{bytes}} NOT NULL,
 		at BIGINT NOT NULL,
 		PRIMARY KEY (doc_key, what))`,
+	// When it was last saved without anybody's word.
+	`ALTER TABLE docs_session ADD COLUMN forced BIGINT NOT NULL DEFAULT 0`,
 }
 
 // A session is one document key and what is known of it.

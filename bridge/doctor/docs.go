@@ -11,6 +11,7 @@ type DocsProbe struct {
 	Version string // of the document server, "" it does not say
 	Down    error  // it does not answer; nil: it does
 	Refused bool   // it does not accept our tokens
+	Expired bool   // its licence has: it opens documents for reading only
 	Asked   bool   // it was told to fetch an address of ours
 	Came    bool   // and has come there
 	Foreign bool   // with a token that we do not accept
@@ -28,6 +29,9 @@ func (v *visit) docs(ctx context.Context, edits, shows []string) []Finding {
 		p := v.d.Docs(ctx, about)
 		if plainVersion.MatchString(p.Version) {
 			out = append(out, finding(OK, "editor", about, "It says that it is version %s.", p.Version))
+		}
+		if p.Expired {
+			out = append(out, finding(Warning, "editor", about, "Its licence is not valid (any more): documents open for reading only."))
 		}
 		out = append(out, v.tokens(p)...)
 		out = append(out, v.comes(ctx, p)...)

@@ -105,6 +105,7 @@ func (h *house) docsPage(ctx context.Context, o web.DocsOpening) (web.DocsPage, 
 func (h *house) probeDocs(ctx context.Context, editor string) doctor.DocsProbe {
 	p := h.docs.Probe(ctx, editor)
 	out := probed(p.Version, p.Err)
+	out.Expired = p.Err == nil && !p.License.Valid
 	out.Asked, out.Came, out.Foreign = p.Asked, p.Came, p.Token != nil
 	return out
 }

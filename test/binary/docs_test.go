@@ -182,6 +182,9 @@ func TestDoctorOfTheDocsAPI(t *testing.T) {
 			{Check: "editor", Severity: "ok", Text: docserver.Version},
 			{Check: "clock", Severity: "ok", Text: "agrees"},
 		}},
+		"its licence has expired": {func(s *docserver.Server) { s.Expired = true }, docserver.Secret, "", []finding{
+			{Check: "editor", Severity: "warning", Text: "licence is not valid"},
+		}},
 		"another secret": {nil, "another-secret-0123456789abcdefgh", "", []finding{{Check: "jwt", Severity: "error", Text: "does not accept what we sign"}}},
 		"another header": {other, docserver.Secret, "", []finding{{Check: "jwt", Severity: "error", Text: "no token that we accept"}}},
 		"it does not reach us": {func(s *docserver.Server) { s.Unreachable = true }, docserver.Secret, "", []finding{

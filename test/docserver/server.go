@@ -36,6 +36,7 @@ type Switches struct {
 	ResultType    string // assemblyFormatAsOrigin: false, results are of this type; "" that of the document
 	Slow          int    // how often a conversion answers that it is not done
 	ConvertError  int    // what conversion answers instead; 0 nothing
+	Expired       bool   // its licence
 	Unreachable   bool   // it reaches no other server
 	CallbackTries int    // how often a callback is tried again; 0: 3, negative: never
 }

@@ -32,6 +32,9 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) {
 	case "license":
 		out["license"] = map[string]any{"end_date": "2030-01-01T00:00:00.000Z", "trial": false}
 		out["server"] = map[string]any{"resultType": 3, "packageType": 0}
+		if s.Expired {
+			out["server"] = map[string]any{"resultType": 2, "packageType": 1}
+		}
 	case "info":
 		s.info(key, out)
 	case "forcesave":
