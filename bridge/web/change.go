@@ -30,6 +30,9 @@ func (s *site) mountChanges(r *mux.Router, get, post func(string, http.HandlerFu
 		get(path, s.signedIn(handler))
 		post(path, s.signedIn(handler))
 	}
+	if s.Shares != nil {
+		s.mountVisitors(r, id)
+	}
 	post("/undo/{change:[a-z2-7]{16}}", s.signedIn(s.serveTakeBack))
 	r.Methods(http.MethodGet).Path("/open").Queries("path", "{path}").Handler(s.signedIn(s.serveOpenPath))
 	const upload = "/upload/{upload:[a-z2-7]{16}}"
@@ -39,6 +42,33 @@ func (s *site) mountChanges(r *mux.Router, get, post func(string, http.HandlerFu
 	post(upload, s.signedInScript(s.serveFinish))
 	r.Methods(http.MethodPatch).Path(upload).Handler(s.signedInScript(s.servePiece))
 	r.Methods(http.MethodDelete).Path(upload).Handler(s.signedInScript(s.serveCancel))
+}
+
+// mountVisitors adds what of that people can do who came by a link: they make files, and
+// change none but in an editor.
+func (s *site) mountVisitors(r *mux.Router, id string) {
+	const upload = "/upload/{upload:[a-z2-7]{16}}"
+	for _, route := range []struct {
+		path    string
+		handler func(*site, http.ResponseWriter, *http.Request, oauth.Session)
+		methods []string
+	}{
+		{"/folder/" + id + "/new", (*site).serveNew, []string{http.MethodGet, http.MethodPost}},
+		{"/folder/" + id + "/upload", (*site).serveUpload, []string{http.MethodGet, http.MethodPost}},
+		{"/folder/" + id + "/uploads", (*site).serveBegin, []string{http.MethodPost}},
+		{"/folder/" + id + "/folders", (*site).serveMakeFolder, []string{http.MethodPost}},
+		{upload, (*site).serveUploading, []string{http.MethodGet}},
+		{upload, (*site).serveFinish, []string{http.MethodPost}},
+		{upload, (*site).servePiece, []string{http.MethodPatch}},
+		{upload, (*site).serveCancel, []string{http.MethodDelete}},
+	} {
+		r.Methods(route.methods...).Path("/shared/{share:[a-z2-7]{26}}" + route.path).Handler(s.visiting(route.handler))
+	}
+}
+
+// uploads tells the addresses that the script of uploads asks, which no page helps.
+func uploads(address string) bool {
+	return strings.HasSuffix(address, "/uploads") || strings.HasSuffix(address, "/folders") || strings.Contains(address, "/upload/")
 }
 
 // actor is who changes files on these pages: a person, in no editor.

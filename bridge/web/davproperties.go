@@ -50,8 +50,11 @@ func (d *davProperties) of(ctx context.Context, path dav.Path, folder bool, aske
 	for _, name := range asked {
 		wants[name] = name.Space == wopiSpace
 	}
-	view, edit := d.Editors.Can(extension(path.Base()))
-	if folder || !view && !edit || !wants[propWOPIURL] && !wants[propToken] && !wants[propTokenTTL] {
+	if folder || !wants[propWOPIURL] && !wants[propToken] && !wants[propTokenTTL] {
+		return nil
+	}
+	d.site().ownEditor(ctx)
+	if view, edit := d.Editors.Can(extension(path.Base())); !view && !edit {
 		return nil
 	}
 	at, err := d.find(ctx, path)

@@ -66,6 +66,7 @@ type folderBody struct {
 	Upload string // where files are uploaded, "" not by this person
 	Kinds  []blankKind
 	Trash  bool        // what is deleted here can be had back
+	Links  bool        // addresses of rows are good for others, too
 	Query  string      // what names have to contain, "" anything
 	Clear  string      // the address without that
 	Fields [][2]string // of the address, that a search keeps

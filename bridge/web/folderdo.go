@@ -25,6 +25,7 @@ func (s *site) doing(r *http.Request, who oauth.Principal, at place, body *folde
 		body.Upload = s.path("folder", string(at.Entry.ID), "upload")
 		body.Kinds = s.menuKinds(r)
 	}
+	body.Links = s.visit == nil
 	if s.visit == nil && at.Rights >= access.Edit {
 		body.Trash = s.hasTrash(r.Context(), who, at)
 	}

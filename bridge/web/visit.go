@@ -31,7 +31,7 @@ func (s *site) visiting(next func(*site, http.ResponseWriter, *http.Request, oau
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Robots-Tag", "noindex")
 		v, session, err := s.arrive(w, r)
-		asks := forScript(r.URL.Path)
+		asks := forScript(r.URL.Path) || uploads(r.URL.Path)
 		switch {
 		case err != nil && asks:
 			s.refuseJSON(w, r, err)

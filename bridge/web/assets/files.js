@@ -64,6 +64,7 @@ if (find) {
     if (whole) here();
     else timer = setTimeout(there, 250);
   });
+  find.form.querySelector('button').hidden = true; // Enter does it
   find.form.addEventListener('submit', (e) => {
     e.preventDefault();
     if (whole) here();
@@ -169,7 +170,7 @@ function openMenu(link) {
   if (bytes) item(say('script.folder.download'), bytes.href);
   const share = row.querySelector('.to-share');
   if (share) item(say('script.folder.share'), share.href);
-  item(say('script.folder.copy_link'), '', () => { closeMenu(true); copyLink(row); });
+  if ('links' in list.dataset) item(say('script.folder.copy_link'), '', () => { closeMenu(true); copyLink(row); });
   if (row.dataset.can) {
     item(say('script.folder.rename'), base + 'rename/' + id).className = 'apart';
     item(say('script.folder.move'), base + 'move/' + id);
