@@ -96,6 +96,9 @@ func (a *attempt) enter(ctx context.Context) (err error) {
 
 // given asks the token endpoint with our client's secret.
 func (a *attempt) given(ctx context.Context, form url.Values) error {
+	if a.give != a.h.phones.TokenURL() {
+		return errors.New("the challenge names another address for tokens than ours: something rewrites it on the way, and would get the secret")
+	}
 	id, _, secret := a.client()
 	form.Set("client_id", id)
 	form.Set("client_secret", secret)
@@ -169,9 +172,11 @@ func (a *attempt) tryRoot(ctx context.Context) (string, error) {
 	if err := a.json(ctx, &got, http.MethodPost, a.bootstrapper(), nil, header...); err != nil {
 		return "", err
 	}
-	if a.root = got.RootContainerInfo; a.root.ContainerPointer.Url == "" {
-		return "", errors.New("there is no root folder")
+	own := a.h.config.PublicURL.JoinPath("wopi").String() + "/"
+	if !strings.HasPrefix(got.RootContainerInfo.ContainerPointer.Url, own) {
+		return "", errors.New("there is no root folder below " + own)
 	}
+	a.root = got.RootContainerInfo
 	return "it is called " + a.root.ContainerPointer.Name, nil
 }
 

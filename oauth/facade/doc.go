@@ -43,9 +43,12 @@
 //   - 2026-11-28: A request under way lies sealed in its address, not in a row: strangers who ask write nothing.
 //   - 2026-11-28: The successor of a refresh token is derived from it by HMAC, so that it can be given again within the
 //     grace without anything readable being stored.
-//   - 2026-11-28: Wrong secrets, codes and tokens are counted by peer, not by program: every browser learns a program's ID,
+//   - 2026-11-28: Wrong secrets are counted by peer, not by program: every browser learns a program's ID,
 //     and one stranger who guessed at its secret twice a minute kept Office out for everybody. So a secret has to be
 //     long enough that nobody guesses it.
+//   - 2026-11-29: Codes and tokens are not counted: nobody guesses 256 bits, and only who has the secret gets to show any.
+//     That is Microsoft's server, which shows those of everybody's phone from a few addresses, also what strangers have made
+//     up in theirs, and all of them at once after a restore: that kept everybody out.
 //   - 2026-11-28: An own implementation of one grant pair instead of a library: those that exist bring fifty packages and
 //     their own idea of stores; what is needed is two forms and five tables.
 package facade

@@ -600,7 +600,7 @@ func TestSecrets(t *testing.T) {
 	fresh := func(change ...string) url.Values { return code(r.allow(request(), mira).Get("code"), change...) }
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("office:0ffice"))
 	r.redeem(fresh("client_secret", "old one"))
-	for name, secret := range map[string]string{"wrong": "x", "none": "", "the other's": "0ther", "in other case": "0FFICE"} {
+	for name, secret := range map[string]string{"wrong": "x", "none": "", "the hash": strings.Repeat("0", 64), "the other's": "0ther", "in other case": "0FFICE"} {
 		r.refused(name, fresh("client_secret", secret), "invalid_client")
 	}
 	r.refused("unknown program", fresh("client_id", "nobody"), "invalid_client")
@@ -644,24 +644,38 @@ func TestTheTokenEndpointIsStrict(t *testing.T) {
 	}
 }
 
-// TestBruteForce: after twenty wrong ones a peer is told to wait, and others are not kept out by an address of their own.
+// TestBruteForce: after some wrong secrets a peer is told to wait, and others are not kept out by an address of their own.
 func TestBruteForce(t *testing.T) {
 	r := newRig(t, sqldbtest.New(t), nil)
 	good := r.allow(request(), mira).Get("code")
 	var w *httptest.ResponseRecorder
 	tries := 0
 	for ; tries < 100; tries++ {
-		if w, _ = post(t, r.ServeToken, "192.0.2.66:1", code(fmt.Sprintf("wbc_%043d", tries))); w.Code != http.StatusBadRequest {
+		if w, _ = post(t, r.ServeToken, "192.0.2.66:1", code(good, "client_secret", fmt.Sprint(tries))); w.Code != http.StatusUnauthorized {
 			break
 		}
 	}
 	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" || tries > 40 {
 		t.Errorf("after %d: %d", tries, w.Code)
 	}
+	if w, _ := post(t, r.ServeToken, "192.0.2.66:1", code(good)); w.Code != http.StatusTooManyRequests {
+		t.Errorf("the right one after many wrong ones: %d %s", w.Code, w.Body)
+	}
 	r.later(10 * time.Second)
 	if w, _ := post(t, r.ServeToken, "192.0.2.1:1", code(good)); w.Code != http.StatusOK {
 		t.Errorf("somebody else: %d %s", w.Code, w.Body)
 	}
+}
+
+// TestPhonesOfOthersKeepNobodyOut: everybody's codes and tokens come from Microsoft's server, also those that a stranger
+// has put into an app, and all that a restore has made worthless.
+func TestPhonesOfOthersKeepNobodyOut(t *testing.T) {
+	r := newRig(t, sqldbtest.New(t), nil)
+	for i := range 200 {
+		r.refused("made up", code(fmt.Sprintf("wbc_%043d", i)), "invalid_grant")
+		r.refused("of a time before", refresh(fmt.Sprintf("wbr_%043d", i)), "invalid_grant")
+	}
+	r.redeem(code(r.allow(request(), mira).Get("code")))
 }
 
 // TestAudit: one line for each answer, with the program that has shown its secret, and with no secret in it.
@@ -753,6 +767,46 @@ func TestRevoke(t *testing.T) {
 			t.Errorf("%d, and the access token is good for %q", w.Code, r.good(got.Access))
 		}
 		r.refused("a revoked one", refresh(got.Refresh), "invalid_grant")
+	})
+}
+
+// TestClean: what nobody redeems does not stay for ninety days; what is in use does.
+func TestClean(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		r := newRig(t, db, nil)
+		rows := func(table string) (n int) {
+			t.Helper()
+			if err := db.Read().QueryRow(t.Context(), `SELECT COUNT(*) FROM `+table).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		c := r.allow(request(), mira).Get("code")
+		got := r.redeem(code(c))
+		for range 5 {
+			r.allow(request(), ben)
+		}
+		for _, step := range []struct {
+			after                 time.Duration
+			families, codes, good int
+		}{{0, 6, 6, 1}, {2 * time.Minute, 1, 1, 1}, {time.Hour, 1, 1, 0}} {
+			r.later(step.after)
+			if err := r.Clean(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if f, c, a := rows("facade_family"), rows("facade_code"), rows("facade_access"); f != step.families || c != step.codes || a != step.good {
+				t.Errorf("after %v: %d families, %d codes, %d access tokens", step.after, f, c, a)
+			}
+		}
+		next := r.redeem(refresh(got.Refresh))
+		r.refused("replayed after cleaning", code(c), "invalid_grant")
+		if r.good(next.Access) != "" {
+			t.Error("a replayed code is no longer noticed")
+		}
+		r.later(facade.RefreshLife)
+		if err := r.Clean(t.Context()); err != nil || rows("facade_family")+rows("facade_code")+rows("facade_refresh")+rows("facade_access") != 0 {
+			t.Errorf("%v, or something stays for ever", err)
+		}
 	})
 }
 

@@ -261,12 +261,16 @@ func (f *Facade) Clean(ctx context.Context) error {
 	}
 	dead := `SELECT id FROM facade_family WHERE started <= ?`
 	old := sqldb.Millis(now.Add(-RefreshLife))
+	unused := `SELECT id FROM facade_family WHERE started <= ? AND NOT EXISTS (SELECT 1 FROM facade_refresh r WHERE r.family = facade_family.id)`
+	late := sqldb.Millis(now.Add(-2 * codeTTL)) // nobody redeems their codes any more
 	return f.write(ctx, "clean", func(tx sqldb.Queryer) error {
 		for _, s := range []struct {
 			query string
 			arg   int64
 		}{
 			{`DELETE FROM facade_access WHERE expires <= ?`, sqldb.Millis(now)},
+			{`DELETE FROM facade_code WHERE family IN (` + unused + `)`, late},
+			{`DELETE FROM facade_family WHERE id IN (` + unused + `)`, late},
 			{`DELETE FROM facade_code WHERE family IN (` + dead + `)`, old},
 			{`DELETE FROM facade_refresh WHERE family IN (` + dead + `)`, old},
 			{`DELETE FROM facade_family WHERE started <= ?`, old},

@@ -96,7 +96,7 @@ func (f *Facade) serve(w http.ResponseWriter, r *http.Request, do func(context.C
 	var family string
 	if err == nil {
 		if c, err = f.who(r, q); err == nil {
-			if answer, family, err = f.guarded(r, c, q, do); family != "" {
+			if answer, family, err = do(r.Context(), c, q); family != "" {
 				h.Set(HeaderSessionContext, f.sign(family))
 			}
 		}
@@ -114,24 +114,6 @@ func grantOf(q map[string]string) string {
 		return g
 	}
 	return ""
-}
-
-// guarded counts what was wrong, so that no peer tries codes or tokens by the thousand.
-func (f *Facade) guarded(r *http.Request, c Client, q map[string]string, do func(context.Context, Client, map[string]string) (any, string, error)) (any, string, error) {
-	now, err := f.db.Now(r.Context())
-	if err != nil {
-		return nil, "", fmt.Errorf("facade: %w", err)
-	}
-	right, err := f.tries.TakePeer(r.RemoteAddr, now)
-	if err != nil {
-		return nil, "", err
-	}
-	answer, family, err := do(r.Context(), c, q)
-	var wrong *refusal
-	if !errors.As(err, &wrong) {
-		right()
-	}
-	return answer, family, err
 }
 
 // readForm reads a form from the body, and from nowhere else.
@@ -185,7 +167,7 @@ func (f *Facade) who(r *http.Request, q map[string]string) (Client, error) {
 	if err != nil {
 		return Client{}, err
 	}
-	if !c.knows(secret) || !ok {
+	if !ok || !c.knows(secret) {
 		return Client{}, refuse("invalid_client", "unknown program or wrong secret")
 	}
 	right()
