@@ -31,6 +31,19 @@ func (s *site) serveLanguage(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, s.backTo(r), http.StatusSeeOther)
 }
 
+// speaking is r with a language that was asked for earlier on the way, "" none. What the
+// person has chosen counts more.
+func speaking(r *http.Request, language string) *http.Request {
+	if language == "" || r.URL.Query().Has("ui_locales") {
+		return r
+	}
+	out := r.Clone(r.Context())
+	q := out.URL.Query()
+	q.Set("ui_locales", language)
+	out.URL.RawQuery = q.Encode()
+	return out
+}
+
 // backTo is the page on which a language was chosen, as the browser names it. It stands in
 // no form, because the addresses of some pages are secrets.
 func (s *site) backTo(r *http.Request) string {

@@ -193,7 +193,9 @@ func (row *openRow) stand(r locks.Row, st saves.Standing, upstream string) {
 func (s *site) editorNames() map[string]words.Text {
 	names := map[string]words.Text{discovery.TextEditor: words.Say("editor.text")}
 	for _, e := range s.Editors.Status() {
-		names[e.Editor.URL] = words.Plain(e.Editor.Name)
+		if e.Editor.Builtin == nil {
+			names[e.Editor.URL] = words.Plain(e.Editor.Name)
+		}
 	}
 	return names
 }

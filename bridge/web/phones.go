@@ -77,7 +77,7 @@ func (s *site) serveConsent(w http.ResponseWriter, r *http.Request, session oaut
 		return
 	}
 	w.Header().Set("X-Frame-Options", "DENY") // besides the policy: Office shows this in windows of its own
-	s.show(w, r, http.StatusOK, "consent", words.Say("consent.window", "program", s.Phones.ClientName(request)), session.Principal, policy{Form: formTarget(request.Redirect)}, consentBody{
+	s.show(w, speaking(r, request.Language), http.StatusOK, "consent", words.Say("consent.window", "program", s.Phones.ClientName(request)), session.Principal, policy{Form: formTarget(request.Redirect)}, consentBody{
 		Program: s.Phones.ClientName(request), Person: personName(session.Principal), Account: session.Principal.SignInName(),
 		Next: s.base + continuePath + mux.Vars(r)["request"],
 	})
@@ -148,7 +148,6 @@ func (s *site) failPhone(w http.ResponseWriter, r *http.Request, who oauth.Princ
 	s.answer(w, r, who, t, err)
 }
 
-// isPhonePage reports whether a path, below our own, is one at which somebody is asked about a program.
 // failArrival answers for a sign-in at the provider that failed. Office is told, in a word of OAuth's and nobody else's
 // (reference 3.3, 10); people get the page.
 func (s *site) failArrival(w http.ResponseWriter, r *http.Request, next string, err error) {
@@ -170,4 +169,5 @@ func (s *site) failArrival(w http.ResponseWriter, r *http.Request, next string, 
 	s.providerTrouble(w, r, s.localPath(next), err)
 }
 
+// isPhonePage reports whether a path, below our own, is one at which somebody is asked about a program.
 func isPhonePage(rest string) bool { return strings.HasPrefix(rest, continuePath) }

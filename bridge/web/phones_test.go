@@ -56,7 +56,7 @@ func TestAPhoneIsLetIn(t *testing.T) {
 		t.Errorf("after sign-in to %q", got.header.Get("Location"))
 	}
 	ask := anna.get(to.Query().Get("next"))
-	contains(t, ask.body, "Microsoft Office wants to come in", "anna", "Privacy statement", "I am somebody else")
+	contains(t, ask.body, "Microsoft Office möchte herein", "anna", "Datenschutzerklärung", "Ich bin jemand anderes") // the app speaks German
 	policy := ask.header.Get("Content-Security-Policy")
 	for _, want := range []string{"form-action 'self' https://localhost", "frame-ancestors 'none'"} {
 		if !strings.Contains(policy, want) {
@@ -71,6 +71,8 @@ func TestAPhoneIsLetIn(t *testing.T) {
 		t.Fatalf("%d", got.status)
 	} else if got = anna.get(got.header.Get("Location")); got.status != http.StatusOK {
 		t.Errorf("silent: %d to %q", got.status, got.header.Get("Location"))
+	} else {
+		contains(t, got.body, "Microsoft Office wants to come in", "anna", "Privacy statement", "I am somebody else")
 	}
 	no := anna.post(to.Query().Get("next"), url.Values{"answer": {"no"}})
 	if no.status != http.StatusFound || no.header.Get("Location") != "https://localhost?error=access_denied" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -31,9 +32,10 @@ type serverBody struct {
 }
 
 type upstreamRow struct {
-	Name, Origin string
-	As           words.Text // whose account it sees
-	Down         time.Time  // since when it has not answered, zero: it has
+	Name   string
+	Origin words.Text
+	As     words.Text // whose account it sees
+	Down   time.Time  // since when it has not answered, zero: it has
 }
 
 type editorRow struct {
@@ -75,7 +77,7 @@ func (s *site) serveServer(w http.ResponseWriter, r *http.Request, session oauth
 func (s *site) server(ctx context.Context, own oauth.Session) (serverBody, error) {
 	body := serverBody{Links: -1}
 	for _, up := range s.Upstreams.List {
-		row := upstreamRow{Name: s.upstreamName(up.Name), Origin: up.Client.Origin(), Down: s.outages.when(up.Name), As: words.Say("server.as_own")}
+		row := upstreamRow{Name: s.upstreamName(up.Name), Origin: originWords(up.Client.Origin()), Down: s.outages.when(up.Name), As: words.Say("server.as_own")}
 		switch {
 		case up.Service != nil:
 			row.As = words.Say("server.as_one")
@@ -107,6 +109,14 @@ func (s *site) server(ctx context.Context, own oauth.Session) (serverBody, error
 		body.Sessions = append(body.Sessions, row)
 	}
 	return body, nil
+}
+
+// originWords is an origin; the embedded upstream has none that anybody could reach.
+func originWords(origin string) words.Text {
+	if strings.HasSuffix(origin, ".invalid") {
+		return words.Say("server.builtin")
+	}
+	return words.Plain(origin)
 }
 
 // journalFigures counts links, and saves that are not where they belong.

@@ -9,7 +9,7 @@ function localTimes(part) {
     const clock = { hour: 'numeric', minute: '2-digit' };
     const today = at.toDateString() === new Date().toDateString();
     t.title = at.toLocaleString(say.language);
-    t.textContent = today ? say(t.closest('p') ? 'script.page.today' : 'script.page.today_alone', { clock: at.toLocaleTimeString(say.language, clock) })
+    t.textContent = today ? say(t.closest('p, li') ? 'script.page.today' : 'script.page.today_alone', { clock: at.toLocaleTimeString(say.language, clock) })
       : at.toLocaleDateString(say.language, days < 300 ? { day: 'numeric', month: 'short' } : { day: 'numeric', month: 'short', year: 'numeric' }) +
         (days < 300 ? ', ' + at.toLocaleTimeString(say.language, clock) : '');
   }
