@@ -96,9 +96,9 @@ func (b *Bearer) askUserInfo(ctx context.Context, token string) (checked, error)
 	if err != nil {
 		return checked{}, err
 	}
-	person, err := b.Claims.principal(b.Provider.Issuer, said)
+	person, err := b.told(said)
 	if err != nil {
-		return checked{}, fmt.Errorf("%w: %w", ErrBearer, err)
+		return checked{}, err
 	}
 	return checked{person: person, expires: b.Provider.Now().Add(maxBearerExpiry)}, nil
 }

@@ -96,7 +96,8 @@ func (b *Bearer) isAccessToken(token string, claims map[string]any) error {
 }
 
 // person is the person of a token that is good. Access tokens often hold no name and no groups; then the provider is
-// asked, and if it does not tell, the person is called by the subject.
+// asked, and if it does not tell, the person is called by the subject. Where groups count, they have to be told: whoever
+// asks for a token chooses its scope, and would ask for one that says nothing of theirs.
 func (b *Bearer) person(ctx context.Context, token string, claims map[string]any) (Principal, error) {
 	said, err := b.Provider.metadata(ctx)
 	if err != nil {
@@ -114,6 +115,14 @@ func (b *Bearer) person(ctx context.Context, token string, claims map[string]any
 				}
 			}
 		}
+	}
+	return b.told(claims)
+}
+
+// told is the person of whom everything that counts is said.
+func (b *Bearer) told(claims map[string]any) (Principal, error) {
+	if b.Claims.untold(claims) {
+		return Principal{}, because(ErrBearer, "neither it nor the provider tells the claim %s, of which rules speak", b.Claims.groups())
 	}
 	p, err := b.Claims.principal(b.Provider.Issuer, claims)
 	if err != nil {

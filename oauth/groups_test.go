@@ -12,7 +12,13 @@ import (
 )
 
 func answering(status int) map[string]http.HandlerFunc {
-	return map[string]http.HandlerFunc{"/userinfo": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", status) }}
+	return map[string]http.HandlerFunc{"/userinfo": func(w http.ResponseWriter, _ *http.Request) {
+		if status == http.StatusOK {
+			_, _ = w.Write([]byte(`{"sub": "248289761001", "name": "Mira Holt"}`)) // whoever asks sees that it is short
+			return
+		}
+		http.Error(w, "no", status)
+	}}
 }
 
 // TestGroupsThatCount: where rules take rights from groups, nobody signs in without theirs because the provider could not be
@@ -22,10 +28,13 @@ func TestGroupsThatCount(t *testing.T) {
 		counts bool
 		status int
 		want   error
+		phone  error // whose token has a scope that somebody chose
 	}{
-		"no rule speaks of groups":    {false, http.StatusInternalServerError, nil},
-		"rules do":                    {true, http.StatusInternalServerError, ErrProvider},
-		"and the provider tells none": {true, http.StatusForbidden, nil},
+		"no rule speaks of groups":    {false, http.StatusInternalServerError, nil, nil},
+		"nor of a token's":            {false, http.StatusForbidden, nil, nil},
+		"rules do":                    {true, http.StatusInternalServerError, ErrProvider, ErrProvider},
+		"and the provider tells none": {true, http.StatusForbidden, nil, ErrBearer},
+		"or of no groups at all":      {true, http.StatusOK, nil, ErrBearer},
 	} {
 		db := sqldbtest.New(t)
 		c := setClock(db)
@@ -39,12 +48,21 @@ func TestGroupsThatCount(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, in.Principal, err)
 		}
 
-		// The same on phones, whose tokens hold a name and no groups.
+		// The same on phones, whose tokens hold a name and no groups; or who are asked about at the provider alone.
+		asked := bearerOf(p)
+		asked.Claims, asked.Method = o.Claims, BearerUserInfo
+		want := tt.phone
+		if tt.status != http.StatusOK {
+			want = map[int]error{http.StatusForbidden: ErrBearer, http.StatusInternalServerError: ErrProvider}[tt.status]
+		}
+		if _, _, err := asked.Check(t.Context(), "opaque", "192.0.2.1"); !errors.Is(err, want) {
+			t.Errorf("%s, asked by userinfo: %v, want %v", name, err, want)
+		}
 		b := bearerOf(p)
 		b.Claims = o.Claims
 		token := p.Sign("at+jwt", accessClaims(p, nil))
 		p.Set(func() { p.Tokens[token] = map[string]any{"active": true} })
-		if _, _, err := b.Check(t.Context(), token, "192.0.2.1"); !errors.Is(err, tt.want) || errors.Is(err, ErrBearer) {
+		if _, _, err := b.Check(t.Context(), token, "192.0.2.1"); !errors.Is(err, tt.phone) || errors.Is(err, ErrBearer) != (tt.phone == ErrBearer) {
 			t.Errorf("%s, on a phone: %v", name, err)
 		}
 		p.Set(func() { p.Answer = nil })
