@@ -6,8 +6,8 @@
 // room plain fields.
 //
 // A caller makes one with [Load], and shows all [Faults] at once when there are
-// any. The comments of [Config] are the manual; the table in the README is
-// checked against them by a test.
+// any. The comments of [Config] are the manual: deploy/docs/CONFIGURATION.md is made
+// from them (go generate), and the table in the README is checked by a test.
 //
 // Rules: a key that is not known, or a value that makes no sense, is a fault and
 // nothing starts; no key is read and then ignored; a secret is never printed.
@@ -21,3 +21,5 @@
 // 2026-11-20: the environment is read by the same walk, so that a variable exists
 // for every scalar key by construction and none can be forgotten.
 package config
+
+//go:generate go run ../test/options/write
