@@ -29,11 +29,14 @@ func TestDialogues(t *testing.T) {
 			heard[name] = true
 		}
 	}
-	text, err := os.ReadFile("../../bridge/web/assets/host.js")
-	if err != nil {
-		t.Fatal(err)
+	var script string
+	for _, name := range []string{"host.js", "hostacts.js"} {
+		text, err := os.ReadFile("../../bridge/web/assets/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		script += string(text)
 	}
-	script := string(text)
 	table := script[strings.Index(script, "const heard = {"):]
 	table = table[:strings.Index(table, "\n  };")]
 	names := regexp.MustCompile(`(?m)^    ([A-Z][A-Za-z_]+):`).FindAllStringSubmatch(table, -1)

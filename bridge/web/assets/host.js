@@ -32,7 +32,6 @@
   let reading = !data.editing;
   let online = true;
   let now = {};           // how things stand on the server
-  let copying = '';       // the name under which a copy is being saved
   let expires = data.expires;
   let renewing = null;
   let refused = false;    // the editor's save was refused for its token
@@ -241,51 +240,7 @@
 
   // ---- what a person does on the page ----
 
-  // beside opens a page of ours in another tab, or says where it is if that is not allowed.
-  function beside(where, key, words, action) {
-    if (where && !window.open(where, '_blank')) note(key, 'info', words, [action, where]);
-  }
-  const share = () => beside(data.share, 'share', say('script.host.share_note'), say('script.host.share_do'));
-
-  const extension = (of) => (of.lastIndexOf('.') > 0 ? of.slice(of.lastIndexOf('.')) : '');
-  const stem = (of) => of.slice(0, of.length - extension(of).length);
-  const withExtension = (of, ext) => (!ext || of.toLowerCase().endsWith(ext.toLowerCase()) ? of : of + ext);
-
-  async function saveAs(format) {
-    const ext = typeof format === 'string' && /^[a-z0-9]{1,8}$/i.test(format) ? '.' + format : extension(name);
-    const wanted = await hostAsks.name(say('script.host.copy_title'), say('script.host.copy_label'), say('script.host.copy_do'), say('script.host.copy_name', { name: stem(name) }) + ext);
-    if (!wanted) return;
-    copying = withExtension(wanted, ext);
-    order('Action_SaveAs', { Filename: copying, Notify: true });
-  }
-
-  // copied: Collabora goes on with the copy, so the page goes along; the text editor stays.
-  async function copied(as) {
-    let page = '';
-    try {
-      const r = await fetch(data.beside + '?name=' + encodeURIComponent(as), { cache: 'no-store' });
-      if (r.ok) page = (await r.json()).page;
-    } catch { /* then the folder shows it */ }
-    if (data.office === 'collabora') go(page || data.folder);
-    else note('copied', 'good', say('script.host.copied', { name: as }), [say('script.host.open_copy'), page || data.folder]);
-  }
-
-  async function rename() {
-    const wanted = await hostAsks.name(say('script.host.rename_title'), say('script.host.rename_label'), say('script.host.rename_do'), name);
-    if (wanted && wanted !== name) order('Davwopi_Rename', { Name: stem(withExtension(wanted, extension(name))) });
-  }
-
-  async function insertPicture() {
-    if (!data.picture) return;
-    const id = await hostAsks.picture(async (folder) => {
-      const r = await fetch(data.pictures + (folder ? '?in=' + folder : ''), { cache: 'no-store' });
-      return r.ok ? r.json() : null;
-    });
-    if (!id) return;
-    const r = await fetch(data.picture, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ editor: data.editor, user: data.user, picture: id }) }).catch(() => null);
-    if (r && r.ok) order('Action_InsertGraphic', { url: (await r.json()).url });
-    else note('picture', 'bad', say('script.host.pictures_failed'));
-  }
+  const acts = hostActs({ data, order, go, name: () => name });
 
   // close leaves the document. The text editor is asked first, which may want to save.
   function close() {
@@ -297,7 +252,6 @@
     e.preventDefault();
     post('Davwopi_Close');
   });
-  for (const [id, act] of [['rename', rename], ['copy', () => saveAs()]]) if (el(id)) el(id).addEventListener('click', act);
   window.addEventListener('keydown', (e) => {
     if (!(e.ctrlKey || e.metaKey) || e.altKey || e.key.toLowerCase() !== 's' || !dialect.saves) return;
     e.preventDefault();
@@ -316,13 +270,13 @@
   }
 
   function saved({ success, fileName, result }) {
-    const copy = copying;
-    copying = '';
+    const copy = acts.copied(success, fileName);
     saving = false;
     if (copy) {
-      if (success) copied(typeof fileName === 'string' && fileName ? fileName : copy);
-      else note('copied', 'bad', say('script.host.copy_failed'));
-    } else if (success) {
+      show();
+      return;
+    }
+    if (success) {
       failed = false;
       look(300);
     } else {
@@ -344,7 +298,7 @@
     Action_Save_Resp: saved,
     File_Rename: ({ NewName }) => {
       if (typeof NewName !== 'string' || NewName === '') return;
-      name = withExtension(NewName, extension(name)); // Microsoft's comes without its extension
+      name = hostActs.like(NewName, hostActs.extension(name)); // Microsoft's comes without its extension
       tell('File_Rename', { NewName: name });
       show();
       look(300); // the name may have been taken, and another one found
@@ -360,11 +314,11 @@
     Session_Closed: () => note('ended', 'warn', say('script.host.ended', { name: data.called }), [say('script.host.reload'), () => location.reload()]),
     UI_Close: close,
     UI_Edit: () => { if (data.edit) go(data.edit); },
-    UI_SaveAs: ({ format }) => { if (data.beside) saveAs(format); },
-    UI_Share: share,
-    UI_Sharing: share,
-    UI_FileVersions: () => beside(data.details, 'details', data.name, say('script.host.details')),
-    UI_InsertGraphic: insertPicture,
+    UI_SaveAs: ({ format }) => acts.saveAs(format),
+    UI_Share: acts.share,
+    UI_Sharing: acts.share,
+    UI_FileVersions: acts.details,
+    UI_InsertGraphic: acts.insertPicture,
     // Our text editor's own: its token was refused; who holds the file; what others did to
     // it; how its saving goes.
     Davwopi_TokenExpired: async () => { if (!(await renew())) post('Reset_Access_Token', { token: '' }); },
