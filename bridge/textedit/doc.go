@@ -27,6 +27,8 @@
 //   - The script changes no byte that the person did not change: it opens for
 //     editing only what it can write back exactly (see text.js).
 //   - Text that was typed is dropped only by the person's own decision.
+//   - Only the page around the frame, at the same origin, is heard. Its words are
+//     Collabora's where there are such, and else begin with Davwopi_.
 //
 // # Why it is so
 //
@@ -38,6 +40,8 @@
 //     the new page's lock. Reusing the ID itself would allow just that.
 //   - 2026-11-20 The lock ID begins with the UserId, so that the ID in a 409
 //     says whether "take over here" is offered: it is the same person elsewhere.
+//   - 2026-11-28 Name and state are said by the page around the frame; in the frame they
+//     are there for those who listen. A page says each thing once.
 //   - 2026-11-20 Files that are not UTF-8 are shown and not edited: guessing an
 //     encoding and writing it back loses letters.
 package textedit

@@ -27,7 +27,10 @@
 //     no inline handlers, no inline styles, nothing from another origin but the
 //     editor's frame and icon on its host page.
 //   - An access token appears only in the host page's form and in the answer to
-//     the page's own script. Never in an address.
+//     the page's own script. Never in an address, but that of a picture, which opens
+//     nothing else and lives for minutes.
+//   - A host page hears its editor's frame at the editor's origin and nobody else, and
+//     sends to that origin, or to one of frame_ancestors, never to "*".
 //   - GET changes nothing, but for a ticket, which lives a minute and works once.
 //   - Bytes that users wrote leave by endpoint.FileBytes only.
 //   - Names of files and people reach a page through html/template only.
@@ -89,6 +92,16 @@
 //   - 2026-11-28 The rights of a page are cut to what the upstream says, as those of the
 //     files endpoint are: an editor in edit mode with a file that it may not save is a
 //     promise that nobody keeps.
+//   - 2026-11-28 An open host page asks every few seconds how its document stands: from
+//     the database, with a look at the upstream only where the person has had none for ten
+//     minutes. It asks by script and not by a stream: it must notice that nobody answers.
+//   - 2026-11-28 Microsoft's and ONLYOFFICE's editors take no new token. Theirs saves for as
+//     long as they work (access.Tokens.Keep), and the page asks for a fresh start in time.
+//   - 2026-11-28 A host page may be zoomed, although Microsoft's sample forbids it: WCAG
+//     1.4.4 wants it, and editors see to themselves.
+//   - 2026-11-28 Only the host page, and what is said in its place, is framed by
+//     frame_ancestors: a click that somebody is lured into can there at most work in a
+//     document that is open anyway.
 //   - 2026-11-28 Of a comment the latest words are shown, under the name of who wrote
 //     those, not of who began: nobody can put words into another's mouth.
 package web

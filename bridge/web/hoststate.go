@@ -154,7 +154,7 @@ func (s *site) hostConflict(ctx context.Context, who oauth.Principal, at place, 
 	}
 	c := &hostConflict{Key: known.Revision.Version, Goes: ed.Diverted != ""}
 	c.Theirs = hostVersion{Who: "outside", Name: s.upstreamName(at.Upstream.Name), File: known.Name, Size: known.Revision.Size,
-		When: stampMillis(known.Revision.LastModified), Open: s.path("view", string(id))}
+		When: millis(modifiedAt(known.Revision)), Open: s.path("view", string(id))}
 	user, made, err := s.Saves.WriterOf(ctx, id, known.Revision.Number)
 	if err != nil {
 		return nil, err
@@ -208,7 +208,7 @@ func (s *site) hostMine(ctx context.Context, who oauth.Principal, at place, ed *
 	}
 	mine.File, mine.Size, mine.Open = beside.Entry.Name, beside.Entry.Revision.Size, s.path("view", string(copied))
 	if mine.When == 0 {
-		mine.When = stampMillis(beside.Entry.Revision.LastModified)
+		mine.When = millis(modifiedAt(beside.Entry.Revision))
 	}
 	return mine, nil
 }
@@ -229,13 +229,4 @@ func millis(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixMilli()
-}
-
-// stampMillis is a time string of ours.
-func stampMillis(s string) int64 {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return 0 // one that nobody has made
-	}
-	return millis(t)
 }

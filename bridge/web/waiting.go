@@ -30,8 +30,11 @@ type stored struct {
 const maxStored = 50
 
 // savedAt is the time that names a waiting revision.
-func savedAt(w *saves.Waiting) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, w.Revision.LastModified)
+func savedAt(w *saves.Waiting) time.Time { return modifiedAt(w.Revision) }
+
+// modifiedAt is when a revision was made, as editors are told.
+func modifiedAt(r idmap.Revision) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, r.LastModified)
 	if err != nil {
 		return time.Time{} // a string of ours that nobody has made
 	}
