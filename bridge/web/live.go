@@ -149,7 +149,7 @@ func (t *stream) tell(ctx context.Context) error {
 		return ignoreEnd(ctx, err)
 	}
 	var list bytes.Buffer
-	if err := t.site.views[t.language]["opens"].ExecuteTemplate(&list, "live", body); err != nil {
+	if err := t.site.views[t.language]()["opens"].ExecuteTemplate(&list, "live", body); err != nil {
 		return err
 	}
 	t.state, t.made = state, time.Now()

@@ -97,7 +97,7 @@ type site struct {
 	within  string // path below it where this visitor's pages are, "" all of it
 	visit   *visit // somebody who came by a link; nil: not
 	stamp   string // changes with the embedded files
-	views   map[*words.Language]map[string]*template.Template
+	views   map[*words.Language]func() map[string]*template.Template
 	outages *outages
 	live    *streams      // pages that listen
 	arrived *oauth.Tries  // sign-ins that failed on the way back from the provider

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 
 	"davwopi/bridge/words"
 	"davwopi/oauth"
@@ -65,17 +66,20 @@ func (p policy) header(nonce string) string {
 	return s + "; frame-ancestors 'none'"
 }
 
-// parseViews makes one template per language and view. The views are part of the program,
+// parseViews makes one template per language and view, those of a language when it is first
+// spoken: that takes longer than the rest of the start. The views are part of the program,
 // so a fault in one is a fault of the build that every test finds.
-func parseViews() map[*words.Language]map[string]*template.Template {
-	all := make(map[*words.Language]map[string]*template.Template)
+func parseViews() map[*words.Language]func() map[string]*template.Template {
+	all := make(map[*words.Language]func() map[string]*template.Template)
 	for _, l := range words.All() {
-		common := template.Must(template.New("").Funcs(l.Funcs()).ParseFS(views, "views/layout.html", "views/icons.html", "views/link-item.html", "views/timeline.html"))
-		out := make(map[string]*template.Template)
-		for _, name := range []string{"folder", "roots", "signin", "leave", "consent", "link", "trouble", "connect", "doctor", "server", "validator", "converting", "document", "opens", "saves", "confirm", "name", "move", "new", "upload", "share", "links", "enter", "host"} {
-			out[name] = template.Must(template.Must(common.Clone()).ParseFS(views, "views/"+name+".html"))
-		}
-		all[l] = out
+		all[l] = sync.OnceValue(func() map[string]*template.Template {
+			common := template.Must(template.New("").Funcs(l.Funcs()).ParseFS(views, "views/layout.html", "views/icons.html", "views/link-item.html", "views/timeline.html"))
+			out := make(map[string]*template.Template)
+			for _, name := range []string{"folder", "roots", "signin", "leave", "consent", "link", "trouble", "connect", "doctor", "server", "validator", "converting", "document", "opens", "saves", "confirm", "name", "move", "new", "upload", "share", "links", "enter", "host"} {
+				out[name] = template.Must(template.Must(common.Clone()).ParseFS(views, "views/"+name+".html"))
+			}
+			return out
+		})
 	}
 	return all
 }
@@ -106,7 +110,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pg pag
 	}
 	var b bytes.Buffer
 	language := words.For(r)
-	if err := s.views[language][pg.View].ExecuteTemplate(&b, root, pg); err != nil {
+	if err := s.views[language]()[pg.View].ExecuteTemplate(&b, root, pg); err != nil {
 		s.Log(r, fmt.Errorf("web: view %s: %w", pg.View, err))
 		http.Error(w, language.Say("page.broken"), http.StatusInternalServerError)
 		return

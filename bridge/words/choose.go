@@ -3,6 +3,7 @@ package words
 import (
 	"net/http"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -39,12 +40,6 @@ func Named(tag string) (*Language, bool) {
 // is written as in Accept-Language, or as tags with spaces between them (OpenID Connect
 // Core 3.1.2.1). English if none fits.
 func Choose(wishes ...string) *Language {
-	all := languages()
-	tags := make([]language.Tag, len(all))
-	for i, l := range all {
-		tags[i] = l.tag
-	}
-	matcher := language.NewMatcher(tags)
 	for _, wish := range wishes {
 		if len(wish) > maxAsked {
 			wish = wish[:maxAsked]
@@ -54,12 +49,21 @@ func Choose(wishes ...string) *Language {
 		if len(asked) == 0 {
 			continue
 		}
-		if _, i, confidence := matcher.Match(asked...); confidence > language.No {
-			return all[i]
+		if _, i, confidence := matcher().Match(asked...); confidence > language.No {
+			return languages()[i]
 		}
 	}
-	return all[0]
+	return languages()[0]
 }
+
+// matcher knows which language serves whom: German also those who ask for de-AT or gsw.
+var matcher = sync.OnceValue(func() language.Matcher {
+	var tags []language.Tag
+	for _, l := range languages() {
+		tags = append(tags, l.tag)
+	}
+	return language.NewMatcher(tags)
+})
 
 // preferred are the languages of a wish, the dearest first. What is none is passed over,
 // and does not spoil the rest.
