@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"davwopi/config"
 )
@@ -91,6 +92,8 @@ func afterChange(c *config.Config) string {
 	switch {
 	case c.OAuth.Mode == "direct":
 		return "What your provider revokes is refused at once where it is asked (introspection), else when the token ends."
+	case c.SignIn.Kind == "upstream" && !ownPasswords(c):
+		return "davwopi does not hear of it: with auth: service one account reads the server for everybody." + now
 	case c.SignIn.Kind == "upstream":
 		return "The WebDAV server refuses the old password: the next request that needs it is answered 401, and Office asks to sign in." + now
 	case c.SignIn.Kind == "oidc":
@@ -99,4 +102,11 @@ func afterChange(c *config.Config) string {
 		return "davwopi does not hear of it: the proxy has the passwords." + now
 	}
 	return "There are no passwords here." + now
+}
+
+// ownPasswords reports whether the upstream at which people sign in is read with their own passwords.
+func ownPasswords(c *config.Config) bool {
+	return slices.ContainsFunc(c.Upstreams, func(u config.Upstream) bool {
+		return u.Auth == "user" && (c.SignIn.Upstream == "" || u.Name == c.SignIn.Upstream)
+	})
 }

@@ -74,6 +74,13 @@ oauth: {provider_id: TPExample, clients: [{id: office, secret_file: `+secret+`}]
 			t.Errorf("%d: %+v", i, check)
 		}
 	}
+	if got := out.Checks[9].Shows; !strings.Contains(got, "refuses the old password") {
+		t.Errorf("after a change of password: %s", got)
+	}
+	c.Upstreams[0].Auth = "service"
+	if got := tenChecks(c, nil)[9].Shows; !strings.Contains(got, "does not hear of it") {
+		t.Errorf("after a change of password, with one account for all: %s", got)
+	}
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	if err := writeOnboarding(dir, out); err != nil {
 		t.Fatal(err)

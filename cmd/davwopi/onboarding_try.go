@@ -171,7 +171,7 @@ func (a *attempt) tryChallenge(ctx context.Context) (string, error) {
 	for pair := range strings.SplitSeq(strings.ReplaceAll(challenges[0], "Bearer", ""), ",") {
 		sides := strings.Split(pair, "=")
 		if len(sides) != 2 {
-			return "", errors.New("Office would take the challenge apart wrongly: something rewrites it on the way")
+			return "", errors.New("the challenge would be taken apart wrongly by Office: something rewrites it on the way")
 		}
 		switch value := strings.Trim(sides[1], `"`); strings.TrimSpace(sides[0]) {
 		case "authorization_uri":
