@@ -5,7 +5,7 @@
 // # Owns
 //
 // The pages, their style and their small script; the browser's cookie; the host
-// page with its form, frame and messages; POST /api/v1/open and the function
+// page with its form, frame and messages; the links that start people's own Office apps; POST /api/v1/open and the function
 // [Pages.Open] behind it, which the command line asks too.
 //
 // # Does not own
@@ -31,9 +31,12 @@
 //     nothing else and lives for minutes.
 //   - A host page hears its editor's frame at the editor's origin and nobody else, and
 //     sends to that origin, or to one of frame_ancestors, never to "*".
-//   - GET changes nothing, but for a ticket, which lives a minute and works once.
+//   - GET changes nothing, but for a ticket, which lives a minute and works once, and a code for an app
+//     that the person has said yes to before.
 //   - Bytes that users wrote leave by endpoint.FileBytes only.
-//   - Names of files and people reach a page through html/template only.
+//   - Names of files and people reach a page through html/template only. The links that start
+//     Office (launch) are the one exception: whatever comes from a name is percent-encoded there
+//     down to the unreserved characters.
 //   - The check-up is shown to administrators only; for others there is no such page.
 //   - A person's right is min(rule, grant), asked at each request; what rules
 //     hide is not found.
@@ -104,4 +107,9 @@
 //     document that is open anyway.
 //   - 2026-11-28 Of a comment the latest words are shown, under the name of who wrote
 //     those, not of who began: nobody can put words into another's mouth.
+//   - 2026-11-28 Links to Office are shown where they can work and nowhere else, by what the browser
+//     calls its machine: one that leads to an error is worse than none. A computer gets WebDAV and a
+//     phone WOPI, because neither takes the other.
+//   - 2026-11-28 Who comes with a new password signs out what came with the one before. Everything of a
+//     person's uses the one that is kept, so a lost phone would get the new one, too.
 package web
