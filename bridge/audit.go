@@ -15,8 +15,9 @@ import (
 
 // A Deed is something that an operator may want to be able to look up later.
 type Deed struct {
-	// What is a word of few: sign_in, sign_out, share, revoke, release, restore, undo, drop,
-	// delete, app_password, app_password_revoked, api_key, invite, backup.
+	// What is a word of few: sign_in, sign_out, phone (a program on a phone is let in), share, revoke,
+	// release, restore, undo, drop, deliver, delete, open, api_key, invite, app_password,
+	// app_password_revoked, backup.
 	What string
 	// Who did it; zero if that is not known, or if it was the operator on the command line.
 	Who oauth.Principal
