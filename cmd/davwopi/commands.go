@@ -58,6 +58,7 @@ func (h *house) commands() map[string]bridge.Command {
 		"restore-save":        asCommand(h.restoreSave),
 		"undo-save":           asCommand(h.undoSave),
 		"backup":              asCommand(h.backup),
+		"check-state":         asCommand(h.examineState),
 		"log-level":           asCommand(h.logLevel),
 		"onboarding":          asCommand(h.onboarding),
 		"doctor":              asCommand(h.examine),
