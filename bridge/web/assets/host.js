@@ -28,10 +28,12 @@
   let modified = false;   // something is not saved yet, as far as is known
   let before = 0;         // when the last save had arrived as that was told
   let saving = false;
+  let savingSince = 0;    // no editor is believed for longer than a minute
   let failed = false;
   let reading = !data.editing;
   let online = true;
   let now = {};           // how things stand on the server
+  let savedFirst = null;  // when the last save had arrived as the page was opened
   let expires = data.expires;
   let renewing = null;
   let refused = false;    // the editor's save was refused for its token
@@ -77,12 +79,14 @@
 
   const askSave = () => {
     saving = true;
+    savingSince = Date.now();
     order('Action_Save', { DontTerminateEdit: true, DontSaveIfUnmodified: true, Notify: true });
     show();
   };
 
   function show() {
     hostSays.title(name, modified);
+    if (saving && Date.now() - savingSince > 60000) saving = false;
     const wait = now.for || '';
     const held = { waits: ['script.host.waits', 'script.host.waits_note'], aside: ['script.host.aside', 'script.host.aside_note'], signin: ['script.host.wants_sign_in', 'script.host.wants_sign_in_note'] }[now.save];
     if (!online) hostSays.state('offline', say('script.host.offline'));
@@ -92,7 +96,7 @@
     else if (modified) hostSays.state('unsaved', say('script.host.unsaved'), dialect.saves ? askSave : null);
     else if (held) hostSays.state('waits', say(held[0], { name: wait }));
     else if (reading) hostSays.state('reading', say('script.host.reading'));
-    else if (now.saved) hostSays.state('saved', say('script.host.saved_at', { time: hostSays.clock(now.saved) }));
+    else if (now.saved && now.saved !== savedFirst) hostSays.state('saved', say('script.host.saved_at', { time: hostSays.clock(now.saved) }));
     else hostSays.state('saved', say('script.host.saved'));
     if (held) note('waiting', 'warn', say(held[1], { name: wait }));
     else drop('waiting');
@@ -139,14 +143,15 @@
       looking = false;
       show();
     }
-    look(restless() ? 3000 : 15000);
+    look(restless() ? 3000 : modified ? 6000 : 15000);
   }
 
   function known(state) {
     now = state;
+    if (savedFirst === null) savedFirst = state.saved;
     if (state.name && state.name !== name) name = state.name; // others have renamed it
     if (modified && !dialect.tells && state.saved && state.saved !== before) heardModified(false);
-    if (state.save === 'busy') saving = false; // it is told by that
+    if (state.save === 'busy' || state.conflict) saving = false; // it is told by that
     if (state.lost && data.editing) note('lost', 'warn', say('script.host.lost'));
     else drop('lost');
     holder(state);
@@ -276,7 +281,7 @@
       show();
       return;
     }
-    if (success) {
+    if (success || result === 'unmodified') {
       failed = false;
       look(300);
     } else {
@@ -311,7 +316,8 @@
       hostSays.people([...new Set(all.filter((v) => v !== own).map((v) => v.UserName))].slice(0, 8));
       show();
     },
-    Session_Closed: () => note('ended', 'warn', say('script.host.ended', { name: data.called }), [say('script.host.reload'), () => location.reload()]),
+    // Of an idle session it says so, too, and goes on by itself.
+    Session_Closed: ({ Reason }) => { if (Reason === 'OwnerTermination' || Reason === 'DocumentDisconnected') note('ended', 'warn', say('script.host.ended', { name: data.called }), [say('script.host.reload'), () => location.reload()]); },
     UI_Close: close,
     UI_Edit: () => { if (data.edit) go(data.edit); },
     UI_SaveAs: ({ format }) => acts.saveAs(format),
@@ -331,6 +337,7 @@
     },
     Davwopi_Saving: ({ State }) => {
       saving = State === 'saving';
+      savingSince = Date.now();
       failed = State === 'failed';
       reading = State === 'reading';
       if (State === 'saved') look(300);

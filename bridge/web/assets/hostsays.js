@@ -92,13 +92,13 @@ const hostSays = (() => {
 
   // ---- the menu ----
 
-  const more = el('more');
+  const more = el('more') || document.createElement('details'); // a page without a session has none
   document.addEventListener('click', (e) => { if (!more.contains(e.target) || e.target.closest('.menu')) more.open = false; });
   window.addEventListener('blur', () => { more.open = false; }); // into the frame, mostly
   more.addEventListener('keydown', (e) => {
     if (e.key !== 'Escape' || !more.open) return;
     more.open = false;
-    more.querySelector('summary').focus();
+    more.firstElementChild.focus();
   });
   // A tablet that calls itself a Mac opens documents as phones do.
   if (navigator.platform === 'MacIntel' && navigator.maxTouchPoints > 1) {
