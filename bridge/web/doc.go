@@ -96,7 +96,7 @@
 //     files endpoint are: an editor in edit mode with a file that it may not save is a
 //     promise that nobody keeps.
 //   - 2026-11-28 An open host page asks every few seconds how its document stands: from
-//     the database, with a look at the upstream only where the person has had none for ten
+//     the database, with a look at the upstream only where the person has had none for five
 //     minutes. It asks by script and not by a stream: it must notice that nobody answers.
 //   - 2026-11-28 Microsoft's and ONLYOFFICE's editors take no new token. Theirs saves for as
 //     long as they work (access.Tokens.Keep), and the page asks for a fresh start in time.

@@ -17,8 +17,9 @@ import (
 )
 
 // hostSeen is how long a person's own look at a file lets its host page ask about it
-// without a new one: a page that is open asks every few seconds.
-const hostSeen = 10 * time.Minute
+// without a new one: a page that is open asks every few seconds. What the upstream takes
+// away is noticed within five minutes (DESIGN 8).
+const hostSeen = 5 * time.Minute
 
 // hostState is what the script of a host page is told of its document. Times are ms since
 // 1970, 0 none.
