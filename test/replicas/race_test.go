@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -141,6 +142,9 @@ func TestNothingIsCached(t *testing.T) {
 			t.Fatalf("the first bridge sees %q", lock)
 		}
 	}
+	if out, err := two.Run("state", "check"); err != nil || !strings.Contains(out, "2 alive") {
+		t.Errorf("state check: %v\n%s", err, out)
+	}
 	if _, err := one.Run("signout", "Jo"); err != nil {
 		t.Fatal(err)
 	}
@@ -151,6 +155,9 @@ func TestNothingIsCached(t *testing.T) {
 // TestThroughput says what a second bridge brings over one, on one machine and the same
 // file server: a figure, and no promise.
 func TestThroughput(t *testing.T) {
+	if !long() {
+		t.Parallel() // with others beside it the figure means nothing, and the test still does
+	}
 	h := newHouse(t, upstream.Strict(t), wopi.Microsoft, "locks: {announce_locks: false}")
 	one, two := h.two()
 	ctx := t.Context()
@@ -165,7 +172,7 @@ func TestThroughput(t *testing.T) {
 	}
 	measure := func(bridges ...*daemon.Daemon) float64 {
 		h.over(bridges...)
-		n := often(12, 120)
+		n := often(12, 40)
 		begin := time.Now()
 		var all sync.WaitGroup
 		for i, c := range clients {

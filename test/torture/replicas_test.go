@@ -37,12 +37,13 @@ func TestReplicas(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs the daemon: not with -short")
 	}
+	t.Parallel()
 	database := sqldbtest.NewServer(t, "max_connections=200")
 	daemon.Program(t)
 	dir := t.TempDir()
 	p := plan{
 		Dir: dir, Ledger: filepath.Join(dir, "l"), Storage: "servers", Seed: uint64(number(t, "DAVWOPI_TEST_TORTURE_SEED", int(time.Now().UnixNano()%1_000_000))),
-		Kills: number(t, "DAVWOPI_TEST_TORTURE_REPLICA_KILLS", 6), Files: number(t, "DAVWOPI_TEST_TORTURE_REPLICA_DOCUMENTS", 12), Uptime: 2 * time.Second,
+		Kills: number(t, "DAVWOPI_TEST_TORTURE_REPLICA_KILLS", 5), Files: number(t, "DAVWOPI_TEST_TORTURE_REPLICA_DOCUMENTS", 12), Uptime: 2 * time.Second,
 	}
 	t.Logf("DAVWOPI_TEST_TORTURE_SEED=%d", p.Seed)
 	if err := os.Mkdir(filepath.Join(dir, "locks"), 0o700); err != nil {
