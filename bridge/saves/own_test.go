@@ -321,9 +321,20 @@ func TestStandings(t *testing.T) {
 	if st := standing(); st != (Standing{}) {
 		t.Errorf("before: %+v", st)
 	}
-	o.mustPut("one")
-	if st := standing(); st.Last.IsZero() || st.Waits || st.Written != "ann" {
+	var during Standing
+	g.server.Quirks.Fail(upstream.Fault{Method: http.MethodPut, Times: 1, Before: func() { during = standing() }})
+	rev := o.mustPut("one")
+	if !during.Busy {
+		t.Errorf("while it is saved: %+v", during)
+	}
+	if st := standing(); st.Last.IsZero() || st.Waits || st.Busy || st.Written != "ann" {
 		t.Errorf("saved: %+v", st)
+	}
+	if user, at, err := g.saves.WriterOf(t.Context(), o.target.File.ID, rev.Number); err != nil || user != "ann" || at.IsZero() {
+		t.Errorf("written by %q at %v, %v", user, at, err)
+	}
+	if user, _, err := g.saves.WriterOf(t.Context(), o.target.File.ID, rev.Number+1); err != nil || user != "" {
+		t.Errorf("what nobody has made is written by %q, %v", user, err)
 	}
 	g.down()
 	o.mustPut("two")
