@@ -50,6 +50,9 @@ type Audit struct {
 	refused int       // since; guarded by mu
 }
 
+// maxTried bounds what a stranger typed, in bytes.
+const maxTried = 128
+
 // mostRefused is how many refusals are written in a minute: strangers must not fill the disk.
 const mostRefused = 100
 
@@ -127,7 +130,7 @@ func (a *Audit) Deed(ctx context.Context, from string, d Deed) {
 	}
 	l := auditLine{
 		What: d.What, Done: d.Err == nil, By: d.By, Issuer: d.Who.Issuer, Subject: d.Who.Subject, Name: d.Who.Name,
-		UserID: d.UserID, Tried: clip(d.Tried), File: d.File, ID: d.ID,
+		UserID: d.UserID, Tried: d.Tried[:min(len(d.Tried), maxTried)], File: d.File, ID: d.ID,
 	}
 	if d.Err != nil {
 		l.Reason = Cause(d.Err)
@@ -145,12 +148,6 @@ func (a *Audit) Deed(ctx context.Context, from string, d Deed) {
 	if err := a.write(l); err != nil {
 		a.fault(fmt.Errorf("bridge: audit log: %w", err))
 	}
-}
-
-// clip bounds what a stranger typed.
-func clip(s string) string {
-	const most = 128
-	return s[:min(len(s), most)]
 }
 
 func (a *Audit) write(l auditLine) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -93,7 +94,7 @@ func (h *house) audited(commands map[string]bridge.Command) map[string]bridge.Co
 			// What a command is about; of each only some are there.
 			var about struct{ ID, File, Name, User, Path, What string }
 			_ = json.Unmarshal(arguments, &about) // the command has said what is wrong with them
-			d := bridge.Deed{What: what, By: "command", Tried: firstOf(about.User, about.Name), File: about.File, ID: about.ID, Name: about.Path, Err: err}
+			d := bridge.Deed{What: what, By: "command", Tried: cmp.Or(about.User, about.Name), File: about.File, ID: about.ID, Name: about.Path, Err: err}
 			if strings.HasPrefix(about.What, "/") {
 				d.Name = about.What
 			} else if about.What != "" {
@@ -104,13 +105,6 @@ func (h *house) audited(commands map[string]bridge.Command) map[string]bridge.Co
 		}
 	}
 	return commands
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // prefixes are networks as the rooms take them; nil if there are none.
