@@ -30,6 +30,14 @@ func TestOthersChangeTheDocument(t *testing.T) {
 		k.state("unsaved")
 		d.Write(name, "by another program")
 		k.presses("save")
+		k.inside(func() {
+			k.Until("an answer", func() bool {
+				var said string
+				k.Run(`return document.getElementById('status').textContent`, &said)
+				return said != "" && said != "saving"
+			})
+		})
+		k.looksNow()
 		k.contains("Others have changed this document", "Nothing was overwritten", "changed by another program on Documents", "saved by you", "conflict Owner", "18 B", "12 B", "Look at it")
 		if got := d.Read(name); got != "by another program" {
 			t.Fatalf("%s was overwritten with %q", name, got)
