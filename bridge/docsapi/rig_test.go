@@ -100,7 +100,11 @@ func (r *rig) grant(e idmap.Entry, who oauth.Principal, rights access.Rights) ac
 func (r *rig) page(name string, who oauth.Principal, edit bool) docsapi.Page {
 	r.t.Helper()
 	e := r.At(name)
-	p, err := r.Docs.Open(r.t.Context(), docsapi.Opening{Grant: r.grant(e, who, access.Edit), File: e, Edit: edit, Lang: "de-AT", Back: r.Base + "/folder/x"})
+	rights := access.View
+	if edit {
+		rights = access.Edit
+	}
+	p, err := r.Docs.Open(r.t.Context(), docsapi.Opening{Grant: r.grant(e, who, rights), File: e, Edit: edit, Lang: "de-AT", Back: r.Base + "/folder/x"})
 	r.Must(err)
 	return p
 }
