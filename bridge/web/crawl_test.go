@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -26,6 +27,8 @@ import (
 	"davwopi/bridge/wopi"
 	"davwopi/bridge/words"
 	"davwopi/davbackend"
+	"davwopi/oauth"
+	"davwopi/test/idp"
 	"davwopi/test/upstream"
 )
 
@@ -495,5 +498,61 @@ func TestPartsOfPagesAreCompressed(t *testing.T) {
 		if got, err := io.ReadAll(z); err != nil || !bytes.Equal(got, want) || len(squeezed) >= len(want) {
 			t.Errorf("%s: %d bytes in %d, %v", name, len(want), len(squeezed), err)
 		}
+	}
+}
+
+// TestSignInOfEveryKind: each way to sign in has its page in each language, with the privacy
+// statement; and each of its troubles says what it is.
+func TestSignInOfEveryKind(t *testing.T) {
+	p := idp.New(t, time.Now)
+	for _, kind := range []struct {
+		name, path, key string
+		status          int
+		args            []any
+		change          func(h *house)
+	}{
+		{"a link", "/signin", "signin.link", http.StatusOK, nil, func(*house) {}},
+		{"a password", "/signin", "signin.password", http.StatusOK, []any{"name", "Home NAS"}, func(h *house) { h.userMode() }},
+		{"a proxy", "/signin", "signin.proxy_owner", http.StatusOK, nil, func(h *house) { h.Proxy = &web.Proxy{User: "X-User"} }},
+		{"a provider", "/signin?why=bye", "signin.with", http.StatusOK, []any{"name", "Example ID"}, nil},
+		{"a provider that is down", "/signin", "signin.provider_down", http.StatusServiceUnavailable, []any{"name", "Example ID"}, func(h *house) {
+			h.Provider.OIDC.Provider = &oauth.Provider{Issuer: "http://127.0.0.1:1"}
+		}},
+		{"a provider's answer that is none", "/signin/callback?state=x", "signin.flow", http.StatusBadRequest, nil, nil},
+		{"a password while the server is down", "/signin", "signin.upstream_down", http.StatusServiceUnavailable, []any{"name", "Home NAS"}, func(h *house) {
+			h.userMode()
+			h.Upstreams.List[0].Client = &davbackend.Client{Base: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}}
+		}},
+		{"a password that is wrong", "/signin", "signin.wrong", http.StatusForbidden, nil, func(h *house) { h.userMode() }},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			c := &crawler{}
+			if strings.Contains(kind.name, "provider") {
+				c.house = withProvider(t, p, false)
+			} else {
+				c.house = newHouse(t, nil)
+			}
+			c.Privacy = "https://example.org/privacy"
+			if kind.change != nil {
+				kind.change(c.house)
+			}
+			c.b = c.browser()
+			bdi := strings.NewReplacer("<bdi>", "", "</bdi>", "")
+			for _, l := range words.All() {
+				method, form := http.MethodGet, url.Values{}
+				if strings.HasPrefix(kind.name, "a password ") {
+					method, form = http.MethodPost, url.Values{"user": {"anna"}, "password": {"no"}}
+				}
+				got := c.ask(method, kind.path, l.Tag(), form)
+				want := bdi.Replace(string(l.HTML(words.Say(kind.key, kind.args...))))
+				if got.status != kind.status || !strings.Contains(bdi.Replace(got.body), want) || !strings.Contains(got.body, l.Say("page.privacy")) {
+					t.Errorf("%s: %d without %q:\n%.3000s", l.Tag(), got.status, want, got.body)
+				}
+				c.isPage(kind.name, l.Tag(), got)
+				if got.status >= 400 {
+					c.tells(kind.name, got)
+				}
+			}
+		})
 	}
 }
