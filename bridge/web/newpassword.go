@@ -24,8 +24,8 @@ func (s *site) endOld(ctx context.Context, p oauth.Principal, up *access.Upstrea
 		return nil
 	}
 	_, err = up.Client.As(davbackend.Credential(old)).Stat(ctx, dav.Root)
-	if !errors.Is(err, dav.ErrUnauthorized) && !errors.Is(err, dav.ErrUnavailable) {
-		return nil
+	if !errors.Is(err, dav.ErrUnauthorized) && !errors.Is(err, dav.ErrDenied) && !errors.Is(err, dav.ErrUnavailable) {
+		return nil // still good; some servers answer a wrong one with 403
 	}
 	sessions, err := s.Sessions.EndAll(ctx, p.Key())
 	if err != nil {

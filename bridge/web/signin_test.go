@@ -197,6 +197,11 @@ func TestANewPassword(t *testing.T) {
 	if got := last.get("/"); got.status != http.StatusOK {
 		t.Errorf("with the new password: %d", got.status)
 	}
+	h.up.Quirks.Fail(upstream.Fault{Method: "PROPFIND", Status: http.StatusForbidden, Times: 1}) // as some answer a wrong password
+	signIn("one more")
+	if got := last.get("/signin"); got.status != http.StatusOK {
+		t.Errorf("after a new password, at a server that says 403: %d", got.status)
+	}
 }
 
 func TestPasswordSignInWithTheUpstreamDown(t *testing.T) {
