@@ -40,6 +40,12 @@ func openPostgres(ctx context.Context, where string) (*DB, error) {
 		return nil, err
 	}
 	readConfig := config.Copy()
+	// A serializable transaction that reads a whole table collides with everybody who writes
+	// to it, and small tables are read whole unless it is said that they should not be. (Half as
+	// many collisions, measured with 16 writers on a table of 16 rows.)
+	if _, ok := config.RuntimeParams["enable_seqscan"]; !ok {
+		config.RuntimeParams["enable_seqscan"] = "off"
+	}
 	readConfig.RuntimeParams["default_transaction_read_only"] = "on"
 	db := &DB{
 		kind:  dialectPostgres,
