@@ -1,6 +1,7 @@
 package binary
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -203,4 +204,29 @@ func TestAutosaveNeverWaits(t *testing.T) {
 	if strings.Contains(d.Log(), "503") {
 		t.Error(d.Log())
 	}
+}
+
+// TestBodiesAreBounded: a document beyond saves.max_file_size is refused, announced or not, and
+// nothing of it stays.
+func TestBodiesAreBounded(t *testing.T) {
+	needDaemon(t)
+	d := daemon.Start(t, "saves: {max_file_size: 1M}\n")
+	put(t, d.Dir, "a.txt", "before")
+	c := client(d, "/a.txt")
+	must2(t)(c.Lock(t.Context(), "L"))
+	large := bytes.Repeat([]byte("x"), 1<<20+1)
+	status2(t, 413)(c.PutFile(t.Context(), "L", large, nil))
+	header := map[string]string{wopi.HeaderLock: "L"}
+	r, err := c.Send(t.Context(), http.MethodPost, "/contents", "PUT", header, bytes.NewReader(large), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body.Close()
+	if r.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("of unknown length: %s", r.Status)
+	}
+	if on := read(t, d.Dir, "a.txt"); on != "before" {
+		t.Errorf("%d bytes on disk", len(on))
+	}
+	must2(t)(c.PutFile(t.Context(), "L", large[:1<<20], nil))
 }

@@ -3,8 +3,11 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,6 +24,7 @@ type lockModel struct {
 	left     time.Duration   // until lock runs out
 	held     map[string]bool // IDs of the latest editing
 	released bool            // it ended by Unlock
+	foreign  bool            // somebody without a lock has written since: the editing has not seen that
 	contents []byte
 	gone     bool
 }
@@ -47,7 +51,7 @@ func (m *lockModel) mine(id string) bool { return m.lock == "" && m.held[id] }
 // take is what Lock does to an unlocked file.
 func (m *lockModel) take(id string) {
 	if !m.held[id] || m.released {
-		m.held = map[string]bool{}
+		m.held, m.foreign = map[string]bool{}, false
 	}
 	m.held[id] = true
 	m.lock, m.left, m.released = id, lockLife, false
@@ -107,7 +111,16 @@ func (m *lockModel) onGetLock() ([]wanted, func()) {
 
 func (m *lockModel) onPut(id string, body []byte) ([]wanted, func()) {
 	write := func() { m.contents = body }
+	changed := []wanted{m.mismatch()} // outside; the bytes are in a conflict copy
+	if len(m.contents) == 0 {
+		changed = append(changed, done) // nothing is lost by writing over nothing
+	}
+	if id != "" && m.mine(id) && m.foreign && !m.released {
+		changed = append(changed, wanted{http.StatusConflict, id}) // the lock was taken again before that was seen
+	}
 	switch {
+	case id != "" && m.lock == id && m.foreign, id != "" && m.mine(id) && m.foreign:
+		return changed, write
 	case id != "" && m.lock == id:
 		return []wanted{done}, write
 	case m.lock != "":
@@ -120,7 +133,7 @@ func (m *lockModel) onPut(id string, body []byte) ([]wanted, func()) {
 			}
 		}
 	case len(m.contents) == 0:
-		return []wanted{done}, write
+		return []wanted{done}, func() { write(); m.foreign = true }
 	}
 	return []wanted{m.mismatch()}, nil
 }
@@ -241,6 +254,8 @@ func (r *lockRun) compare(what string, a office.Answer, right []wanted, then fun
 	}
 	if a.Status == http.StatusOK && then != nil {
 		then()
+	} else if a.Status == http.StatusConflict && r.model.lock == "" && lock != "" {
+		r.model.take(lock)
 	}
 }
 
@@ -267,24 +282,52 @@ func FuzzLockTable(f *testing.F) {
 	f.Add([]byte("\x00\x06\x00\x06\x00\x00\x02\x04\x09\x09\x02"))      // an empty file, relock, rename
 	f.Add([]byte("x\x00\x03\x0a\xff\x03\x03\x0a\xff\x00\x01"))         // delete while locked, and after
 	f.Add([]byte("x\x00\x01\x04\x06\x0a\x02\x02\x01\x05\x00\x06\x01")) // relocked, ran out, and the earlier ID comes back
-	h := newHouse(f, nil, both[0], nil)
+	h := newHouse(f, nil, both[0], patient)
 	number := 0
 	f.Fuzz(func(t *testing.T, steps []byte) {
-		if len(steps) == 0 {
-			return
-		}
 		h.t = t // an F is of no use in here
 		number++
-		r := &lockRun{t: t, h: h, name: fmt.Sprintf("fuzz-%d", number), model: lockModel{held: map[string]bool{}}}
-		if steps[0]%2 == 0 {
-			r.model.contents = []byte("before")
-		}
-		h.server.Write(t, r.name+".txt", string(r.model.contents))
-		r.c = h.open(h.at("/"+r.name+".txt"), wopi.TextEditor, anna)
-		for n := 1; n+1 < len(steps) && n < 48; n += 2 {
-			r.step(n, steps[n], steps[n+1])
-		}
-		r.end()
-		h.forgetLines(0)
+		playLocks(t, h, number, steps)
 	})
+}
+
+// patient is a house in which nothing is late, however slow the machine.
+func patient(h *house) { h.connections, h.patience = 8, 5*time.Minute }
+
+// playLocks plays what steps say on a fresh file.
+func playLocks(t *testing.T, h *house, number int, steps []byte) {
+	t.Helper()
+	if len(steps) == 0 {
+		return
+	}
+	r := &lockRun{t: t, h: h, name: fmt.Sprintf("fuzz-%d", number), model: lockModel{held: map[string]bool{}}}
+	if steps[0]%2 == 0 {
+		r.model.contents = []byte("before")
+	}
+	h.server.Write(t, r.name+".txt", string(r.model.contents))
+	r.c = h.open(h.at("/"+r.name+".txt"), wopi.TextEditor, anna)
+	for n := 1; n+1 < len(steps) && n < 48; n += 2 {
+		r.step(n, steps[n], steps[n+1])
+	}
+	r.end()
+	h.forgetLines(0)
+}
+
+// TestLockTableAtRandom is some of FuzzLockTable, or as many as DAVWOPI_TEST_LOCK_TABLES says.
+func TestLockTableAtRandom(t *testing.T) {
+	runs := 4
+	if more, err := strconv.Atoi(os.Getenv("DAVWOPI_TEST_LOCK_TABLES")); err == nil {
+		runs = more
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	h := newHouse(t, nil, both[0], patient)
+	for number := range runs {
+		steps := make([]byte, 49)
+		for i := range steps {
+			steps[i] = byte(random.Uint32())
+		}
+		playLocks(t, h, number, steps)
+	}
 }
