@@ -45,7 +45,7 @@ type hostConflict struct {
 
 // hostVersion is one of them.
 type hostVersion struct {
-	Who  string `json:"who"`  // "you", "other", "outside"
+	Who  string `json:"who"`  // "you", "other", "outside", or what is "here" in the editor
 	Name string `json:"name"` // of the person, or of the upstream at which it was changed; "" not known
 	When int64  `json:"when"`
 	Size int64  `json:"size"` // -1 not known
@@ -180,18 +180,18 @@ func (s *site) hostConflict(ctx context.Context, who oauth.Principal, at place, 
 
 // hostMine is where the editing's own version is: in a copy beside the file, or here.
 func (s *site) hostMine(ctx context.Context, who oauth.Principal, at place, ed *locks.Editing, own saves.Own) (hostVersion, error) {
-	mine := hostVersion{Who: "you", Size: -1}
+	mine := hostVersion{Who: "here", Size: -1}
 	copied := ed.Diverted
 	for _, c := range own.Copies {
 		if c.File == at.Entry.ID && !c.At.Before(ed.Started) && (copied == "" || copied == c.Copy) {
-			copied, mine.When = c.Copy, millis(c.At)
+			copied, mine.Who, mine.When = c.Copy, "you", millis(c.At)
 			break
 		}
 	}
 	if copied == "" {
 		for _, e := range own.Kept {
 			if e.File == at.Entry.ID && !e.At.Before(ed.Started) {
-				mine.When, mine.Size, mine.File, mine.Kept = millis(e.At), e.Size, e.Name, true
+				mine.Who, mine.When, mine.Size, mine.File, mine.Kept = "you", millis(e.At), e.Size, e.Name, true
 				if s.visit == nil {
 					mine.Open = s.entryPath(e, "download")
 				}

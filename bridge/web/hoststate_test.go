@@ -106,7 +106,7 @@ func TestHostStateOfAConflict(t *testing.T) {
 	if got := anna.get(c.Mine.Open); got.status != http.StatusOK || !strings.Contains(got.body, "conflict anna") {
 		t.Errorf("mine cannot be looked at: %d", got.status)
 	}
-	if got := ben.state(id).Conflict; got == nil || got.Mine.Open != "" {
+	if got := ben.state(id).Conflict; got == nil || got.Mine.Open != "" || got.Mine.Who != "here" {
 		t.Errorf("told to Ben: %+v", got)
 	}
 	w.close()

@@ -174,7 +174,7 @@
 
   let told = ''; // the conflict that was shown last
   function conflict(c) {
-    if (!c || data.office === 'text') return; // which asks by itself
+    if (!c || !data.editing || data.office === 'text') return; // which asks by itself
     if (c.key === told) return;
     told = c.key;
     const more = c.goes ? say('script.host.conflict_goes') : data.office === 'collabora' ? say('script.host.conflict_asks', { name: data.called }) : '';

@@ -82,6 +82,7 @@ const hostAsks = (() => {
   // by says who made a version, in words.
   function by(v) {
     if (v.kept) return say('script.host.version_kept');
+    if (v.who === 'here') return say('script.host.version_here');
     if (v.who === 'you') return say('script.host.version_you');
     if (v.who === 'other') return v.name ? say('script.host.version_other', { name: v.name }) : say('script.host.version_somebody');
     return v.name ? say('script.host.version_outside', { name: v.name }) : say('script.host.version_unknown');
