@@ -92,32 +92,33 @@ func TestSomebodyElseHasTheDocument(t *testing.T) {
 	k.calm()
 }
 
-// TestTheBarOnAPhone: everything is there, in the menu, and nothing is wider than the screen.
+// TestTheBarOnAPhone: everything is there, in the menu, and nothing is wider than the screen,
+// also in German, whose words are longer.
 func TestTheBarOnAPhone(t *testing.T) {
 	driver, editor := Start(t), standins.New(t, wopi.Collabora, "odt")
 	d := daemon.StartEmpty(t, "editors: ["+editor.URL+"]\n")
 	name := strings.TrimSuffix(longName, ".txt") + ".odt"
 	d.Write(name, "text")
-	e := eye{driver.Open(t, 320, 640, dark...), newShots(t), looks[3]}
+	e := eye{driver.Open(t, 320, 640, append([]string{"--accept-lang=de"}, dark...)...), newShots(t), looks[3]}
 	k := desk{e.w, editor, e.shots}
 	k.Go(d.Link)
 	k.opens(name)
 	k.types("x")
 	k.state("unsaved")
-	e.sees("Not saved yet", "host")
+	e.sees("Noch nicht gespeichert", "host")
 	k.Click("#more summary")
-	e.sees("View only", "host-menu")
+	e.sees("Nur lesen", "host-menu")
 	d.Write(name, "by another program")
 	k.Click("#save")
-	e.sees("Others have changed this document", "host-conflict")
+	e.sees("Andere haben dieses Dokument geändert", "host-conflict")
 	k.Click("#conflict .primary")
 	k.presses("overwrite")
 	k.state("saved")
 	k.Click("#more summary")
 	k.Click("#copy")
-	e.sees("Name of the copy", "host-save-as")
+	e.sees("Name der Kopie", "host-save-as")
 	k.Click("#ask button[formnovalidate]")
 	k.Click("#back")
-	k.Sees("Sign out")
+	k.Sees("Abmelden")
 	k.calm()
 }
