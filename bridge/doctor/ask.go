@@ -80,13 +80,13 @@ func (d *Doctor) transport() http.RoundTripper {
 	return http.DefaultTransport
 }
 
-// A witness notes the last answer that passes through it.
+// A witness notes the first and the last answer that pass through it.
 type witness struct {
 	next http.RoundTripper
 	now  func() time.Time
 
-	mu   sync.Mutex
-	seen answer // guarded by mu; status 0: nothing came
+	mu          sync.Mutex
+	began, seen answer // guarded by mu; status 0: nothing came
 }
 
 // RoundTrip is next's.
@@ -97,10 +97,21 @@ func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 		res.Request = r // a redirect is resolved against it
 		a := answerOf(res, before, w.now())
 		w.mu.Lock()
+		if w.seen.status == 0 {
+			w.began = a
+		}
 		w.seen = a
 		w.mu.Unlock()
 	}
 	return res, err
+}
+
+// first is the answer to the first request: of an editor, that of its discovery, whatever
+// is looked for after it.
+func (w *witness) first() answer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.began
 }
 
 func (w *witness) last() answer {

@@ -36,7 +36,7 @@ func (d *Doctor) editor(ctx context.Context, e discovery.Editor) []Finding {
 		HTTP: &http.Client{Transport: seen, CheckRedirect: neverFollow, Timeout: stepLimit},
 	}}
 	keys, _, err := v.fresh.Keys(ctx, e.URL)
-	v.seen = seen.last()
+	v.seen = seen.first()
 	if err != nil {
 		return []Finding{v.silent(ctx, err)}
 	}
