@@ -51,7 +51,7 @@ func (p *carryProgress) end() {
 	}
 }
 
-// hold keeps daemons off the directory while a command works on its state.
+// holdState keeps daemons off the directory while a command works on its state.
 func holdState(c *config.Config) (release func() error, err error) {
 	if !c.State.Shared() {
 		return func() error { return nil }, nil // opening the database does it

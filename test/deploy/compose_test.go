@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"bytes"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -126,7 +125,7 @@ func TestComposeFiles(t *testing.T) {
 					t.Errorf("volume %s is used by nobody", v)
 				}
 			}
-			checkEnv(t, path, f)
+			checkEnv(t, path)
 		})
 	}
 }
@@ -180,7 +179,7 @@ func (s service) check(t *testing.T, f file, name, dir string, used map[string]b
 }
 
 // checkEnv: every variable that must be given is in the lines that say how.
-func checkEnv(t *testing.T, path string, f file) {
+func checkEnv(t *testing.T, path string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -195,7 +194,6 @@ func checkEnv(t *testing.T, path string, f file) {
 	if rest := variable.ReplaceAllString(string(text), ""); strings.Contains(strings.Replace(rest, head, "", 1), "$") {
 		t.Error("a variable that need not be given")
 	}
-	_ = f
 }
 
 // inImage is the environment that the Dockerfile gives.
@@ -299,9 +297,8 @@ func (s service) agrees(t *testing.T, f file, c *config.Config) {
 			t.Errorf("nobody here has the address %s", p)
 		}
 	}
-	wants := fmt.Sprintf("/data of %s", c.State.Dir)
 	if !slices.ContainsFunc(s.Volumes, func(v string) bool { return strings.HasSuffix(v, ":/data") }) || c.State.Dir != "/data" {
-		t.Errorf("the state is not on a volume: %s, %v", wants, s.Volumes)
+		t.Errorf("the state, %s, is not on a volume: %v", c.State.Dir, s.Volumes)
 	}
 	if c.Replicas != (len(f.Volumes) > 2) {
 		t.Errorf("replicas: %v", c.Replicas)
