@@ -37,7 +37,10 @@
 //   - Names of files and people reach a page through html/template only. The links that start
 //     Office (launch) are the one exception: whatever comes from a name is percent-encoded there
 //     down to the unreserved characters.
-//   - The check-up is shown to administrators only; for others there is no such page.
+//   - Words come from the catalogues of bridge/words; in Go they are words.Text until the
+//     page is made for somebody.
+//   - The check-up and the page about the server are shown to administrators only; for
+//     others there are no such pages.
 //   - A person's right is min(rule, grant), asked at each request; what rules
 //     hide is not found.
 //   - Whoever came by a link has a site of their own (visit): what lies outside of what
@@ -112,4 +115,12 @@
 //     phone WOPI, because neither takes the other.
 //   - 2026-11-28 Who comes with a new password signs out what came with the one before. Everything of a
 //     person's uses the one that is kept, so a lost phone would get the new one, too.
+//   - 2026-11-28 The list of what is open comes again by server-sent events, made for each
+//     person: a bare word that something has changed would tell of documents that they cannot
+//     see. Ten minutes for a stream, so that a session that has ended ends it.
+//   - 2026-11-28 Which page a language was chosen on is read from Referer and stands in no
+//     form: the addresses of some pages are secrets, and a page must not repeat them.
+//   - 2026-11-28 Parts of pages are sent compressed, pages are not: the length of a page with a
+//     secret and a stranger's words in it would tell the secret, letter by letter.
+//   - 2026-11-28 What a house refuses is a page for whoever accepts HTML, a line of text for the rest.
 package web

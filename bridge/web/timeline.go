@@ -42,32 +42,15 @@ func happening(e history.Event) words.Text {
 	if name == nil {
 		name = words.Say("person.somebody_first")
 	}
-	switch e.Kind {
-	case history.Saved:
+	switch {
+	case e.Kind == history.Saved:
 		return words.Say("event.saved", "name", name, "n", e.Times)
-	case history.Aside:
-		return words.Say("event.aside", "name", name)
-	case history.Conflict:
-		return words.Say("event.conflict", "name", name)
-	case history.Opened:
-		return words.Say("event.opened", "name", name)
-	case history.Closed:
-		return words.Say("event.closed", "name", name)
-	case history.Released:
-		return words.Say("event.released", "name", name)
-	case history.Undone:
-		return words.Say("event.undone", "name", name)
-	case history.Restored:
-		return words.Say("event.restored", "name", name)
-	case history.Renamed:
-		if e.Detail == "" {
-			return words.Say("event.renamed", "name", name)
-		}
+	case e.Kind == history.Renamed && e.Detail != "":
 		return words.Say("event.renamed_to", "name", name, "to", e.Detail)
-	case history.Moved:
+	case e.Kind == history.Moved:
 		return words.Say("event.moved", "name", name, "to", e.Detail)
 	}
-	return words.Say("event.shared", "name", name)
+	return words.Say("event."+string(e.Kind), "name", name)
 }
 
 // happened notes what somebody did to a file on a page. A fault is the log's: it is done.

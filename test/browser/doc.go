@@ -4,7 +4,8 @@
 // # Owns
 //
 // A small client of the W3C WebDriver protocol over chromedriver, the life of
-// chromedriver and its browsers, and the screenshots.
+// chromedriver and its browsers, the screenshots, and what makes a page accessible:
+// axe-core (axe/, installed by npm) and the eye of the tours look at every page.
 //
 // # Does not own
 //
@@ -15,7 +16,8 @@
 //
 //	DAVWOPI_SCREENSHOTS=DIR go test ./test/browser
 //
-// Without chromium or chromedriver the tests skip, naming the absent program.
+// Without chromium or chromedriver the tests skip, naming the absent program; without
+// npm the pages are looked at by the eye alone, and TestAxeFindsFaults skips.
 //
 // # Rules
 //
