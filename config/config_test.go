@@ -133,7 +133,7 @@ func TestEveryScalarHasItsVariable(t *testing.T) {
 			}
 			if kind.Kind() == reflect.Slice {
 				value = "10.0.0.7"
-				if kind.Elem() == typeEditor {
+				if kind.Elem() == typeEditor || kind.Elem() == typeURL {
 					value = "https://x.example"
 				}
 			}
