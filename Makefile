@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: help run test test-race check audit acme release conform torture gibibyte bench fuzz model browser image deps-debian postgres replicas capacity
+.PHONY: help run test test-race check audit acme release upgrade conform torture gibibyte bench fuzz model browser image deps-debian postgres replicas capacity
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,13 @@ acme: ## certificates from a real ACME server (Pebble, by the module proxy)
 
 release: ## programs for every system in ./dist, with checksums and SBOM
 	RELEASE_GO=$(RELEASE_GO) sh test/scripts/release.sh dist
+
+# From the last release, or from a hundred commits ago where there is none.
+FROM ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-list --max-count=1 --skip=100 HEAD)
+
+upgrade: ## this program on the state of an older one: make upgrade FROM=COMMIT
+	dir=$$(mktemp -d) && git clone -q . $$dir/older && (cd $$dir/older && git checkout -q $(FROM) && $(GO) build -o $$dir/davwopi ./cmd/davwopi) \
+		&& DAVWOPI_TEST_OLDER=$$dir/davwopi $(GO) test -count=1 -v -run TestUpgrade ./test/binary; status=$$?; rm -rf $$dir; exit $$status
 
 conform: ## Microsoft's cases against the built daemon, on the embedded upstream and on each real one
 	$(GO) test -count=1 -v -run TestConform ./test/conform/...
