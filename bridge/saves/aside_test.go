@@ -183,8 +183,8 @@ func TestHeldBySomebodyElseInAnOutage(t *testing.T) {
 
 // TestCrashAside kills the process at every step of going aside and of the delivery.
 func TestCrashAside(t *testing.T) {
-	for _, step := range []string{"aside", "temp journaled", "temp sent", "move journaled", "move sent"} {
-		eachStrategy(t, func(t *testing.T, g *rig) {
+	for n, step := range []string{"aside", "temp journaled", "temp sent", "move journaled", "move sent"} {
+		eachStrategyOf(t, n, func(t *testing.T, g *rig) {
 			o := g.stale(wopi.OnlyOffice)
 			died := false
 			die := func(s string) error {

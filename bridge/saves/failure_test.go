@@ -57,9 +57,9 @@ var troubles = []struct {
 // in the journal, and the old contents are not lost either.
 func TestUpstreamFails(t *testing.T) {
 	long := letters(100_000)
-	for _, c := range troubles {
+	for n, c := range troubles {
 		t.Run(c.what, func(t *testing.T) {
-			eachStrategy(t, func(t *testing.T, g *rig) {
+			eachStrategyOf(t, n, func(t *testing.T, g *rig) {
 				g.server.Write(t, "a.txt", "old")
 				if c.quirks != nil {
 					g.server.Quirks.Set(c.quirks)

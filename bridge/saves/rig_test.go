@@ -57,7 +57,23 @@ type rig struct {
 
 func newRig(t *testing.T, server *upstream.Server, profile davbackend.Profile) *rig {
 	t.Helper()
-	return newRigOn(t, sqldbtest.New(t), server, profile)
+	return newRigOn(t, sqldbtest.Prepared(t, "saves", tables(t)), server, profile)
+}
+
+// tables makes those of all rooms that a rig has.
+func tables(t *testing.T) func(*sqldb.DB) error {
+	return func(db *sqldb.DB) error {
+		ids, err := idmap.New(t.Context(), db)
+		if err != nil {
+			return err
+		}
+		book, err := locks.New(t.Context(), locks.Locks{DB: db, IDs: ids, Upstreams: &access.Upstreams{IDs: ids}})
+		if err != nil {
+			return err
+		}
+		_, err = New(t.Context(), Saves{Dir: t.TempDir(), DB: db, IDs: ids, Locks: book})
+		return err
+	}
 }
 
 func newRigOn(t *testing.T, db *sqldb.DB, server *upstream.Server, profile davbackend.Profile) *rig {

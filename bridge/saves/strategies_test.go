@@ -29,6 +29,17 @@ func eachStrategy(t *testing.T, f func(t *testing.T, g *rig)) {
 	}
 }
 
+// eachStrategyOf is eachStrategy for the n-th of many cases: with -short every second of
+// the strategies, and the others for the next case.
+func eachStrategyOf(t *testing.T, n int, f func(t *testing.T, g *rig)) {
+	for i, s := range strategies {
+		if testing.Short() && (i+n)%2 != 0 {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) { f(t, newRigFor(t, s.profile)) })
+	}
+}
+
 // newRigFor is a rig over the server that has the profile.
 func newRigFor(t *testing.T, profile davbackend.Profile) *rig {
 	t.Helper()

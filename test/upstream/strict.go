@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"context"
 	"crypto/subtle"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/davbackend/localdav"
+	"davwopi/idmap/sqldb"
 	"davwopi/idmap/sqldb/sqldbtest"
 )
 
@@ -82,7 +84,11 @@ func Embedded(t testing.TB) *Server {
 
 func embedded(t testing.TB) (*Server, *localdav.Server) {
 	t.Helper()
-	dir, db := t.TempDir(), sqldbtest.New(t)
+	dir := t.TempDir()
+	db := sqldbtest.Prepared(t, "localdav", func(db *sqldb.DB) error {
+		_, err := localdav.OpenIdentities(context.Background(), db)
+		return err
+	})
 	local, err := localdav.Open(dir, db)
 	if err != nil {
 		t.Fatal(err)
