@@ -20,7 +20,7 @@ const (
 // A Kind is what happened.
 type Kind string
 
-// The kinds of events. Detail is of the last three.
+// The kinds of events.
 const (
 	Opened   Kind = "opened"   // somebody began to edit it
 	Saved    Kind = "saved"    // and saved
@@ -31,7 +31,7 @@ const (
 	Undone   Kind = "undone"   // an earlier version was put back
 	Restored Kind = "restored" // a save that did not get through became a document of its own
 	Renamed  Kind = "renamed"  // Detail: the new name
-	Moved    Kind = "moved"    // Detail: the folder
+	Moved    Kind = "moved"    // to another folder, whose name not everybody may know
 	Shared   Kind = "shared"
 )
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -172,7 +173,7 @@ func TestWhatHappenedToADocument(t *testing.T) {
 	for _, e := range []history.Event{
 		{Kind: history.Opened, Name: "Ben <b>"}, {Kind: history.Saved, Name: "Ben <b>"}, {Kind: history.Saved, Name: "Ben <b>"}, {Kind: history.Aside},
 		{Kind: history.Conflict, Name: "x"}, {Kind: history.Closed, Name: "x"}, {Kind: history.Renamed, Name: "x"}, {Kind: history.Renamed, Name: "x", Detail: "n<u>"},
-		{Kind: history.Moved, Name: "x", Detail: "Folder"}, {Kind: history.Restored, Name: "x"}, {Kind: history.Undone, Name: "x"},
+		{Kind: history.Moved, Name: "x"}, {Kind: history.Restored, Name: "x"}, {Kind: history.Undone, Name: "x"},
 	} {
 		e.File = idmap.FileID(id)
 		h.must(h.History.Add(t.Context(), e))
@@ -180,13 +181,16 @@ func TestWhatHappenedToADocument(t *testing.T) {
 	h.writes(id, "anna", wopi.TextEditor)
 	anna.post("/open/"+id+"/release", nil)
 	link := anna.share(id, "for", "anybody", "rights", "view")
+	if got := anna.post("/rename/"+id, url.Values{"name": {"new plan.txt"}}); got.status != http.StatusSeeOther {
+		t.Errorf("renamed: %d", got.status)
+	}
 	page := anna.get("/document/" + id).body
-	contains(t, page, "What happened to it", "Ben &lt;b&gt; opened it to edit", "Ben &lt;b&gt; saved it 2 times", "Somebody saved into a copy", "was not taken",
-		"x closed it", "x renamed it<", "x renamed it to n&lt;u&gt;", "x moved it to Folder", "made a copy of a save", "put an earlier version back",
+	contains(t, page, "anna renamed it to new plan.txt", "What happened to it", "Ben &lt;b&gt; opened it to edit", "Ben &lt;b&gt; saved it 2 times", "Somebody saved into a copy", "was not taken",
+		"x closed it", "x renamed it<", "x renamed it to n&lt;u&gt;", "x moved it to another folder", "made a copy of a save", "put an earlier version back",
 		"anna released it for others", "anna made a link to it", "<time datetime=")
 	guest := h.browser()
 	at := guest.comeIn(link, "", "")
-	if body := guest.get(at + "/document/" + id).body; strings.Contains(body, "released") || !strings.Contains(body, "plan.txt") {
+	if body := guest.get(at + "/document/" + id).body; strings.Contains(body, "released") || !strings.Contains(body, "new plan.txt") {
 		t.Errorf("a guest sees who did what:\n%s", body)
 	}
 }

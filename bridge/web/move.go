@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"davwopi/bridge/access"
+	"davwopi/bridge/history"
 	"davwopi/bridge/words"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
@@ -72,6 +73,7 @@ func (s *site) serveMove(w http.ResponseWriter, r *http.Request, session oauth.S
 	case err != nil:
 		s.failChange(w, r, who, at, "move", err)
 	default:
+		s.happened(r, who, at.Entry.ID, history.Moved, "")
 		s.did(w, r, folder.Entry.ID, change{
 			user: who.UserID(), kind: didMove, upstream: at.Upstream.Name, space: at.Entry.Space, file: at.Entry.ID,
 			name: moved.Name, old: s.folderName(folder), from: at.Entry.Path, to: moved.Path,

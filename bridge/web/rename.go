@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"davwopi/bridge/history"
 	"davwopi/bridge/words"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
@@ -84,6 +85,7 @@ func (s *site) serveRename(w http.ResponseWriter, r *http.Request, session oauth
 	case err != nil:
 		s.failChange(w, r, who, at, "rename", err)
 	default:
+		s.happened(r, who, at.Entry.ID, history.Renamed, moved.Name)
 		s.did(w, r, folder, change{
 			user: who.UserID(), kind: didRename, upstream: at.Upstream.Name, space: at.Entry.Space, file: at.Entry.ID,
 			name: moved.Name, old: at.Entry.Name, from: at.Entry.Path, to: moved.Path,

@@ -23,9 +23,10 @@ type eventRow struct {
 }
 
 // timeline is what happened to a file, the latest first. It is for people with an account
-// who can see the file, which the caller has asked.
+// who can see the file, which the caller has asked; not on the pages of a link, whose
+// visitors see what was shared and not who works on it.
 func (s *site) timeline(ctx context.Context, id idmap.FileID) ([]eventRow, error) {
-	if s.History == nil || s.guest() {
+	if s.History == nil || s.visit != nil {
 		return nil, nil
 	}
 	all, err := s.History.Of(ctx, id, maxEvents)
@@ -47,8 +48,6 @@ func happening(e history.Event) words.Text {
 		return words.Say("event.saved", "name", name, "n", e.Times)
 	case e.Kind == history.Renamed && e.Detail != "":
 		return words.Say("event.renamed_to", "name", name, "to", e.Detail)
-	case e.Kind == history.Moved:
-		return words.Say("event.moved", "name", name, "to", e.Detail)
 	}
 	return words.Say("event."+string(e.Kind), "name", name)
 }
