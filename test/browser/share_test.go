@@ -171,7 +171,7 @@ func TestLinksOnEveryScreen(t *testing.T) {
 		w.Go(d.URL)
 		follow(w, "Verein")
 		w.Sees("Archiv")
-		w.Click(".titled .button")
+		w.Click(`.titled a[href*="/share/"]`)
 		folder := shareWith(w, "")
 		e.w.Scripts(false)
 		w.Go(folder)
