@@ -14,6 +14,7 @@ import (
 	"davwopi/bridge/web"
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
+	"davwopi/idmap/sqldb"
 	"davwopi/test/office"
 	"davwopi/test/upstream"
 )
@@ -36,6 +37,9 @@ func TestEveryTroubleSaysWhatHappenedAndWhatToDo(t *testing.T) {
 		{"an ID that never was", nil, nil, func(string) string { return "/edit/" + strings.Repeat("q", 26) }, false, 404, []string{"not here any more"}},
 		{"no such page", nil, nil, func(string) string { return "/nothing" }, false, 404, []string{"There is no page here", "Go to the files"}},
 		{"a ticket that is none", nil, nil, func(string) string { return "/ticket/wbt_x" }, false, 410, []string{"used already", "open the document again"}},
+		{"the state database is away", func(h *house) {
+			h.db.SetFault(func() error { return sqldb.ErrUnavailable })
+		}, nil, func(id string) string { return "/edit/" + id }, false, 503, []string{"One moment please", "not affected", "data-again"}},
 		{"the upstream does not speak TLS", func(h *house) {
 			u := *h.Upstreams.List[0].Client.Base
 			u.Scheme = "https"
