@@ -10,7 +10,7 @@
 // a crash between the database and the upstream is settled ([Intent]); and the
 // operations that are little else than locks and intents: Lock, RefreshLock,
 // UnlockAndRelock, Unlock, GetLock, the deeds of RenameFile, DeleteFile,
-// RenameContainer and DeleteContainer.
+// RenameContainer and DeleteContainer, and what a browser does to a folder with all that is in it.
 //
 // # Does not own
 //

@@ -47,7 +47,10 @@
 //     was shared is not looked for, its name is in no page, and every address on a page
 //     is below /shared/LINK. A handler that a visitor may reach asks site.allows and
 //     site.locate, never Rules.
-//   - Lists, sign-in, and the pages of what is open and what was saved work without script.
+//   - Lists, sign-in, the pages of what is open and what was saved, and all that changes
+//     files work without script.
+//   - What changes files goes through locks and saves, as an editor's change does: never by
+//     the upstream's client alone.
 //   - What somebody did that cannot be taken back is asked about on a page first.
 //   - Of the journal a person is shown their own entries; of what is open, the documents
 //     that their own look shows, or showed within the last hour while the upstream is away.
@@ -60,7 +63,7 @@
 //     foreign.
 //   - 2026-11-20 A sign-in link shows a page whose form is sent by script or by
 //     hand, because programs that preview links would use it up.
-//   - 2026-11-20 A list has at most 1,000 rows per page and is sorted on the
+//   - 2026-11-20 A list has at most 500 rows per page and is sorted on the
 //     server: 20,000 files need no script and no large page.
 //   - 2026-11-20 Of a folder with more than 2,000 entries only the page that is
 //     shown gets IDs, and what has vanished from it is not noted: recording 20,000
@@ -123,4 +126,15 @@
 //   - 2026-11-28 Parts of pages are sent compressed, pages are not: the length of a page with a
 //     secret and a stranger's words in it would tell the secret, letter by letter.
 //   - 2026-11-28 What a house refuses is a page for whoever accepts HTML, a line of text for the rest.
+//   - 2026-11-28 A name that is typed is refused with the reason if people or file systems
+//     could not do with it; that of an uploaded file is repaired: nobody can answer for a
+//     camera's names. A name with characters that turn the direction of writing looks like
+//     another one, so it is never given.
+//   - 2026-11-28 What can be undone is a row that knows what was done, and not words in an
+//     address: those could say anything about anything.
+//   - 2026-11-28 Uploads come in pieces by a protocol of ours, not by tus: what is asked
+//     about (replace, keep both, leave out) is a part of it, and the pieces lie in the
+//     journal, whose promise the upload gets with its last byte.
+//   - 2026-11-28 The tokens of KaraDAV's properties are made when a PROPFIND asks for them
+//     by name, one row for each request: programs list folders often, and open one file.
 package web

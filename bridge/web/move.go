@@ -25,6 +25,7 @@ type moveBody struct {
 	Action     string
 	To         string     // ID of the folder that is shown
 	Why        words.Text // why it cannot go here; nil: it can
+	Tried      bool       // somebody has tried to
 	Back       step
 }
 
@@ -102,7 +103,7 @@ func (s *site) pickFolder(w http.ResponseWriter, r *http.Request, who oauth.Prin
 	}
 	status := http.StatusOK
 	if body.Why = why; why != nil && r.Method == http.MethodPost {
-		status = http.StatusConflict
+		status, body.Tried = http.StatusConflict, true
 	}
 	s.show(w, r, status, "move", words.Say("move.title", "name", at.Entry.Name), who, policy{}, body)
 }

@@ -44,7 +44,6 @@ if (list && 'upload' in list.dataset) {
   function send(job, address, piece) {
     return new Promise((done, failed) => {
       const x = new XMLHttpRequest();
-      job.request = x;
       x.upload.addEventListener('progress', (e) => show(job, job.at + e.loaded));
       x.addEventListener('load', () => {
         let json = {};
@@ -53,12 +52,17 @@ if (list && 'upload' in list.dataset) {
         else failed(Object.assign(new Error(json.message || String(x.status)), { status: x.status, json }));
       });
       for (const end of ['error', 'abort', 'timeout']) x.addEventListener(end, () => failed(new TypeError(end)));
+      job.stop = () => { // what was not sent yet knows nothing of being aborted
+        x.abort();
+        failed(new TypeError('abort'));
+      };
       x.open('PATCH', address);
       x.send(piece);
     });
   }
 
-  const sleep = (ms) => new Promise((done) => {
+  const sleep = (job, ms) => new Promise((done) => {
+    job.stop = done;
     const timer = setTimeout(done, ms);
     addEventListener('online', () => { clearTimeout(timer); done(); }, { once: true });
   });
@@ -72,7 +76,7 @@ if (list && 'upload' in list.dataset) {
       } catch (e) {
         if (job.cancelled || !passing(e) || n === tries) throw e;
         state(job, say('script.folder.again'));
-        await sleep(Math.min(500 * 2 ** n, 15000));
+        await sleep(job, Math.min(500 * 2 ** n, 15000));
         if (job.cancelled) throw e;
       }
     }
@@ -249,7 +253,7 @@ if (list && 'upload' in list.dataset) {
 
   function cancel(job) {
     job.cancelled = true;
-    job.request?.abort();
+    job.stop?.();
     if (!job.begun) finish(job, new TypeError('abort'));
   }
 
