@@ -2,7 +2,6 @@ package docsapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -132,25 +131,16 @@ func (c *converting) step(ctx context.Context, keep bool) (any, error) {
 	return c.makeBeside(ctx, c.name, body)
 }
 
-// serveConverted is POST /docsapi/converted/{id}/{to}: the converted file, for a form of
+// converted is POST /docsapi/converted/{id}/{to}: the converted file, for a form of
 // the page. The document server has it already, by the key of its conversion.
-func (d *Docs) serveConverted(w http.ResponseWriter, r *http.Request) {
-	begun, id := time.Now(), idmap.FileID(mux.Vars(r)["id"])
-	g, status, err := d.converted(w, r, id, mux.Vars(r)["to"])
-	d.hear(r, "Converted", begun, g, id, status, err)
-	if errors.Is(err, errBroken) {
-		panic(http.ErrAbortHandler)
-	}
-}
-
-func (d *Docs) converted(w http.ResponseWriter, r *http.Request, id idmap.FileID, to string) (g access.Grant, status int, err error) {
+func (d *Docs) converted(w http.ResponseWriter, r *http.Request) (g access.Grant, status int, err error) {
 	refuse := func(err error) (access.Grant, int, error) { return g, refuseGet(w, err), err }
 	r.Body = http.MaxBytesReader(w, r.Body, maxAsk)
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return refuse(fmt.Errorf("docsapi: %w: no form", wopi.ErrMalformed))
 	}
 	ctx := r.Context()
-	c, err := d.converting(ctx, r.PostFormValue("token"), id, to, false)
+	c, err := d.converting(ctx, r.PostFormValue("token"), idOf(r), mux.Vars(r)["to"], false)
 	if err != nil {
 		return refuse(err)
 	}

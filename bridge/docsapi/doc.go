@@ -34,6 +34,12 @@
 //   - The base of an editing is the revision behind its key: what was delivered for it, or
 //     what its own saves have made of that.
 //
+// # Security considerations
+//
+// Whoever has the secret can save into documents that are open, as the people who have them
+// open: a document server is trusted as much as an editor that signs by WOPI's keys. It is
+// trusted more in one thing: its script runs in our own page, beside the person's session.
+//
 // # Why it is so
 //
 //   - 2026-11-28: keys are the file's ID and its Version, which no other state of it has,
@@ -54,6 +60,10 @@
 //   - 2026-11-28: whose forgotten save it is was written down with the session. It is
 //     delivered as by that person, whose grant may have expired; an administrator's
 //     sign-out forgets them ([Docs.Forget]).
+//   - 2026-11-28: its script is not kept in a frame of its own: the editor's frame inside would
+//     inherit the sandbox, and an editor without an origin does not work.
+//   - 2026-11-28: what is typed is saved every ten minutes by our word (forcesave). The document
+//     server by itself saves when the last one has left, which may be days later.
 //   - 2026-11-28: a result in another format than the file's is converted back first, and
 //     is kept beside the file if that fails: OOXML in a file called .odt is no document.
 package docsapi

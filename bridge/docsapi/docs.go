@@ -61,14 +61,14 @@ func (d *Docs) Mount(r *mux.Router) {
 	get := func(path string, h http.HandlerFunc) {
 		r.Methods(http.MethodGet, http.MethodHead).Path("/docsapi/" + path).Handler(h)
 	}
-	get("download/{key}", d.serveDownload)
-	get("bytes/{id}", d.serveBytes)
-	get("version/{id}/{entry}", d.serveVersion)
+	get("download/{key}", d.giving("Download", d.download))
+	get("bytes/{id}", d.giving("Bytes", d.bytes))
+	get("version/{id}/{entry}", d.giving("Version", d.version))
 	get("probe/{number}", d.serveProbe)
 	r.Methods(http.MethodPost).Path("/docsapi/callback/{key}").HandlerFunc(d.serveCallback)
 	r.Methods(http.MethodPost).Path("/docsapi/page/{key}/{ask}").HandlerFunc(d.servePage)
 	r.Methods(http.MethodPost).Path("/docsapi/convert/{id}").HandlerFunc(d.serveConvert)
-	r.Methods(http.MethodPost).Path("/docsapi/converted/{id}/{to}").HandlerFunc(d.serveConverted)
+	r.Methods(http.MethodPost).Path("/docsapi/converted/{id}/{to}").HandlerFunc(d.giving("Converted", d.converted))
 }
 
 // server is the document server of an editor; [ErrDown] if it is configured no more.

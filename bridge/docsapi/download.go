@@ -24,6 +24,27 @@ const (
 	aboutVersion = "version " // and the journal's entry
 )
 
+// idOf is the file that an address names, by its ID or by a document key.
+func idOf(r *http.Request) idmap.FileID {
+	if key := mux.Vars(r)["key"]; key != "" {
+		id, _ := fileOf(key) // "" for what is none of ours
+		return id
+	}
+	return idmap.FileID(mux.Vars(r)["id"])
+}
+
+// giving serves addresses of bytes. give answers, and says as whom and how.
+func (d *Docs) giving(what string, give func(http.ResponseWriter, *http.Request) (access.Grant, int, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		g, status, err := give(w, r)
+		d.hear(r, what, begun, g, idOf(r), status, err)
+		if errors.Is(err, errBroken) {
+			panic(http.ErrAbortHandler) // or half a file would look like a whole one
+		}
+	}
+}
+
 // checkGet demands the token of a document server's GET: it must name the very address
 // that we have given out.
 func (s *Server) checkGet(r *http.Request, address string) error {
@@ -40,19 +61,9 @@ func (s *Server) checkGet(r *http.Request, address string) error {
 	return nil
 }
 
-// serveDownload is GET /docsapi/download/{key}: the bytes behind a document key.
-func (d *Docs) serveDownload(w http.ResponseWriter, r *http.Request) {
-	begun, key := time.Now(), mux.Vars(r)["key"]
-	id, _ := fileOf(key)
-	g, status, err := d.download(w, r, key)
-	d.hear(r, "Download", begun, g, id, status, err)
-	if errors.Is(err, errBroken) {
-		panic(http.ErrAbortHandler) // or half a file would look like a whole one
-	}
-}
-
-func (d *Docs) download(w http.ResponseWriter, r *http.Request, key string) (g access.Grant, status int, err error) {
-	ctx, token := r.Context(), r.URL.Query().Get("t")
+// download is GET /docsapi/download/{key}: the bytes behind a document key.
+func (d *Docs) download(w http.ResponseWriter, r *http.Request) (g access.Grant, status int, err error) {
+	ctx, key, token := r.Context(), mux.Vars(r)["key"], r.URL.Query().Get("t")
 	refuse := func(err error) (access.Grant, int, error) { return g, refuseGet(w, err), err }
 	s, err := d.session(ctx, key)
 	if err != nil {
@@ -95,18 +106,9 @@ func (d *Docs) download(w http.ResponseWriter, r *http.Request, key string) (g a
 	return g, status, err
 }
 
-// serveBytes is GET /docsapi/bytes/{id}: a file that is converted, or put into a document.
-func (d *Docs) serveBytes(w http.ResponseWriter, r *http.Request) {
-	begun, id := time.Now(), idmap.FileID(mux.Vars(r)["id"])
-	g, status, err := d.bytes(w, r, id)
-	d.hear(r, "Bytes", begun, g, id, status, err)
-	if errors.Is(err, errBroken) {
-		panic(http.ErrAbortHandler)
-	}
-}
-
-func (d *Docs) bytes(w http.ResponseWriter, r *http.Request, id idmap.FileID) (g access.Grant, status int, err error) {
-	ctx := r.Context()
+// bytes is GET /docsapi/bytes/{id}: a file that is converted, or put into a document.
+func (d *Docs) bytes(w http.ResponseWriter, r *http.Request) (g access.Grant, status int, err error) {
+	ctx, id := r.Context(), idOf(r)
 	refuse := func(err error) (access.Grant, int, error) { return g, refuseGet(w, err), err }
 	if g, err = d.openGet(r, aboutBytes, id, "bytes", string(id)); err != nil {
 		return refuse(err)
@@ -141,18 +143,9 @@ func (d *Docs) openGet(r *http.Request, about string, id idmap.FileID, parts ...
 	return g, server.checkGet(r, d.address(token, parts...))
 }
 
-// serveVersion is GET /docsapi/version/{id}/{entry}: what a save has replaced.
-func (d *Docs) serveVersion(w http.ResponseWriter, r *http.Request) {
-	begun, id := time.Now(), idmap.FileID(mux.Vars(r)["id"])
-	g, status, err := d.version(w, r, id, mux.Vars(r)["entry"])
-	d.hear(r, "Version", begun, g, id, status, err)
-	if errors.Is(err, errBroken) {
-		panic(http.ErrAbortHandler)
-	}
-}
-
-func (d *Docs) version(w http.ResponseWriter, r *http.Request, id idmap.FileID, entry string) (g access.Grant, status int, err error) {
-	ctx := r.Context()
+// version is GET /docsapi/version/{id}/{entry}: what a save has replaced.
+func (d *Docs) version(w http.ResponseWriter, r *http.Request) (g access.Grant, status int, err error) {
+	ctx, id, entry := r.Context(), idOf(r), mux.Vars(r)["entry"]
 	refuse := func(err error) (access.Grant, int, error) { return g, refuseGet(w, err), err }
 	if g, err = d.openGet(r, aboutVersion+entry, id, "version", string(id), entry); err != nil {
 		return refuse(err)

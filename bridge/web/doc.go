@@ -25,7 +25,8 @@
 //
 //   - Every page has a Content-Security-Policy of its own with a fresh nonce;
 //     no inline handlers, no inline styles, nothing from another origin but the
-//     editor's frame and icon on its host page.
+//     editor's frame and icon on its host page, and the script of a document server that
+//     is spoken to by the Docs API, which the operator has named and given a secret.
 //   - An access token appears only in the host page's form and in the answer to
 //     the page's own script. Never in an address, but that of a picture, which opens
 //     nothing else and lives for minutes.

@@ -229,6 +229,38 @@ func docsHistory(t *testing.T, w *Window, ds *docserver.Server, d *daemon.Daemon
 	}
 }
 
+func TestADocsEditingThatOthersHaveChanged(t *testing.T) {
+	driver := Start(t)
+	ds := docserver.Start(t, nil)
+	d := docsDaemon(t, ds)
+	shots := newShots(t)
+	d.Write("Brief.docx", "one")
+	w := driver.Open(t, 1200, 800)
+	w.Go(d.Link)
+	w.Sees("Brief.docx")
+	follow(w, "Brief.docx")
+	inDocs(w)
+	w.Sees("edit as")
+	e, err := ds.Open(pageConfig(w))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Write("Brief.docx", "theirs, meanwhile")
+	e.Type("mine")
+	if told, err := e.Save(); err != nil || told.Answer != 0 {
+		t.Fatalf("%+v, %v", told, err)
+	}
+	w.Frame("")
+	w.Run(`dispatchEvent(new Event('online'))`, nil) // as if the 15 seconds were over
+	w.Sees("Others have changed this document")
+	w.Sees("(conflict Owner")
+	shots.take(w, "48-docs-conflict")
+	if got := d.Read("Brief.docx"); got != "theirs, meanwhile" {
+		t.Errorf("the other version was overwritten with %q", got)
+	}
+	clean(t, w)
+}
+
 func TestADocsEditorThatIsReadOnlyOrGone(t *testing.T) {
 	driver := Start(t)
 	ds := docserver.Start(t, nil)
