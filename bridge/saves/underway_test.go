@@ -281,3 +281,36 @@ func TestLatePut(t *testing.T) {
 		})
 	}
 }
+
+// TestReplicasSendBesideTheFile: where several bridges share the work, what is sent into
+// place is only what cannot be moved there.
+func TestReplicasSendBesideTheFile(t *testing.T) {
+	for _, c := range []struct {
+		replicas, refused bool // MOVE onto a locked file is refused
+		puts, moves       int  // onto a.txt
+	}{{false, false, 1, 0}, {true, false, 0, 1}, {true, true, 1, 1}} {
+		t.Run(fmt.Sprintf("replicas %v, MOVE refused %v", c.replicas, c.refused), func(t *testing.T) {
+			g := newRigFor(t, davbackend.Embedded)
+			g.saves.Replicas = c.replicas
+			g.server.Quirks.Set(func(q *upstream.Quirks) { q.MoveLocked423 = c.refused })
+			g.server.Write(t, "a.txt", "old")
+			o := g.open("a.txt", wopi.Collabora)
+			g.server.Forget()
+			o.mustPut("the save")
+			puts, moves := 0, 0
+			for _, r := range g.server.Requests() {
+				switch {
+				case r.Method == "MOVE":
+					moves++
+				case r.Method == http.MethodPut && r.Path == "/a.txt":
+					puts++
+				}
+			}
+			if puts != c.puts || moves != c.moves {
+				t.Errorf("%d PUTs onto the file and %d MOVEs", puts, moves)
+			}
+			g.wantOn("a.txt", "the save")
+			g.wantNoTemps()
+		})
+	}
+}
