@@ -52,8 +52,8 @@ func (s *Saves) Begin(ctx context.Context, in Incoming) (Incoming, error) {
 	}
 	in.ID, in.Have, in.place = newID(), 0, s.place()
 	if in.place != inDatabase {
-		if room, err := s.disk.room(s.spools()); err == nil && room.free < uint64(in.Size)+leastFree {
-			return in, ErrNoRoom
+		if err := s.roomLeft(in.Size); err != nil {
+			return in, err
 		}
 		f, err := s.disk.create(s.incomingPath(in))
 		if err != nil {
@@ -79,6 +79,14 @@ func (s *Saves) Begin(ctx context.Context, in Incoming) (Incoming, error) {
 		return in, errors.Join(fmt.Errorf("saves: journal: %w", err), s.dropIncomingBytes(ctx, in))
 	}
 	return in, nil
+}
+
+// roomLeft keeps uploads from taking the room that saves need.
+func (s *Saves) roomLeft(size int64) error {
+	if room, err := s.disk.room(s.spools()); err == nil && room.free < uint64(size)+leastFree {
+		return ErrNoRoom
+	}
+	return nil
 }
 
 // makeRoomFor ends what a person has too much of.
@@ -160,6 +168,9 @@ func (s *Saves) hold(ctx context.Context, id, user string) (in Incoming, done fu
 // addToFile writes a piece behind what is there, durably. What a piece has left that
 // never was noted is cut off first.
 func (s *Saves) addToFile(_ context.Context, in Incoming, body io.Reader) (int64, error) {
+	if err := s.roomLeft(0); err != nil {
+		return 0, err // others have taken it meanwhile
+	}
 	f, err := os.OpenFile(s.incomingPath(in), os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, ErrNoEntry

@@ -280,10 +280,17 @@ func TestUploadsAfterACrash(t *testing.T) {
 // A disk without room says so before anything is sent.
 func TestUploadWithoutRoom(t *testing.T) {
 	g := newRig(t, upstream.Strict(t), davbackend.Unknown)
+	free := uint64(leastFree + 10)
 	g.saves = g.journal(g.saves.Dir, func(s *Saves) {
-		s.disk.room = func(string) (room, error) { return room{free: leastFree + 10, total: 1 << 40}, nil }
+		s.disk.room = func(string) (room, error) { return room{free: free, total: 1 << 40}, nil }
 	})
-	g.begin(10)
+	in := g.begin(10)
+	free = leastFree - 1
+	if _, err := g.saves.Append(t.Context(), in.ID, "ann", 0, strings.NewReader("x"), 1); !errors.Is(err, ErrNoRoom) {
+		t.Errorf("no room any more: %v", err)
+	}
+	free = leastFree + 10
+	g.add(in, 0, "x")
 	if _, err := g.saves.Begin(t.Context(), Incoming{User: "ann", Size: 11}); !errors.Is(err, ErrNoRoom) {
 		t.Errorf("no room: %v", err)
 	}
