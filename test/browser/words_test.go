@@ -11,8 +11,8 @@ import (
 
 // german is a browser whose person reads German.
 var german = []look{
-	{"german-desktop", 1200, 800, []string{still, "--accept-lang=de-AT", "--lang=de"}},
-	{"german-phone", 320, 640, append([]string{"--accept-lang=de-AT", "--lang=de"}, dark...)},
+	{"german-desktop", 1200, 800, []string{still, "--accept-lang=de-AT", "--lang=de"}, true},
+	{"german-phone", 320, 640, append([]string{"--accept-lang=de-AT", "--lang=de"}, dark...), true},
 }
 
 // TestInGerman goes through the pages of a person who reads German, wide and at 320 px,
