@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"davwopi/davbackend/dav"
 
@@ -170,6 +172,9 @@ func checkHash(h []byte) error {
 // before the present one, or if the file died.
 func (m *Map) RevisionBy(ctx context.Context, id FileID, lastModifiedOrVersion string) (Revision, error) {
 	s := lastModifiedOrVersion
+	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+		return Revision{}, ErrNotFound // what an editor sent, and PostgreSQL would not even compare
+	}
 	is := func(r *resource) bool { return s == r.version || s == r.lastModified }
 	return m.revision(ctx, id, is, `(version = ? OR last_modified = ?)`, s, s)
 }
