@@ -44,10 +44,23 @@ b inspect --format '{{.OCIv1.Config.User}} {{.OCIv1.Config.Entrypoint}} {{.Docke
 [ "$(b inspect --format '{{.OCIv1.Config.User}}' "$c")" = 65532:65532 ]
 b inspect --format '{{.Docker.Config.Healthcheck.Test}}' "$c" | grep -q health
 
-# It runs as its user, in an empty root, and says that it is well.
+# It runs as its user, in an empty root that cannot be written to but for the volumes, and says
+# that it is well.
 port=$((20000 + $$ % 20000))
 chmod 755 "$work" "$m"
-chroot --userspec=65532:65532 "$m" /davwopi serve -listen "127.0.0.1:$port" -state /data -dir /documents >"$work/log" 2>&1 &
+mkdir "$work/volumes" "$work/volumes/data" "$work/volumes/documents"
+chown -R 65532:65532 "$work/volumes"
+cat >"$work/start" <<'START'
+set -eu
+m=$1 volumes=$2 port=$3
+mount --bind "$m" "$m"
+mount --bind "$volumes/data" "$m/data"
+mount --bind "$volumes/documents" "$m/documents"
+mount -o remount,bind,ro "$m"
+if touch "$m/written" 2>/dev/null; then echo "the root can be written to"; exit 1; fi
+exec chroot --userspec=65532:65532 "$m" /davwopi serve -listen "127.0.0.1:$port" -state /data -dir /documents
+START
+unshare -m sh "$work/start" "$m" "$work/volumes" "$port" >"$work/log" 2>&1 &
 pid=$!
 ok=1
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -57,5 +70,7 @@ done
 cat "$work/log"
 kill "$pid" 2>/dev/null || true
 wait "$pid" 2>/dev/null || true
+[ -f "$work/volumes/data/state.db" ] || { echo "the volumes were not used"; exit 1; }
+grep -q root "$work/log" && { echo "it says that it is root"; exit 1; }
 [ "$ok" = 0 ] || { echo "the image does not become healthy"; exit 1; }
 echo "image built, healthy"

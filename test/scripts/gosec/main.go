@@ -1,6 +1,6 @@
 // Command gosec compares a report of gosec (JSON, on standard input) with the excuses in
-// test/scripts/gosec.txt: a finding without an excuse fails, and so does an excuse that
-// excuses nothing any more.
+// test/scripts/gosec.txt: a finding without an excuse fails, and an excuse that excuses
+// nothing any more is told.
 package main
 
 import (
@@ -61,12 +61,11 @@ func compare() error {
 	}
 	for _, e := range excuses {
 		if !e.used {
-			bad++
-			fmt.Printf("test/scripts/gosec.txt:%d: %s %s excuses nothing\n", e.line, e.rule, e.where)
+			fmt.Printf("test/scripts/gosec.txt:%d: %s %s excuses nothing any more\n", e.line, e.rule, e.where)
 		}
 	}
 	if len(report.Errors) > 0 || bad > 0 {
-		return fmt.Errorf("%d findings without an excuse or excuses without a finding, %d packages that it could not read", bad, len(report.Errors))
+		return fmt.Errorf("%d findings without an excuse, %d packages that it could not read", bad, len(report.Errors))
 	}
 	fmt.Printf("gosec: %d findings, all excused\n", len(report.Issues))
 	return nil
