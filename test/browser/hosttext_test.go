@@ -105,7 +105,7 @@ func TestTheBarOnAPhone(t *testing.T) {
 	k.opens(name)
 	k.types("x")
 	k.state("unsaved")
-	e.sees("Noch nicht gespeichert", "host")
+	e.sees("Ungespeichert", "host")
 	k.Click("#more summary")
 	e.sees("Nur lesen", "host-menu")
 	d.Write(name, "by another program")

@@ -80,6 +80,7 @@
   const askSave = () => {
     saving = true;
     savingSince = Date.now();
+    look(2000); // not every editor says how it ended
     order('Action_Save', { DontTerminateEdit: true, DontSaveIfUnmodified: true, Notify: true });
     show();
   };
@@ -100,7 +101,7 @@
     else hostSays.state('saved', say('script.host.saved'));
     if (held) note('waiting', 'warn', say(held[1], { name: wait }));
     else drop('waiting');
-    if (failed && data.office !== 'text') note('failed', 'bad', say('script.host.failed_note'), ...(dialect.saves ? [[say('script.host.again'), askSave]] : []));
+    if (failed && data.office !== 'text' && !hostSays.find('session')) note('failed', 'bad', say('script.host.failed_note'), ...(dialect.saves ? [[say('script.host.again'), askSave]] : []));
     else drop('failed');
     if (!online) note('offline', 'bad', say('script.host.offline_note'));
     else drop('offline');
@@ -114,6 +115,7 @@
     tell('Doc_ModifiedStatus', { Modified: on });
     show();
     if (!on) look(300); // it may be waiting
+    else if (!dialect.tells) look(3000);
   }
 
   // ---- what the server knows ----
@@ -192,6 +194,14 @@
 
   // ---- the access token ----
 
+  // over says what ended: the sign-in, the link, or that it is somebody else's by now.
+  function over(status) {
+    const ways = status === 410 ? [] : [[say('script.host.sign_in'), data.signIn]];
+    const words = { 401: say('script.host.session_over'), 410: say('script.host.link_over'), 403: say('script.host.other_person') }[status];
+    if (words) note('session', 'bad', words, ...ways);
+    show();
+  }
+
   async function freshToken() {
     if (!data.renew) return '';
     let r;
@@ -200,10 +210,10 @@
     } catch {
       return ''; // no connection: the next turn asks again
     }
-    if (r.status === 401) note('session', 'bad', say('script.host.session_over'), [say('script.host.sign_in'), data.signIn]);
-    if (r.status === 410) note('session', 'bad', say('script.host.link_over'));
-    if (r.status === 403) note('session', 'bad', say('script.host.other_person'), [say('script.host.sign_in'), data.signIn]);
-    if (!r.ok) return '';
+    if (!r.ok) {
+      over(r.status);
+      return '';
+    }
     drop('session');
     const fresh = await r.json();
     expires = fresh.access_token_ttl;
@@ -217,8 +227,7 @@
       if (!data.state) return '';
       const r = await fetch(data.state, { cache: 'no-store' }).catch(() => null);
       if (r && r.ok) drop('session');
-      if (r && r.status === 401) note('session', 'bad', say('script.host.session_over'), [say('script.host.sign_in'), data.signIn]);
-      if (r && r.status === 410) note('session', 'bad', say('script.host.link_over'));
+      else if (r) over(r.status);
       if (Date.now() > expires - EARLY) note('ends', 'warn', say('script.host.ends', { name: data.called, time: hostSays.clock(expires) }), [say('script.host.reload'), () => location.reload()]);
       return '';
     }
