@@ -57,14 +57,8 @@ func (l *Locks) DeleteContainer(ctx context.Context, t Target, a Actor) error {
 		if err := l.stillAt(ctx, t); err != nil {
 			return err
 		}
-		found, err := l.below(ctx, t, now)
-		if err != nil {
+		if err := l.nobodyBelow(ctx, t, now); err != nil {
 			return err
-		}
-		for _, h := range found {
-			if h.live {
-				return heldBelow(ctx, t, h)
-			}
 		}
 		if err := isEmpty(ctx, t); err != nil {
 			return err
@@ -111,6 +105,21 @@ func (l *Locks) below(ctx context.Context, t Target, now time.Time) ([]*heldFile
 		}
 	}
 	return all, nil
+}
+
+// nobodyBelow refuses what cannot be done to a container while anybody holds something
+// below it.
+func (l *Locks) nobodyBelow(ctx context.Context, t Target, now time.Time) error {
+	found, err := l.below(ctx, t, now)
+	if err != nil {
+		return err
+	}
+	for _, h := range found {
+		if h.live {
+			return heldBelow(ctx, t, h)
+		}
+	}
+	return nil
 }
 
 // heldBelow refuses what cannot be done to a container because of h. It names the

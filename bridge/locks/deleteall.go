@@ -28,14 +28,8 @@ func (l *Locks) DeleteAll(ctx context.Context, t Target, a Actor) error {
 		if err := l.stillAt(ctx, t); err != nil {
 			return err
 		}
-		found, err := l.below(ctx, t, now)
-		if err != nil {
+		if err := l.nobodyBelow(ctx, t, now); err != nil {
 			return err
-		}
-		for _, h := range found {
-			if h.live {
-				return heldBelow(ctx, t, h)
-			}
 		}
 		if err := l.waitsBelow(ctx, t); err != nil {
 			return err
