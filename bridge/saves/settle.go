@@ -362,6 +362,10 @@ func (d *delivery) replaceLock(ctx context.Context) error {
 		return nil // it is gone, as the next look finds
 	}
 	t.Seen = dav.Resource{}
+	// The start is in a hurry. A LOCK that is given up while it is under way may be granted
+	// all the same, and then is in the way for a minute.
+	ctx, stop := shortly(context.WithoutCancel(ctx))
+	defer stop()
 	token, err := d.s.Locks.Reshadow(ctx, d.lease, t)
 	var mismatch *locks.MismatchError
 	switch {
