@@ -269,7 +269,7 @@ const leaveOutVariable = "DAVWOPI_TEST_TORTURE_LEAVE_OUT"
 
 // byChance are the protections of which a short run of TestTorture notices that they are
 // left out, whatever its dice say; the others need a story.
-var byChance = []string{"base", "copy", "keeper", "lease", "outside", "release", "replay"}
+var byChance = []string{"base", "copy", "outside"}
 
 // TestWithoutByChance leaves each protection out of a short run of TestTorture and says
 // what the ledger has noticed.
