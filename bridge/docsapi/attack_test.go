@@ -259,6 +259,26 @@ func TestResultsThatAreNotWhole(t *testing.T) {
 	}
 }
 
+func TestAResultThatStopsComing(t *testing.T) {
+	a := newAttack(t, nil)
+	a.Docs.Servers[a.DS.URL].Idle = 100 * time.Millisecond
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	said := a.with("url", a.DS.Stream("docx", func() (io.ReadCloser, int64) {
+		return io.NopCloser(io.MultiReader(strings.NewReader(strings.Repeat("half", 16<<10)), waiting(over))), 1 << 20
+	}))
+	told, err := a.DS.Send(a.editor.Callback(), docserver.Callback{Header: docserver.SignFor(docserver.Secret, map[string]any{"payload": said}, time.Minute), Body: said})
+	a.bad(told, err)
+	if told.HTTP != http.StatusServiceUnavailable || a.read(doc) != "one" {
+		t.Errorf("%+v, %q", told, a.read(doc))
+	}
+}
+
+// waiting gives nothing until the test is over.
+type waiting chan struct{}
+
+func (w waiting) Read([]byte) (int, error) { <-w; return 0, io.EOF }
+
 type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

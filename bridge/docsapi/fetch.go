@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// idle ends the reading of a result on which no byte has moved for so long.
-const idle = time.Minute
+// defaultIdle is [Server.Idle] if nothing is said.
+const defaultIdle = time.Minute
 
 var errStalled = errors.New("docsapi: the document server stopped sending")
 
@@ -50,8 +50,12 @@ func (s *Server) fetch(ctx context.Context, address string) (*result, error) {
 		cancel(nil)
 		return nil, fmt.Errorf("%w: fetching a result: status %d", ErrDown, res.StatusCode)
 	}
+	idle := s.Idle
+	if idle <= 0 {
+		idle = defaultIdle
+	}
 	watch := time.AfterFunc(idle, func() { cancel(errStalled) })
-	body := &moving{from: res.Body, watch: watch, ctx: ctx}
+	body := &moving{from: res.Body, watch: watch, idle: idle, ctx: ctx}
 	return &result{Reader: body, length: res.ContentLength, close: func() {
 		watch.Stop()
 		res.Body.Close()
@@ -63,6 +67,7 @@ func (s *Server) fetch(ctx context.Context, address string) (*result, error) {
 type moving struct {
 	from  io.Reader
 	watch *time.Timer
+	idle  time.Duration
 	ctx   context.Context
 }
 
@@ -70,7 +75,7 @@ type moving struct {
 func (m *moving) Read(p []byte) (int, error) {
 	n, err := m.from.Read(p)
 	if n > 0 {
-		m.watch.Reset(idle)
+		m.watch.Reset(m.idle)
 	}
 	if err != nil && err != io.EOF {
 		err = fmt.Errorf("%w: a result broke off: %w", ErrDown, errors.Join(err, context.Cause(m.ctx)))

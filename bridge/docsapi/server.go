@@ -21,6 +21,7 @@ type Server struct {
 	Header string            // in which its tokens come, "" Authorization
 	HTTP   http.RoundTripper // nil: one with time limits of its own
 	Now    func() time.Time  // nil: time.Now
+	Idle   time.Duration     // ends the reading of a result on which no byte has moved for so long; 0: a minute
 }
 
 var (

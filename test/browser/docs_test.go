@@ -314,8 +314,14 @@ func TestOlderFormatsAreConverted(t *testing.T) {
 	if got := d.Read("Alt.docx"); got != "doc as docx: old" || d.Read("Alt.doc") != "old" {
 		t.Errorf("%q, %q", got, d.Read("Alt.doc"))
 	}
-	ds.ConvertError = -5
+	// From there it is downloaded in other formats.
 	w.Frame("")
+	var pdf string
+	w.Run(`return document.querySelector('.menu a[href*="to=pdf"]').href`, &pdf)
+	w.Go(pdf)
+	w.Sees("This file is being turned into PDF.")
+	w.Sees("Done. Your browser fetches the file now.")
+	ds.ConvertError = -5
 	w.Go(list)
 	w.Sees("Alt.doc")
 	follow(w, "Alt.doc")
