@@ -36,6 +36,7 @@ type Docs struct {
 	working *sync.WaitGroup // what goes on after an answer
 	poke    chan struct{}   // a save was forgotten just now: look soon
 	probes  *probes
+	pauses  *pauses
 }
 
 // New brings the tables up to date and returns a room that can be used.
@@ -51,6 +52,7 @@ func New(ctx context.Context, d Docs) (*Docs, error) {
 	}
 	d.turns = &turns{held: make(map[string]chan struct{})}
 	d.working = new(sync.WaitGroup)
+	d.pauses = new(pauses)
 	d.probes = &probes{waiting: make(map[string]*arrived)}
 	d.poke = make(chan struct{}, 1)
 	return &d, nil

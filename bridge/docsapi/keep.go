@@ -251,7 +251,12 @@ func (d *Docs) FetchForgotten(ctx context.Context) {
 			continue
 		}
 		for _, key := range keys {
-			if err := d.fetchForgotten(ctx, server, key); err != nil && ctx.Err() == nil {
+			if !d.pauses.due(key, time.Now()) {
+				continue
+			}
+			err := d.fetchForgotten(ctx, server, key)
+			d.pauses.note(key, time.Now(), err)
+			if err != nil && ctx.Err() == nil {
 				d.OnError("docs: taking over a forgotten save", err)
 			}
 		}
