@@ -42,7 +42,7 @@ func BenchmarkListing(b *testing.B) {
 				browser := d.Browser(d.Link)
 				address := d.URL + folderNamed(b, fetch(b, browser, d.URL+"/"), "many")
 				if c.known {
-					for page := range files / 1000 {
+					for page := range files / 500 {
 						fetch(b, browser, fmt.Sprintf("%s?page=%d", address, page+1))
 					}
 					d.Stop()
@@ -50,7 +50,7 @@ func BenchmarkListing(b *testing.B) {
 					fetch(b, browser, d.URL+"/")
 				}
 				b.ResetTimer()
-				t, g := d.list(b, browser, address, "page 1 of 20", c.atOnce)
+				t, g := d.list(b, browser, address, "page 1 of 40", c.atOnce)
 				took, grew = took+t, grew+g
 				d.Stop()
 			}
@@ -93,7 +93,7 @@ func BenchmarkListingWithoutEnd(b *testing.B) {
 				d.Stop()
 				d.Restart() // signing in has listed it, and grown
 				fetch(b, browser, d.URL+"/static/page.js")
-				t, g := d.list(b, browser, d.URL+"/", "only the first 50000", atOnce)
+				t, g := d.list(b, browser, d.URL+"/", "only the first 50,000", atOnce)
 				took, grew = took+t, grew+g
 				d.Stop()
 			}
