@@ -56,6 +56,7 @@ func TestFraming(t *testing.T) {
 	w.find("#state[data-state=unsaved]")
 	newShots(t).take(w, "55-host-framed")
 	w.Click("#save")
+	w.find("#state[data-state=saved]") // before, it would ask whether to save
 	onDisk(w, d, "Notizen.txt", "one\ntwo\n")
 	w.Click("#back")
 	w.Sees("The document is closed")
