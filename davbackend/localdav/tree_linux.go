@@ -141,7 +141,8 @@ func (t *tree) space(rel string) (available, used int64, err error) {
 	if failed != nil {
 		return 0, 0, &fs.PathError{Op: "statfs", Path: rel, Err: failed}
 	}
-	return int64(st.Bavail) * st.Frsize, int64(st.Blocks-st.Bfree) * st.Frsize, nil
+	block := int64(st.Frsize) // another type on 32 bits
+	return int64(st.Bavail) * block, int64(st.Blocks-st.Bfree) * block, nil
 }
 
 // fsync passes over file systems that cannot sync a folder.
