@@ -18,7 +18,7 @@ func TestCommentsAreOnTheDocumentsPage(t *testing.T) {
 	d.Write("Quiet.txt", "nobody says anything")
 	anna := client(d, "-user", "Anna <b>", "/Plan.txt")
 	browser := d.Browser(d.Link)
-	if page := get(t, browser, d.URL+"/", 200); strings.Contains(page, "/document/") {
+	if page := get(t, browser, d.URL+"/", 200); strings.Contains(page, "to-comments") {
 		t.Error("comments before there are any")
 	}
 	body := `{"Activities":[
@@ -32,7 +32,7 @@ func TestCommentsAreOnTheDocumentsPage(t *testing.T) {
 	look := func(browser *http.Client) {
 		t.Helper()
 		list := get(t, browser, d.URL+"/", 200)
-		ways := regexp.MustCompile(`<a href="(/document/[a-z2-7]{26})" title="Comments"`).FindAllStringSubmatch(list, -1)
+		ways := regexp.MustCompile(`<a class="to-comments" href="(/document/[a-z2-7]{26})" title="Comments"`).FindAllStringSubmatch(list, -1)
 		if len(ways) != 1 {
 			t.Fatalf("ways to comments: %v", ways)
 		}
