@@ -13,11 +13,13 @@ import (
 	"davwopi/oauth"
 )
 
-// How often an upstream is asked whether it is still what was measured, and how soon
-// a measuring that failed is tried again: doubled up to the first.
+// How often an upstream is asked whether it is still what was measured, how soon a
+// measuring that failed is tried again (doubled up to the first), and one that another
+// bridge is at, which may have died over it.
 const (
 	profileEvery = 6 * time.Hour
 	profileRetry = time.Minute
+	profileBusy  = 30 * time.Second
 )
 
 // openProfiles lets the clients know what was measured before.
@@ -92,21 +94,35 @@ func (h *house) keepProfiles(ctx context.Context) error {
 // lookAtUpstreams looks at all upstreams with a service account, removes what a
 // killed measuring has left, and says when to look again.
 func (h *house) lookAtUpstreams(ctx context.Context, pause time.Duration) time.Duration {
-	err := h.profiles.Tidy(ctx, h.upstreams.Pinned)
-	h.tell(ctx, "a folder in which an upstream was measured could not be removed yet", "", err)
+	busy := false
+	err := h.tidy(ctx)
 	for _, up := range h.upstreams.List {
 		if up.Service == nil || h.embedded(up) || ctx.Err() != nil {
 			continue
 		}
 		if lookErr := h.look(ctx, up, oauth.Principal{}); lookErr != nil {
 			h.tell(ctx, "the upstream could not be measured; it is treated with every care, and tried again", up.Name, lookErr)
-			err = lookErr
+			err, busy = lookErr, busy || errors.Is(lookErr, profile.ErrBusy)
 		}
+	}
+	// Once more: the claim of a bridge that was killed may have run out meanwhile.
+	if tidyErr := h.tidy(ctx); tidyErr != nil {
+		err = tidyErr
+	}
+	if busy {
+		return profileBusy
 	}
 	if err != nil {
 		return min(2*pause, profileEvery)
 	}
 	return profileEvery
+}
+
+// tidy removes what a killed measuring has left.
+func (h *house) tidy(ctx context.Context) error {
+	err := h.profiles.Tidy(ctx, h.upstreams.Pinned)
+	h.tell(ctx, "a folder in which an upstream was measured could not be removed yet", "", err)
+	return err
 }
 
 // lookAs measures, with the account of p, the upstreams of which nothing is known

@@ -91,8 +91,32 @@ func TestReplicas(t *testing.T) {
 		d.setting = two.setting(i)
 		d.settle(t)
 	}
+	two.measured(t)
 	d.setting = two.setting(0)
 	d.verdict(t, people)
+}
+
+// measured waits until nobody measures a server any more: a bridge that was killed over it
+// leaves a folder, which is removed when its claim has run out.
+func (p *pair) measured(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		var left []string
+		for _, dir := range p.folders {
+			found, err := filepath.Glob(filepath.Join(dir, ".davwopi-probe-*"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			left = append(left, found...)
+		}
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Errorf("left where servers were measured: %v", left)
+			return
+		}
+	}
 }
 
 func startPair(t *testing.T, p plan, b *book, url string) *pair {
