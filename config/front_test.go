@@ -27,7 +27,7 @@ func loadText(t *testing.T, text string, mode os.FileMode) (*Config, string) {
 
 func TestSecretsInAFileThatAllMayReadAreRefused(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no such modes")
+		t.Skip("wants file modes, which Windows has not")
 	}
 	const secret = "upstream: {url: https://nas.example/dav/, user: a, password: hunter2}\n"
 	_, fault := loadText(t, secret, 0o644)
@@ -46,7 +46,7 @@ func TestSecretsInAFileThatAllMayReadAreRefused(t *testing.T) {
 
 func TestWhatContainersMountAsSecretsIsNotExposed(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no such modes")
+		t.Skip("wants file modes, which Windows has not")
 	}
 	for file, want := range map[string]bool{"/run/secrets/key": false, "/run/secrets/../key": true, "/etc/key": true, "key": true} {
 		if Exposed(file, 0o444) != want {
