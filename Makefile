@@ -88,3 +88,4 @@ deps-debian: ## install what the tests start: web servers, rclone, PostgreSQL, C
 		apache2 apache2-utils nginx-light libnginx-mod-http-dav-ext lighttpd lighttpd-mod-webdav \
 		rclone litmus postgresql chromium chromium-driver fonts-dejavu-core \
 		e2fsprogs mount strace buildah busybox-static ca-certificates gcc libc6-dev curl
+	command -v npm >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends nodejs npm
