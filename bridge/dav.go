@@ -18,15 +18,15 @@ import (
 type DAVDoor struct {
 	// Server serves paths below "/".
 	Server http.Handler
-	// As, if not nil, is Server for one request of a person, who is told properties of
-	// their own.
-	As func(who oauth.Principal) http.Handler
+	// As, if not nil, is Server for one request with that app password, whose owner is told
+	// properties of their own.
+	As func(by oauth.AppPassword) http.Handler
 	// Prefix is the path under which programs see the server, which Destination
 	// carries, without a slash at its end.
 	Prefix string
-	// Check returns whose app password it is, or an error that wraps
+	// Check returns the app password's row, or an error that wraps
 	// [oauth.ErrAppPassword]; any other error is a fault.
-	Check func(ctx context.Context, user, password string) (oauth.Principal, error)
+	Check func(ctx context.Context, user, password string) (oauth.AppPassword, error)
 	// Rules limit what the person reaches on Upstream.
 	Rules    access.Rules
 	Upstream string
@@ -44,9 +44,9 @@ func (d *DAVDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	user, password, given := r.BasicAuth()
 	err := oauth.ErrAppPassword
-	var who oauth.Principal
+	var by oauth.AppPassword
 	if given && len(user) <= maxBasic && len(password) <= maxBasic {
-		who, err = d.Check(r.Context(), user, password)
+		by, err = d.Check(r.Context(), user, password)
 	}
 	switch {
 	case errors.Is(err, oauth.ErrAppPassword):
@@ -61,6 +61,7 @@ func (d *DAVDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
+	who := by.Principal
 	if status := d.judge(r, who); status != 0 {
 		http.Error(w, http.StatusText(status), status)
 		return
@@ -72,7 +73,7 @@ func (d *DAVDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	seen := &statusWriter{ResponseWriter: w}
 	server := d.Server
 	if d.As != nil {
-		server = d.As(who)
+		server = d.As(by)
 	}
 	http.StripPrefix("/dav", server).ServeHTTP(seen, r)
 	if r.Method == http.MethodDelete && seen.sent() < http.StatusMultipleChoices && seen.sent() != http.StatusMultiStatus {

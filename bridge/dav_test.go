@@ -19,14 +19,14 @@ func door(rules ...access.Rule) *DAVDoor {
 	return &DAVDoor{
 		Server: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) }),
 		Prefix: "/office/dav",
-		Check: func(_ context.Context, user, password string) (oauth.Principal, error) {
+		Check: func(_ context.Context, user, password string) (oauth.AppPassword, error) {
 			switch password {
 			case "right":
-				return oauth.Principal{Issuer: "link", Subject: "owner"}, nil
+				return oauth.AppPassword{Principal: oauth.Principal{Issuer: "link", Subject: "owner"}}, nil
 			case "broken":
-				return oauth.Principal{}, errors.New("disk gone")
+				return oauth.AppPassword{}, errors.New("disk gone")
 			}
-			return oauth.Principal{}, fmt.Errorf("no: %w", oauth.ErrAppPassword)
+			return oauth.AppPassword{}, fmt.Errorf("no: %w", oauth.ErrAppPassword)
 		},
 		Rules: rules, Upstream: "main", Fault: func(*http.Request, error) {},
 	}

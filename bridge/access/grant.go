@@ -39,7 +39,7 @@ type Grant struct {
 	Space     idmap.SpaceID
 	Upstream  string
 	Principal oauth.Principal
-	Session   string       // what it ends with: browser session id, or [PhonePrefix] and a phone's sign-in; "" nothing
+	Session   string       // what it ends with: browser session id, [PhonePrefix] and a phone's sign-in, [DAVPrefix] and an app password's ID; "" nothing
 	Rights    Rights       // a ceiling; what [Rules] and the upstream say now is asked on every request
 	Editor    string       // configured URL of the editor it was made for, "" any (containers, API without editor)
 	Scope     idmap.FileID // the container or file above which this grant cannot see; "" everything of the space
@@ -52,11 +52,16 @@ type Grant struct {
 	Behind oauth.Principal
 }
 
-// PhonePrefix begins the session of a grant that an Office app got for its access token.
-const PhonePrefix = "phone:"
+// How the sessions of grants begin that no browser has.
+const (
+	PhonePrefix = "phone:" // an Office app got them for its access token
+	DAVPrefix   = "dav:"   // a WebDAV program got them as properties, with an app password
+)
 
 // Paged reports whether g was made for a page of ours in somebody's browser, which does what an editor asks of it.
-func (g Grant) Paged() bool { return g.Session != "" && !strings.HasPrefix(g.Session, PhonePrefix) }
+func (g Grant) Paged() bool {
+	return g.Session != "" && !strings.HasPrefix(g.Session, PhonePrefix) && !strings.HasPrefix(g.Session, DAVPrefix)
+}
 
 // Guest reports whether g belongs to somebody without an account: no renaming, no deleting, no sharing further.
 func (g Grant) Guest() bool { return g.Principal.Issuer == oauth.IssuerShare }

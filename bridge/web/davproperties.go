@@ -23,10 +23,11 @@ var (
 )
 
 // DAVProperties are the properties that a WebDAV program is told of files of upstream
-// which an editor can open, for who: one request's. A token is made when it is asked for,
-// one for each editor and right; those of further files of a listing are derived from it.
-func (p *Pages) DAVProperties(who oauth.Principal, upstream string) func(ctx context.Context, at dav.Path, folder bool, asked []dav.PropName) map[dav.PropName]string {
-	d := &davProperties{Pages: p, who: who, upstream: upstream, parents: make(map[davParent]access.Grant)}
+// which an editor can open, for the owner of an app password: one request's. A token is made
+// when it is asked for, one for each editor and right; those of further files of a listing
+// are derived from it. They end with the app password ([access.DAVPrefix] and its ID).
+func (p *Pages) DAVProperties(by oauth.AppPassword, upstream string) func(ctx context.Context, at dav.Path, folder bool, asked []dav.PropName) map[dav.PropName]string {
+	d := &davProperties{Pages: p, who: by.Principal, session: access.DAVPrefix + by.ID, upstream: upstream, parents: make(map[davParent]access.Grant)}
 	return d.of
 }
 
@@ -38,6 +39,7 @@ type davParent struct {
 type davProperties struct {
 	*Pages
 	who      oauth.Principal
+	session  string
 	upstream string
 
 	mu      sync.Mutex
@@ -93,7 +95,7 @@ func (d *davProperties) find(ctx context.Context, path dav.Path) (place, error) 
 func (d *davProperties) token(ctx context.Context, at place) (token, ttl string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	o := opening{Place: at, Who: d.who, Mode: discovery.ModeEdit, Rights: access.Edit}
+	o := opening{Place: at, Who: d.who, Session: d.session, Mode: discovery.ModeEdit, Rights: access.Edit}
 	rights := min(o.Rights, at.Rights)
 	if rights < access.Edit {
 		o.Mode = discovery.ModeView

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"davwopi/bridge"
+	"davwopi/bridge/access"
 	"davwopi/bridge/web"
 	"davwopi/idmap"
 	"davwopi/oauth"
@@ -192,6 +194,17 @@ func (h *house) listAppPasswords(ctx context.Context, in appPasswordArguments) (
 func (h *house) revokeAppPassword(ctx context.Context, in revokeArguments) (struct{}, error) {
 	p, err := h.whose(ctx, in.User)
 	if err != nil {
+		return struct{}{}, err
+	}
+	list, err := h.passwords.List(ctx, p.Key())
+	if err != nil {
+		return struct{}{}, err
+	}
+	if !slices.ContainsFunc(list, func(of oauth.AppPassword) bool { return of.ID == in.ID }) {
+		return struct{}{}, oauth.ErrAppPassword
+	}
+	// Before it goes, so that what fails here can be asked for again. What is being edited can still be saved.
+	if err := h.sessionEnds(ctx, access.DAVPrefix+in.ID); err != nil {
 		return struct{}{}, err
 	}
 	return struct{}{}, h.passwords.Revoke(ctx, p.Key(), in.ID)

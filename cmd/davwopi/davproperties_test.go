@@ -35,7 +35,7 @@ func TestWhatWebDAVProgramsAreToldOfEditors(t *testing.T) {
 	for _, name := range []string{"a.txt", "b.txt", "ro/c.txt", "d.zip"} {
 		r.write(name, "hello")
 	}
-	password, _, err := r.passwords.Make(t.Context(), owner(), "")
+	password, made, err := r.passwords.Make(t.Context(), owner(), "")
 	r.must(err)
 	q := httptest.NewRequest("GET", "/", nil)
 	q.SetBasicAuth("owner", password)
@@ -99,5 +99,27 @@ func TestWhatWebDAVProgramsAreToldOfEditors(t *testing.T) {
 	}
 	if got := r.ask("PROPFIND", "/office/dav/a.txt", karaDAV, "Depth", "0"); got.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without a password: %s", got.Status)
+	}
+
+	// They end with the password; another one's do not, nor does somebody else's name end it.
+	other, _, err := r.passwords.Make(t.Context(), owner(), "")
+	r.must(err)
+	q.SetBasicAuth("owner", other)
+	kept := davProperty(ask("/a.txt", "0", karaDAV), "token")[0]
+	if _, err := r.revokeAppPassword(t.Context(), revokeArguments{User: "somebody", ID: made.ID}); err == nil {
+		t.Error("revoked under another name")
+	}
+	if status, _ := info(urls[0], tokens[0]); status != http.StatusOK {
+		t.Errorf("revoked under another name: %d", status)
+	}
+	_, err = r.revokeAppPassword(t.Context(), revokeArguments{ID: made.ID})
+	r.must(err)
+	for i := range urls {
+		if status, _ := info(urls[i], tokens[i]); status != http.StatusUnauthorized {
+			t.Errorf("%s after the password was revoked: %d", urls[i], status)
+		}
+	}
+	if status, _ := info(davProperty(one, "wopi-url")[0], kept); status != http.StatusOK {
+		t.Errorf("by the other password: %d", status)
 	}
 }

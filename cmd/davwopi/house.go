@@ -341,8 +341,8 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		h.bridge.DAV = &bridge.DAVDoor{
 			Server: h.local, Prefix: h.local.Prefix, Check: h.checkAppPassword,
 			Rules: h.rules, Upstream: c.Upstreams[0].Name, Fault: j.Page, Audit: h.davDeed,
-			As: func(who oauth.Principal) http.Handler {
-				return h.local.With(h.pages.DAVProperties(who, c.Upstreams[0].Name))
+			As: func(by oauth.AppPassword) http.Handler {
+				return h.local.With(h.pages.DAVProperties(by, c.Upstreams[0].Name))
 			},
 		}
 	}
@@ -387,7 +387,6 @@ func (h *house) checkPassword(ctx context.Context, user, password string) error 
 }
 
 // checkAppPassword takes any user name: the password alone is the person's.
-func (h *house) checkAppPassword(ctx context.Context, _, password string) (oauth.Principal, error) {
-	found, err := h.passwords.Check(ctx, password)
-	return found.Principal, err
+func (h *house) checkAppPassword(ctx context.Context, _, password string) (oauth.AppPassword, error) {
+	return h.passwords.Check(ctx, password)
 }

@@ -74,13 +74,18 @@ func secretsOf(k config.OAuthClient) (list [][32]byte, err error) {
 	return list, nil
 }
 
-// phoneEnds ends what was made on the strength of a family's tokens. What is being edited can still be saved.
+// phoneEnds ends what was made on the strength of a family's tokens.
 func (h *house) phoneEnds(ctx context.Context, family string) error {
+	return h.sessionEnds(ctx, access.PhonePrefix+family)
+}
+
+// sessionEnds ends the access tokens of a session ([access.Grant.Session]). What is being edited can still be saved.
+func (h *house) sessionEnds(ctx context.Context, session string) error {
 	members, err := h.locks.Members(ctx)
 	if err != nil {
 		return err
 	}
-	return h.tokens.SignedOut(ctx, access.PhonePrefix+family, members)
+	return h.tokens.SignedOut(ctx, session, members)
 }
 
 // mayStillComeIn asks whoever knows whether a person may come in: the sign-in provider, or an upstream that wants to see

@@ -108,7 +108,7 @@ func TestAppPasswordsOfOthers(t *testing.T) {
 	if err := h.sessions.End(ctx, session); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := h.checkAppPassword(ctx, "", made.Password); err != nil || p.Key() != mira.Key() {
+	if p, err := h.checkAppPassword(ctx, "", made.Password); err != nil || p.Principal.Key() != mira.Key() {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if may, err := h.hasAppPassword(ctx, mira); !may || err != nil {
