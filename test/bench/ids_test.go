@@ -6,9 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -132,22 +130,6 @@ func times(b *testing.B, f func()) {
 		all = append(all, time.Since(began))
 	}
 	report(b, all)
-}
-
-func report(b *testing.B, all []time.Duration) {
-	b.Helper()
-	p50, p99 := percentiles(all)
-	b.ReportMetric(p50, "p50-µs")
-	b.ReportMetric(p99, "p99-µs")
-}
-
-// percentiles are the middle and the hundredth-slowest, in microseconds.
-func percentiles(all []time.Duration) (p50, p99 float64) {
-	slices.Sort(all)
-	micros := func(part float64) float64 {
-		return float64(all[int(part*float64(len(all)-1))]) / float64(time.Microsecond)
-	}
-	return micros(0.5), micros(0.99)
 }
 
 // BenchmarkIDs is about the map with all its files: DESIGN.md 13, the line "idmap".
@@ -293,23 +275,4 @@ func (l *large) memory(b *testing.B) {
 	}
 	now, _ := resident(b, os.Getpid())
 	b.ReportMetric(float64(now)/(1<<20), "MiB")
-}
-
-// resident is the resident memory of a process now, and its peak, in bytes.
-func resident(b *testing.B, pid int) (now, peak int64) {
-	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		b.Skip("no /proc here")
-	}
-	for line := range strings.Lines(string(text)) {
-		var kib int64
-		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
-			now = kib << 10
-		}
-		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kib); err == nil {
-			peak = kib << 10
-		}
-	}
-	return now, peak
 }

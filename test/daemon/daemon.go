@@ -352,6 +352,14 @@ func (d *Daemon) RSS() (now, peak int64) {
 	return now, peak
 }
 
+// ForgetPeak makes the peak of [Daemon.RSS] begin anew.
+func (d *Daemon) ForgetPeak() {
+	d.t.Helper()
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", d.PID()), []byte("5"), 0); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer // guarded by mu

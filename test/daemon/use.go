@@ -15,9 +15,13 @@ import (
 )
 
 // Run calls a sub-command on the daemon's state and returns its standard output.
-func (d *Daemon) Run(args ...string) (string, error) {
+func (d *Daemon) Run(args ...string) (string, error) { return d.RunIn("C", args...) }
+
+// RunIn is Run on a terminal of that locale: "de_DE.UTF-8".
+func (d *Daemon) RunIn(locale string, args ...string) (string, error) {
 	args = append([]string{args[0], "-config", d.config, "-state", d.State}, args[1:]...)
 	command := exec.Command(d.program, args...)
+	command.Env = append(os.Environ(), "LC_ALL="+locale)
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
 	if err := command.Run(); err != nil {
