@@ -3,19 +3,15 @@ package doctor
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
+	"davwopi/bridge/words"
 	"davwopi/davbackend"
 )
 
@@ -121,49 +117,19 @@ func (w *witness) last() answer {
 }
 
 // why is the cause of an error in words for people, without any of the peer's.
-func why(err error) string {
+func why(err error) any {
+	var status *davbackend.StatusError
 	var up *davbackend.UnavailableError
-	var dns *net.DNSError
-	var timeout net.Error
-	var record tls.RecordHeaderError
+	known := words.Failure(err)
 	switch {
-	case errors.As(err, &up):
-		return up.Reason
-	case isCertificate(err) != "":
-		return isCertificate(err)
-	case errors.As(err, &record):
-		return "no https is spoken there (http instead?)"
-	case errors.As(err, &dns):
-		return fmt.Sprintf("the name %q cannot be resolved", dns.Name)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "nothing listens there (connection refused)"
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return "that machine cannot be reached"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Sprintf("no answer within %s", stepLimit)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "the connection was closed before the answer was complete"
-	case strings.Contains(err.Error(), "malformed HTTP"), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
-		return "what is spoken there is not what the address says (http and https mixed up?)"
+	case errors.As(err, &status):
+		return words.Say("why.status", "method", status.Method, "status", status.Status)
+	case errors.As(err, &up) && known == nil:
+		return words.English(up.Reason)
+	case known == nil:
+		return words.Say("why.failed")
+	case up == nil && words.TimedOut(err):
+		return words.Say("why.within", "seconds", int(stepLimit.Seconds()))
 	}
-	return "the request failed"
-}
-
-// isCertificate says what is wrong with a certificate; "" it is not that.
-func isCertificate(err error) string {
-	var authority x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	var other *tls.CertificateVerificationError
-	switch {
-	case errors.As(err, &authority):
-		return "its certificate is not signed by an authority that this machine knows"
-	case errors.As(err, &name):
-		return "its certificate is for another name"
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "its certificate has expired or is not valid yet"
-	case errors.As(err, &invalid), errors.As(err, &other):
-		return "its certificate is not valid"
-	}
-	return ""
+	return known
 }

@@ -1,10 +1,10 @@
 package doctor
 
 import (
-	"fmt"
 	"time"
 
 	"davwopi/bridge/proof"
+	"davwopi/bridge/words"
 )
 
 // How far clocks may be apart. Date counts whole seconds, and an answer takes its time.
@@ -20,32 +20,22 @@ func clock(about string, said, asked time.Time, signs bool) []Finding {
 		return nil
 	}
 	off := said.Sub(asked).Round(time.Second)
-	ahead, direction := off, "ahead of"
+	ahead, says := off, words.Say("found.clock.ahead", "time", off)
 	if off < 0 {
-		ahead, direction = -off, "behind"
+		ahead, says = -off, words.Say("found.clock.behind", "time", -off)
 	}
-	text := fmt.Sprintf("Its clock is %s %s ours", span(ahead), direction)
-	fix := []string{"a terminal on the machine whose clock is wrong", "timedatectl set-ntp true"}
 	switch {
 	case ahead <= clockFine:
-		return []Finding{finding(OK, "clock", about, "Its clock agrees with ours.")}
+		return []Finding{finding(OK, "clock", about, words.Say("found.clock.agrees"))}
 	case signs && (off > proof.MaxAhead || -off > proof.MaxAge):
-		return []Finding{finding(Error, "clock", about, "%s: its requests look forged and are refused, so no document opens. Set both clocks by the network.", text).with(fix...)}
+		return []Finding{finding(Error, "clock", about, words.Say("found.clock.forged", "clock", says)).with(setClock())}
 	case ahead >= clockBad:
-		return []Finding{finding(Warning, "clock", about, "%s: sign-ins, locks and dates of files go wrong by as much. Set both clocks by the network.", text).with(fix...)}
+		return []Finding{finding(Warning, "clock", about, words.Say("found.clock.wrong", "clock", says)).with(setClock())}
 	}
-	return []Finding{finding(Hint, "clock", about, "%s.", text)}
+	return []Finding{finding(Hint, "clock", about, words.Say("found.clock.off", "clock", says))}
 }
 
-// span is a duration in words.
-func span(d time.Duration) string {
-	switch {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d seconds", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d minutes", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d hours", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
+// setClock sets a clock by the network.
+func setClock() Paste {
+	return Paste{Said: words.Say("paste.clock"), Text: "timedatectl set-ntp true"}
 }

@@ -21,7 +21,8 @@
 //
 // # What a report looks like as JSON
 //
-// These names are stable: scripts read them.
+// These names are stable: scripts read them. Texts are English there; people read them in
+// their language ([Report.In]).
 //
 //	{"at": TIME, "version": TEXT, "running": BOOL, "findings": [
 //	  {"severity": "error", "check": "wopi_access", "about": "https://office.example",
@@ -74,6 +75,8 @@
 //     but a version number and addresses that were parsed.
 //   - Every step has a bound of [stepLimit], the whole one of [totalLimit], also where
 //     something does not listen to its context.
+//   - What a finding says is a string of the catalogue (bridge/words), with what it speaks of
+//     as arguments.
 //   - No token, password or cookie is sent to an editor, or written to a finding.
 //   - A severity is worth its meaning: error only where something does not work now.
 //

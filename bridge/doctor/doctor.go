@@ -12,6 +12,7 @@ import (
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
+	"davwopi/bridge/words"
 	"davwopi/davbackend/profile"
 )
 
@@ -91,10 +92,10 @@ func (d *Doctor) Examine(ctx context.Context) (Report, error) {
 // call it.
 func Unmeasured(upstream, name string, err error) Finding {
 	if errors.Is(err, access.ErrNeedsSignIn) {
-		return finding(Warning, "profile", upstream, "%s could not be measured: everybody comes with the own password there. Say with whose, who must have signed in.", name).
-			with("a terminal", "davwopi doctor -probe -user NAME")
+		return finding(Warning, "profile", upstream, words.Say("found.profile.whose", "name", name)).
+			with(terminal("davwopi doctor -probe -user NAME"))
 	}
-	return finding(Warning, "profile", upstream, "%s could not be measured: %s. What was known before is still used.", name, why(err))
+	return finding(Warning, "profile", upstream, words.Say("found.profile.failed", "name", name, "why", why(err)))
 }
 
 func (d *Doctor) checks() []check {
@@ -134,7 +135,7 @@ func all(ctx context.Context, checks []check) []Finding {
 			case found := <-results[i]:
 				out = append(out, found...)
 			default:
-				out = append(out, finding(Error, c.name, c.about, "This could not be looked at within %s: whatever answers there is much too slow.", totalLimit))
+				out = append(out, finding(Error, c.name, c.about, words.Say("found.too_slow", "seconds", int(totalLimit.Seconds()))))
 			}
 		}
 	}
@@ -155,18 +156,18 @@ func (d *Doctor) now() time.Time {
 
 func (d *Doctor) daemon(context.Context) []Finding {
 	if d.Running {
-		return []Finding{finding(OK, "daemon", "", "davwopi %s runs.", d.Version)}
+		return []Finding{finding(OK, "daemon", "", words.Say("found.daemon.runs", "version", d.Version))}
 	}
-	return []Finding{finding(Error, "daemon", "", "davwopi does not run on this state directory: nobody can open documents. What could be tried without it is listed here.").
-		with("a terminal, or whatever starts your services", "davwopi serve")}
+	return []Finding{finding(Error, "daemon", "", words.Say("found.daemon.down")).
+		with(Paste{Said: words.Say("paste.services"), Text: "davwopi serve"})}
 }
 
 func (d *Doctor) anyEditor(context.Context) []Finding {
 	if len(d.Editors) > 0 {
 		return nil
 	}
-	return []Finding{finding(Hint, "editors", "", "No office editor is connected: only text files can be edited, in the built-in editor. Collabora Online or ONLYOFFICE opens the rest.").
-		with("davwopi.yaml", "editors:\n  - https://office.example.org")}
+	return []Finding{finding(Hint, "editors", "", words.Say("found.editors.none")).
+		with(yaml(anEditor))}
 }
 
 // hasNetwork tells whether a URL leaves this machine.

@@ -11,6 +11,7 @@ import (
 
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/wopi"
+	"davwopi/bridge/words"
 )
 
 // formats are the extensions that people ask for, the modern ones first.
@@ -77,33 +78,35 @@ func (v *visit) opens(ctx context.Context) (edits, shows []string) {
 
 // alive says what the editor is.
 func (v *visit) alive(ctx context.Context, edits, shows []string) Finding {
+	about := v.editor.URL
 	what := productOf(v.office)
 	if version := v.askVersion(ctx); version != "" {
-		what += " " + version
+		what = words.Plain(what[1].(string) + " " + version)
 	}
 	if len(edits)+len(shows) == 0 {
-		return finding(Warning, "editor", v.editor.URL, "%s answers, but offers nothing for documents.", what)
+		return finding(Warning, "editor", about, words.Say("found.editor.nothing", "what", what))
 	}
-	text := what + " answers."
-	if len(edits) > 0 {
-		text += " It edits " + strings.Join(edits, ", ") + "."
+	edited, shown := strings.Join(edits, ", "), strings.Join(shows, ", ")
+	switch {
+	case shown == "":
+		return finding(OK, "editor", about, words.Say("found.editor.edits", "what", what, "edits", edited))
+	case edited == "":
+		return finding(OK, "editor", about, words.Say("found.editor.shows", "what", what, "shows", shown))
 	}
-	if len(shows) > 0 {
-		text += " It shows " + strings.Join(shows, ", ") + "."
-	}
-	return finding(OK, "editor", v.editor.URL, "%s", text)
+	return finding(OK, "editor", about, words.Say("found.editor.does_both", "what", what, "edits", edited, "shows", shown))
 }
 
-func productOf(o wopi.Office) string {
+// productOf is what people call an editor of that kind.
+func productOf(o wopi.Office) words.Text {
 	switch o {
 	case wopi.Collabora:
-		return "Collabora Online"
+		return words.Plain("Collabora Online")
 	case wopi.OnlyOffice:
-		return "ONLYOFFICE Docs"
+		return words.Plain("ONLYOFFICE Docs")
 	case wopi.Microsoft:
-		return "Microsoft's editor"
+		return words.Say("found.editor.microsoft")
 	}
-	return "An editor of unknown make"
+	return words.Say("found.editor.unknown")
 }
 
 var (
@@ -154,29 +157,31 @@ func (v *visit) silent(ctx context.Context, err error) Finding {
 	about := v.editor.URL
 	switch status := v.seen.status; {
 	case status == 0:
-		return finding(Error, "editor", about, "It does not answer: %s. Its documents cannot be opened until it does; nothing has to be restarted here then.", why(err))
+		return finding(Error, "editor", about, words.Say("found.editor.silent", "why", why(err)))
 	case v.seen.location != nil:
 		return v.moved()
 	case status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout:
-		return finding(Error, "editor", about, "Only the reverse proxy in front of it answers (%d): the editor itself does not run, or is still starting.", status)
+		return finding(Error, "editor", about, words.Say("found.editor.only_proxy", "status", status))
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return finding(Error, "editor", about, "Something in front of it refuses us (%d). Let requests below /hosting/ pass without a sign-in.", status)
+		return finding(Error, "editor", about, words.Say("found.editor.refuses", "status", status))
 	}
 	if v.isOnlyOffice(ctx) {
-		return finding(Error, "editor", about, "ONLYOFFICE Docs answers, but WOPI is switched off in it. Either give its secret (JWT_SECRET there), or switch WOPI on.").
-			with("davwopi.yaml", fmt.Sprintf("editors:\n  - url: %s\n    jwt_secret_file: /etc/davwopi/onlyoffice.secret", about),
-				v.onlyOfficeFile(), "{\"wopi\": {\"enable\": true}}", "ONLYOFFICE's container", "-e WOPI_ENABLED=true")
+		return finding(Error, "editor", about, words.Say("found.editor.wopi_off")).
+			with(v.secretYAML(), onlyOfficeFile(`{"wopi": {"enable": true}}`), Paste{Said: words.Say("paste.onlyoffice"), Text: "-e WOPI_ENABLED=true"})
 	}
 	if v.seen.status == http.StatusOK {
-		return finding(Error, "editor", about, "Something answers there, but not with an editor's discovery document. Is it the editor's address, and not another page's?").
-			with("davwopi.yaml", "editors:\n  - https://office.example.org")
+		return finding(Error, "editor", about, words.Say("found.editor.other_page")).
+			with(yaml(anEditor))
 	}
-	return finding(Error, "editor", about, "No editor is at this address: it answers %d where the discovery document should be.", v.seen.status).
-		with("davwopi.yaml", "editors:\n  - https://office.example.org")
+	return finding(Error, "editor", about, words.Say("found.editor.not_there", "status", v.seen.status)).
+		with(yaml(anEditor))
 }
 
-func (v *visit) onlyOfficeFile() string {
-	return "ONLYOFFICE's /etc/onlyoffice/documentserver/local.json, then supervisorctl restart all"
+// anEditor is a line of davwopi.yaml that connects one.
+const anEditor = "editors:\n  - https://office.example.org"
+
+func onlyOfficeFile(text string) Paste {
+	return Paste{Said: words.Say("paste.onlyoffice_file"), Text: text}
 }
 
 // moved is about an editor that sends us elsewhere.
@@ -185,10 +190,10 @@ func (v *visit) moved() Finding {
 	to.Path, to.RawPath, to.RawQuery, to.Fragment, to.User = strings.TrimSuffix(to.Path, "/hosting/discovery"), "", "", "", nil
 	target := clean(to.String())
 	if to.Hostname() != v.base().Hostname() {
-		return finding(Error, "editor", v.editor.URL, "It sends us on to %s. If that is a sign-in page, let requests below /hosting/ pass without one; if the editor has moved, change its address.", origin(&to))
+		return finding(Error, "editor", v.editor.URL, words.Say("found.editor.sent_on", "to", origin(&to)))
 	}
-	return finding(Warning, "editor", v.editor.URL, "It sends us on to %s. Use that address.", target).
-		with("davwopi.yaml", "editors:\n  - "+target)
+	return finding(Warning, "editor", v.editor.URL, words.Say("found.editor.moved", "to", target)).
+		with(yaml("editors:\n  - " + target))
 }
 
 // isOnlyOffice tells whether ONLYOFFICE's own script lies where it always does.
@@ -208,22 +213,22 @@ func (v *visit) proofKeys() Finding {
 	}
 	switch {
 	case v.signs:
-		return finding(OK, "proof_keys", about, "It signs its requests, and unsigned ones are refused.")
+		return finding(OK, "proof_keys", about, words.Say("found.proof.signs"))
 	case before && !v.editor.Unsigned:
-		return finding(Error, "proof_keys", about, "It used to sign its requests and has no keys any more, so everything it sends is refused. Give it its keys back, or say that this is meant.").
-			with(append(v.keyLines(), "davwopi.yaml, only if it is meant", fmt.Sprintf("editors:\n  - url: %s\n    unsigned: true", about))...)
+		return finding(Error, "proof_keys", about, words.Say("found.proof.lost")).
+			with(append(v.keyLines(), Paste{Said: words.Say("paste.yaml_meant"), Text: fmt.Sprintf("editors:\n  - url: %s\n    unsigned: true", about)})...)
 	}
-	return finding(Hint, "proof_keys", about, "It does not sign its requests: whoever gets hold of a document's token can use it from anywhere.").with(v.keyLines()...)
+	return finding(Hint, "proof_keys", about, words.Say("found.proof.none")).with(v.keyLines()...)
 }
 
 // keyLines make proof keys.
-func (v *visit) keyLines() []string {
+func (v *visit) keyLines() []Paste {
 	switch v.office {
 	case wopi.Collabora:
-		return []string{"a terminal on Collabora's machine, then restart it", "coolconfig generate-proof-key",
-			"a terminal, for Collabora's container; it must keep /etc/coolwsd", "docker exec -u root NAME coolconfig generate-proof-key && docker restart NAME"}
+		return []Paste{{Said: words.Say("paste.collabora_keys"), Text: "coolconfig generate-proof-key"},
+			{Said: words.Say("paste.collabora_keys_container"), Text: "docker exec -u root NAME coolconfig generate-proof-key && docker restart NAME"}}
 	case wopi.OnlyOffice:
-		return []string{"ONLYOFFICE's container: it makes keys when it starts with WOPI switched on", "-e WOPI_ENABLED=true"}
+		return []Paste{{Said: words.Say("paste.onlyoffice_keys"), Text: "-e WOPI_ENABLED=true"}}
 	}
 	return nil
 }

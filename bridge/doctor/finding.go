@@ -2,10 +2,11 @@ package doctor
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"davwopi/bridge/words"
 )
 
 // A Severity says how bad a finding is.
@@ -21,19 +22,23 @@ const (
 
 var ranks = map[Severity]int{Error: 0, Warning: 1, Hint: 2, OK: 3}
 
-// A Finding is one thing that was looked at.
+// A Finding is one thing that was looked at. Text is what Said says, in English until
+// [Report.In] has said it in another language.
 type Finding struct {
-	Severity Severity `json:"severity"`
-	Check    string   `json:"check"`           // one of doc.go's list
-	About    string   `json:"about,omitempty"` // which upstream, editor, address or folder
-	Text     string   `json:"text"`            // one line, for a home user
-	Paste    []Paste  `json:"paste,omitempty"`
+	Severity Severity   `json:"severity"`
+	Check    string     `json:"check"`           // one of doc.go's list
+	About    string     `json:"about,omitempty"` // which upstream, editor, address or folder
+	Said     words.Text `json:"-"`
+	Text     string     `json:"text"` // one line, for a home user
+	Paste    []Paste    `json:"paste,omitempty"`
 }
 
-// A Paste is a text to put into somebody's configuration.
+// A Paste is a text to put into somebody's configuration. Where is what Said says, as in a
+// [Finding].
 type Paste struct {
-	Where string `json:"where"` // "davwopi.yaml", "nginx, in the server block of ..."
-	Text  string `json:"text"`  // may have several lines
+	Said  words.Text `json:"-"`
+	Where string     `json:"where"` // "davwopi.yaml", "nginx, in the server block of ..."
+	Text  string     `json:"text"`  // may have several lines
 }
 
 // A Report is one examination.
@@ -61,28 +66,54 @@ func (r Report) With(more ...Finding) Report {
 	return r
 }
 
+// In is the report in a language.
+func (r Report) In(l *words.Language) Report {
+	r.Findings = slices.Clone(r.Findings)
+	for i, f := range r.Findings {
+		r.Findings[i] = f.in(l)
+	}
+	return r
+}
+
 // sorted puts the worst first and keeps the order of the checks otherwise.
 func sorted(list []Finding) []Finding {
 	slices.SortStableFunc(list, func(a, b Finding) int { return cmp.Compare(ranks[a.Severity], ranks[b.Severity]) })
 	return list
 }
 
-// finding makes one. A text never holds line breaks, whatever its arguments hold.
-func finding(s Severity, check, about, format string, args ...any) Finding {
-	return Finding{Severity: s, Check: check, About: about, Text: oneLine(fmt.Sprintf(format, args...))}
+// finding makes one.
+func finding(s Severity, check, about string, said words.Text) Finding {
+	return Finding{Severity: s, Check: check, About: about, Said: said}.in(english())
 }
 
-// with adds texts to paste, as pairs of where and what.
-func (f Finding) with(pairs ...string) Finding {
-	for i := 0; i+1 < len(pairs); i += 2 {
-		f.Paste = append(f.Paste, Paste{Where: pairs[i], Text: pairs[i+1]})
+// with adds texts to paste.
+func (f Finding) with(more ...Paste) Finding {
+	f.Paste = append(f.Paste, more...)
+	return f.in(english())
+}
+
+// in is the finding in a language. A text never holds line breaks, whatever its arguments
+// hold.
+func (f Finding) in(l *words.Language) Finding {
+	f.Text = oneLine(l.Text(f.Said))
+	f.Paste = slices.Clone(f.Paste)
+	for i, p := range f.Paste {
+		f.Paste[i].Where = oneLine(l.Text(p.Said))
 	}
 	return f
 }
 
-// oneLine leaves nothing that could move a terminal's cursor.
+func english() *words.Language { return words.All()[0] }
+
+// yaml is something for our own configuration.
+func yaml(text string) Paste { return Paste{Said: words.Plain("davwopi.yaml"), Text: text} }
+
+// terminal is a command.
+func terminal(text string) Paste { return Paste{Said: words.Say("paste.terminal"), Text: text} }
+
+// oneLine leaves nothing that could move a terminal's cursor, and no blanks at the ends.
 func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
@@ -90,5 +121,5 @@ func oneLine(s string) string {
 			return -1
 		}
 		return r
-	}, s)
+	}, s))
 }

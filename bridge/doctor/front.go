@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"davwopi/bridge/words"
 )
 
 // notOurs is how the front of the house refuses a Host (bridge.checkHost).
@@ -43,7 +45,7 @@ func (d *Doctor) door(ctx context.Context, key string, base *url.URL) []Finding 
 	if !ok {
 		return []Finding{d.wrongDoor(key, base, a)}
 	}
-	out := []Finding{finding(OK, key, about, "This address leads here.")}
+	out := []Finding{finding(OK, key, about, words.Say("found.address.here"))}
 	out = append(out, d.proxy(base, came)...)
 	return append(out, d.large(ctx, base)...)
 }
@@ -52,18 +54,18 @@ func (d *Doctor) door(ctx context.Context, key string, base *url.URL) []Finding 
 // the only one for which that is so, but an editor beside it will fare no better.
 func (d *Doctor) unreachable(key string, base *url.URL, err error) Finding {
 	about := base.String()
-	if reason := isCertificate(err); reason != "" {
-		return finding(Warning, key, about, "Asked from this machine, %s. Browsers warn or refuse, and so do editors, unless they have been told of your own authority.", reason)
+	if reason := words.Certificate(err); reason != nil {
+		return finding(Warning, key, about, words.Say("found.address.certificate", "why", reason))
 	}
 	var dns *net.DNSError
 	if key == "wopi_url" && errors.As(err, &dns) {
-		return finding(Warning, key, about, "This machine does not know the name in it, so it could not be tried from here. If the editors do, as in a container network of theirs, all is well.")
+		return finding(Warning, key, about, words.Say("found.address.unknown_name"))
 	}
-	who := "Browsers"
+	who := words.Say("found.address.browsers", "why", why(err))
 	if key == "wopi_url" {
-		who = "Editors"
+		who = words.Say("found.address.editors", "why", why(err))
 	}
-	f := finding(Error, key, about, "%s cannot get here by this address, asked from this machine: %s.", who, why(err))
+	f := finding(Error, key, about, who)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		f = f.with(proxyLines(base, d.Listen)...)
 	}
@@ -75,22 +77,22 @@ func (d *Doctor) wrongDoor(key string, base *url.URL, a answer) Finding {
 	about := base.String()
 	switch {
 	case a.status == http.StatusMisdirectedRequest && bytes.Contains(a.body, []byte(notOurs)):
-		f := finding(Error, key, about, "The reverse proxy passes another host name on than the one it was asked for, and such requests are refused.")
+		f := finding(Error, key, about, words.Say("found.address.host"))
 		return f.with(proxyLines(base, d.Listen)...)
 	case a.location != nil && a.location.Hostname() == base.Hostname() && a.location.Scheme != base.Scheme:
 		to := *base
 		to.Scheme, to.Host = a.location.Scheme, a.location.Host
-		return finding(Error, key, about, "Whoever comes by this address is sent on to %s. Use that one.", to.Scheme).
-			with("davwopi.yaml", key+": "+to.String())
+		return finding(Error, key, about, words.Say("found.address.scheme", "scheme", to.Scheme)).
+			with(yaml(key + ": " + to.String()))
 	case key == "public_url" && a.location != nil && d.WOPI.Host != base.Host:
-		return finding(Hint, key, about, "Something in front of davwopi wants people to sign in first. That is fine, since editors come by wopi_url.")
+		return finding(Hint, key, about, words.Say("found.address.sign_in_fine"))
 	case a.location != nil, a.status == http.StatusUnauthorized, a.status == http.StatusForbidden, a.status == http.StatusProxyAuthRequired:
-		return finding(Error, key, about, "Something in front of davwopi wants people to sign in first (or refuses). Editors' servers cannot do that: let requests below /wopi/ and /doctor/hello/ pass without.")
+		return finding(Error, key, about, words.Say("found.address.sign_in"))
 	case a.status == http.StatusBadGateway, a.status == http.StatusServiceUnavailable, a.status == http.StatusGatewayTimeout:
-		f := finding(Error, key, about, "The reverse proxy answers, but does not find davwopi behind it (%d).", a.status)
+		f := finding(Error, key, about, words.Say("found.address.proxy_lost", "status", a.status))
 		return f.with(proxyLines(base, d.Listen)...)
 	}
-	f := finding(Error, key, about, "Another server answers at this address, not this davwopi (%d).", a.status)
+	f := finding(Error, key, about, words.Say("found.address.other", "status", a.status))
 	return f.with(proxyLines(base, d.Listen)...)
 }
 
@@ -99,24 +101,24 @@ func (d *Doctor) proxy(base *url.URL, came arrival) []Finding {
 	about := base.String()
 	var out []Finding
 	if !strings.EqualFold(withPort(base.Scheme, came.host), withPort(base.Scheme, base.Host)) {
-		out = append(out, finding(Hint, "proxy", about, "The reverse proxy passes the host name %s on instead of %s. Both are allowed, but the log and other programs are told the wrong one.", clean(came.host), base.Host).
+		out = append(out, finding(Hint, "proxy", about, words.Say("found.proxy.host", "name", clean(came.host), "want", base.Host)).
 			with(proxyLines(base, d.Listen)...))
 	}
 	if came.proto == base.Scheme {
 		if len(out) == 0 {
-			out = append(out, finding(OK, "proxy", about, "Host name and scheme arrive as they were sent."))
+			out = append(out, finding(OK, "proxy", about, words.Say("found.proxy.fine")))
 		}
 		return out
 	}
 	trusted := slices.ContainsFunc(d.TrustedProxies, func(p netip.Prefix) bool { return came.peer.IsValid() && p.Contains(came.peer) })
 	switch {
 	case base.Scheme != "https":
-		out = append(out, finding(Hint, "proxy", about, "This address says %s, but requests arrive by %s.", base.Scheme, clean(came.proto)))
+		out = append(out, finding(Hint, "proxy", about, words.Say("found.proxy.scheme", "says", base.Scheme, "comes", clean(came.proto))))
 	case !trusted && came.peer.IsValid() && !came.named:
-		out = append(out, finding(Warning, "proxy", about, "The reverse proxy at %s is not trusted: everybody seems to come from its address, so one person's wrong passwords keep all others out.", came.peer).
-			with(append([]string{"davwopi.yaml", "trusted_proxies: [" + came.peer.String() + "]"}, proxyLines(base, d.Listen)...)...))
+		out = append(out, finding(Warning, "proxy", about, words.Say("found.proxy.untrusted", "proxy", came.peer.String())).
+			with(yaml("trusted_proxies: ["+came.peer.String()+"]")).with(proxyLines(base, d.Listen)...))
 	default:
-		out = append(out, finding(Hint, "proxy", about, "The reverse proxy does not say that people come by https.").with(proxyLines(base, d.Listen)...))
+		out = append(out, finding(Hint, "proxy", about, words.Say("found.proxy.no_https")).with(proxyLines(base, d.Listen)...))
 	}
 	return out
 }
@@ -130,19 +132,19 @@ func (d *Doctor) large(ctx context.Context, base *url.URL) []Finding {
 	came, ok := d.hello.arrived(number)
 	switch {
 	case ok && came.size == largeSave:
-		return []Finding{finding(OK, "body_size", about, "Large documents can be saved this way (tried with 3 MB).")}
+		return []Finding{finding(OK, "body_size", about, words.Say("found.body.fine"))}
 	case err == nil && a.status == http.StatusRequestEntityTooLarge:
-		return []Finding{finding(Error, "body_size", about, "The reverse proxy refuses documents of 3 MB: they open, but cannot be saved.").
-			with("nginx, in the server block of "+base.Hostname(), "client_max_body_size 0;",
-				"Apache, in the virtual host of "+base.Hostname(), "LimitRequestBody 0")}
+		return []Finding{finding(Error, "body_size", about, words.Say("found.body.refused")).
+			with(Paste{Said: words.Say("paste.nginx_server", "name", base.Hostname()), Text: "client_max_body_size 0;"},
+				Paste{Said: words.Say("paste.apache", "name", base.Hostname()), Text: "LimitRequestBody 0"})}
 	case err != nil:
-		return []Finding{finding(Warning, "body_size", about, "A document of 3 MB did not get through: %s.", why(err))}
+		return []Finding{finding(Warning, "body_size", about, words.Say("found.body.failed", "why", why(err)))}
 	}
-	return []Finding{finding(Warning, "body_size", about, "A document of 3 MB did not get through (%d).", a.status)}
+	return []Finding{finding(Warning, "body_size", about, words.Say("found.body.status", "status", a.status))}
 }
 
 // proxyLines are the texts for the reverse proxies that people have.
-func proxyLines(base *url.URL, listen string) []string {
+func proxyLines(base *url.URL, listen string) []Paste {
 	name, prefix := base.Hostname(), strings.TrimSuffix(base.EscapedPath(), "/")
 	nginx := "proxy_pass http://" + listen + ";\n" +
 		"proxy_set_header Host $http_host;\n" +
@@ -155,7 +157,7 @@ func proxyLines(base *url.URL, listen string) []string {
 		"ProxyPass " + prefix + "/ http://" + listen + prefix + "/ nocanon\n" +
 		"RequestHeader set X-Forwarded-Proto expr=%{REQUEST_SCHEME}\n" +
 		"AllowEncodedSlashes NoDecode"
-	return []string{"nginx, in the location block of " + name + prefix, nginx, "Caddyfile", caddy, "Apache, in the virtual host of " + name, apache}
+	return []Paste{{Said: words.Say("paste.nginx_location", "name", name+prefix), Text: nginx}, {Said: words.Plain("Caddyfile"), Text: caddy}, {Said: words.Say("paste.apache", "name", name), Text: apache}}
 }
 
 // cookie judges how safe a sign-in is on its way.
@@ -163,15 +165,15 @@ func (d *Doctor) cookie(context.Context) []Finding {
 	about := d.Public.String()
 	switch {
 	case d.Public.Scheme == "https":
-		return []Finding{finding(OK, "cookie", about, "The sign-in cookie travels by https only (__Host-).")}
+		return []Finding{finding(OK, "cookie", about, words.Say("found.cookie.secure"))}
 	case !hasNetwork(d.Public):
-		return []Finding{finding(OK, "cookie", about, "People come from this machine only; no encryption is needed.")}
+		return []Finding{finding(OK, "cookie", about, words.Say("found.cookie.local"))}
 	}
 	to := *d.Public
 	to.Scheme = "https"
 	to.Host = d.Public.Hostname()
-	return []Finding{finding(Warning, "cookie", about, "Sign-ins and documents travel unencrypted: anybody on the network can read along and take a sign-in over. Put a reverse proxy with https in front.").
-		with(append([]string{"davwopi.yaml", "public_url: " + to.String()}, proxyLines(&to, d.Listen)...)...)}
+	return []Finding{finding(Warning, "cookie", about, words.Say("found.cookie.open")).
+		with(yaml("public_url: " + to.String())).with(proxyLines(&to, d.Listen)...)}
 }
 
 // withPort is host:port, with the scheme's own port where none is given.

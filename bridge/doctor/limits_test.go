@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"davwopi/bridge/words"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -27,7 +28,7 @@ func TestNothingHangsAnExamination(t *testing.T) {
 		begin := time.Now()
 		got := all(ctx, []check{
 			{"deaf", "x", func(context.Context) []Finding { <-release; return nil }},
-			{"quick", "y", func(context.Context) []Finding { return []Finding{finding(OK, "quick", "y", "fine")} }},
+			{"quick", "y", func(context.Context) []Finding { return []Finding{finding(OK, "quick", "y", words.Plain("fine"))} }},
 		})
 		if took := time.Since(begin); took != totalLimit {
 			t.Errorf("took %s", took)
@@ -128,7 +129,7 @@ func TestHello(t *testing.T) {
 
 // TestAFindingIsOneLine: whatever its words were made of.
 func TestAFindingIsOneLine(t *testing.T) {
-	if got := finding(Error, "x", "", "a %s b", "\x1b[2J\r\nERROR \u009b1m\u2028\tc").Text; got != "a [2J ERROR 1m c b" {
+	if got := finding(Error, "x", "", words.Plain("a \x1b[2J\r\nERROR \u009b1m\u2028\tc b")).Text; got != "a [2J ERROR 1m c b" {
 		t.Errorf("%q", got)
 	}
 	if got := clean(strings.Repeat("ä", 100)); len(got) != 100 || strings.ToValidUTF8(got, "?") != got {

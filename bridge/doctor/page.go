@@ -9,6 +9,7 @@ import (
 
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/wopi"
+	"davwopi/bridge/words"
 )
 
 // probeFile stands in for a document's ID where an editor's page wants one. No file
@@ -24,18 +25,18 @@ func (v *visit) page() []Finding {
 	about, public := v.editor.URL, v.d.Public
 	out := []Finding{}
 	if public.Scheme == "https" && opens.Scheme == "http" {
-		out = append(out, finding(Error, "mixed_content", about, "Our pages come by https, but documents would open at %s. Browsers block that: the frame stays empty.", origin(opens)).
+		out = append(out, finding(Error, "mixed_content", about, words.Say("found.page.blocked", "at", origin(opens))).
 			with(v.httpsLines()...))
 	} else {
-		out = append(out, finding(OK, "mixed_content", about, "Our pages and the editor's go together (%s and %s).", public.Scheme, opens.Scheme))
+		out = append(out, finding(OK, "mixed_content", about, words.Say("found.page.together", "ours", public.Scheme, "theirs", opens.Scheme)))
 	}
 	switch {
 	case isLoopback(opens.Hostname()) && hasNetwork(public):
-		return append(out, finding(Error, "editor_page", about, "Documents would open at %s: that is everybody's own machine, not the editor's.", origin(opens)).with(v.addressLines()...))
+		return append(out, finding(Error, "editor_page", about, words.Say("found.page.own_machine", "at", origin(opens))).with(v.addressLines()...))
 	case isLocalName(opens.Hostname()) && strings.Contains(public.Hostname(), "."):
-		return append(out, finding(Warning, "editor_page", about, "Documents would open at %s. That looks like a name inside a container network, which browsers do not know.", origin(opens)).with(v.addressLines()...))
+		return append(out, finding(Warning, "editor_page", about, words.Say("found.page.container", "at", origin(opens))).with(v.addressLines()...))
 	}
-	return append(out, finding(OK, "editor_page", about, "Documents open at %s.", origin(opens)))
+	return append(out, finding(OK, "editor_page", about, words.Say("found.page.opens", "at", origin(opens))))
 }
 
 // isLocalName tells names that no DNS outside knows.
@@ -53,26 +54,26 @@ func (v *visit) publicName() string {
 }
 
 // httpsLines let an editor behind a reverse proxy say https.
-func (v *visit) httpsLines() []string {
+func (v *visit) httpsLines() []Paste {
 	name := v.publicName()
-	lines := []string{"davwopi.yaml", "editors:\n  - https://" + name}
+	lines := []Paste{yaml("editors:\n  - https://" + name)}
 	switch v.office {
 	case wopi.Collabora:
 		lines = append(lines,
-			"Collabora's container, behind a reverse proxy with https (add to extra_params if it is set)", "-e server_name="+name+" -e extra_params=\"--o:ssl.enable=false --o:ssl.termination=true\"",
-			"Collabora's coolwsd.xml, behind a reverse proxy with https", "<server_name>"+name+"</server_name>\n<ssl><enable>false</enable><termination>true</termination></ssl>")
+			Paste{Said: words.Say("paste.collabora_https"), Text: "-e server_name=" + name + " -e extra_params=\"--o:ssl.enable=false --o:ssl.termination=true\""},
+			Paste{Said: words.Say("paste.coolwsd_https"), Text: "<server_name>" + name + "</server_name>\n<ssl><enable>false</enable><termination>true</termination></ssl>"})
 	case wopi.OnlyOffice:
-		lines = append(lines, "nginx in front of ONLYOFFICE", "proxy_set_header Host $http_host;\nproxy_set_header X-Forwarded-Host $http_host;\nproxy_set_header X-Forwarded-Proto $scheme;")
+		lines = append(lines, Paste{Said: words.Say("paste.onlyoffice_nginx"), Text: "proxy_set_header Host $http_host;\nproxy_set_header X-Forwarded-Host $http_host;\nproxy_set_header X-Forwarded-Proto $scheme;"})
 	}
 	return lines
 }
 
 // addressLines let an editor say an address that browsers know.
-func (v *visit) addressLines() []string {
+func (v *visit) addressLines() []Paste {
 	name, scheme := v.publicName(), v.d.Public.Scheme
-	lines := []string{"davwopi.yaml (the editor's address as browsers know it)", "editors:\n  - " + scheme + "://" + name}
+	lines := []Paste{{Said: words.Say("paste.yaml_known"), Text: "editors:\n  - " + scheme + "://" + name}}
 	if v.office == wopi.Collabora {
-		lines = append(lines, "Collabora's container", "-e server_name="+name, "Collabora's coolwsd.xml", "<server_name>"+name+"</server_name>")
+		lines = append(lines, Paste{Said: words.Say("paste.collabora"), Text: "-e server_name=" + name}, Paste{Said: words.Say("paste.coolwsd"), Text: "<server_name>" + name + "</server_name>"})
 	}
 	return lines
 }
@@ -85,41 +86,41 @@ func (v *visit) frame(ctx context.Context) []Finding {
 		return nil
 	}
 	if v.action.Origin() != strings.ToLower(origin(base)) {
-		return []Finding{finding(Hint, "frame", about, "Documents open at %s, which is not the configured address, so it was not asked whether that page may be shown inside ours.", clean(v.action.Origin()))}
+		return []Finding{finding(Hint, "frame", about, words.Say("found.frame.elsewhere", "at", clean(v.action.Origin())))}
 	}
 	address := v.action.URL(discovery.Params{WOPISrc: v.d.WOPI.JoinPath("wopi", "files", probeFile).String()})
 	a, err := v.d.ask(ctx, http.MethodPost, address, "application/x-www-form-urlencoded", []byte("access_token_ttl=0"), 4<<10)
 	if err != nil {
-		return []Finding{finding(Warning, "frame", about, "The page in which documents open does not answer: %s.", why(err))}
+		return []Finding{finding(Warning, "frame", about, words.Say("found.frame.silent", "why", why(err)))}
 	}
 	if a.location != nil {
-		return []Finding{finding(Warning, "frame", about, "The page in which documents open sends browsers on to %s.", clean(origin(a.location)))}
+		return []Finding{finding(Warning, "frame", about, words.Say("found.frame.sent_on", "to", clean(origin(a.location))))}
 	}
 	forbids := framePolicy(a.header, base, v.d.Public)
 	if forbids == "" {
-		return []Finding{finding(OK, "frame", about, "Its page may be shown inside ours.")}
+		return []Finding{finding(OK, "frame", about, words.Say("found.frame.fine"))}
 	}
-	return []Finding{finding(Error, "frame", about, "Its page forbids (%s) to be shown inside %s: browsers refuse to open documents.", forbids, origin(v.d.Public)).
+	return []Finding{finding(Error, "frame", about, words.Say("found.frame.forbids", "header", forbids, "ours", origin(v.d.Public))).
 		with(v.frameLines(forbids)...)}
 }
 
 // frameLines allow the frame, on the side that forbids it.
-func (v *visit) frameLines(forbids string) []string {
+func (v *visit) frameLines(forbids string) []Paste {
 	ours := origin(v.d.Public)
-	var lines []string
+	var lines []Paste
 	if v.office == wopi.Collabora && forbids == byCSP {
 		lines = append(lines,
-			"Collabora's coolwsd.xml, below net", "<frame_ancestors>"+ours+"</frame_ancestors>",
-			"Collabora's container (add to extra_params if it is set)", "-e extra_params=\"--o:net.frame_ancestors="+ours+"\"")
+			Paste{Said: words.Say("paste.coolwsd_net"), Text: "<frame_ancestors>" + ours + "</frame_ancestors>"},
+			Paste{Said: words.Say("paste.collabora_extra"), Text: "-e extra_params=\"--o:net.frame_ancestors=" + ours + "\""})
 	}
 	name := v.publicName()
 	if forbids == byXFO {
 		return append(lines,
-			"nginx in front of the editor, in the location block of "+name+"; remove add_header X-Frame-Options there", "proxy_hide_header X-Frame-Options;",
-			"Caddyfile, in the block of "+name, "header -X-Frame-Options",
-			"Apache, in the virtual host of "+name, "Header always unset X-Frame-Options")
+			Paste{Said: words.Say("paste.nginx_frame", "name", name), Text: "proxy_hide_header X-Frame-Options;"},
+			Paste{Said: words.Say("paste.caddy_block", "name", name), Text: "header -X-Frame-Options"},
+			Paste{Said: words.Say("paste.apache", "name", name), Text: "Header always unset X-Frame-Options"})
 	}
 	return append(lines,
-		"nginx in front of the editor, if it adds the header, in the location block of "+name, "add_header Content-Security-Policy \"frame-ancestors 'self' "+ours+"\";",
-		"Caddyfile, if it adds the header, in the block of "+name, "header Content-Security-Policy \"frame-ancestors 'self' "+ours+"\"")
+		Paste{Said: words.Say("paste.nginx_policy", "name", name), Text: "add_header Content-Security-Policy \"frame-ancestors 'self' " + ours + "\";"},
+		Paste{Said: words.Say("paste.caddy_policy", "name", name), Text: "header Content-Security-Policy \"frame-ancestors 'self' " + ours + "\""})
 }

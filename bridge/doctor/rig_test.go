@@ -26,6 +26,7 @@ import (
 	"davwopi/bridge/discovery"
 	"davwopi/bridge/doctor"
 	"davwopi/bridge/wopi"
+	"davwopi/bridge/words"
 	"davwopi/davbackend"
 	"davwopi/davbackend/profile"
 	"davwopi/test/office"
@@ -149,7 +150,31 @@ func (r *rig) examine() doctor.Report {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	inEveryLanguage(r.t, report.Findings)
 	return report
+}
+
+// inEveryLanguage: a finding is said in each, and is the same finding. (That all speak of
+// the same things is test/house's to know.)
+func inEveryLanguage(t testing.TB, findings []doctor.Finding) {
+	t.Helper()
+	same := doctor.Report{Findings: findings}.In(words.All()[0])
+	for _, l := range words.All()[1:] {
+		for i, f := range (doctor.Report{Findings: findings}).In(l).Findings {
+			english := findings[i]
+			if f.Text == english.Text || f.Text == "" || strings.Contains(f.Text, "found.") || strings.HasSuffix(f.Text, ":") {
+				t.Errorf("%s: %q is %q", l.Tag(), english.Text, f.Text)
+			}
+			if same.Findings[i].Text != english.Text || f.Check != english.Check || f.Severity != english.Severity || len(f.Paste) != len(english.Paste) {
+				t.Errorf("%s: another finding: %+v, %+v", l.Tag(), f, english)
+			}
+			for j, p := range f.Paste {
+				if p.Where == "" || strings.Contains(p.Where, "paste.") || p.Text != english.Paste[j].Text {
+					t.Errorf("%s: %q is %q", l.Tag(), english.Paste[j].Where, p.Where)
+				}
+			}
+		}
+	}
 }
 
 // An editor is a double of Collabora's or ONLYOFFICE's server. Its switches are set

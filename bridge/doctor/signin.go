@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"davwopi/bridge/words"
 )
 
 // A SignIn is the OpenID Connect provider at which people sign in.
@@ -44,13 +46,13 @@ func (d *Doctor) provider(ctx context.Context) []Finding {
 	a, err := through.ask(ctx, http.MethodGet, address, "", nil, maxMetadata)
 	switch {
 	case err != nil:
-		return []Finding{finding(Error, "sign_in", s.Issuer, "%s does not answer: %s. Nobody can sign in; who is signed in already stays so.", s.Name, why(err))}
+		return []Finding{finding(Error, "sign_in", s.Issuer, words.Say("found.provider.silent", "name", s.Name, "why", why(err)))}
 	case a.status != http.StatusOK:
-		return []Finding{finding(Error, "sign_in", s.Issuer, "%s has no OpenID Connect metadata at %s (status %d). The issuer is the address that its own pages for programs show, to the slash.", s.Name, address, a.status)}
+		return []Finding{finding(Error, "sign_in", s.Issuer, words.Say("found.provider.no_metadata", "name", s.Name, "address", address, "status", a.status))}
 	}
 	var m said
 	if json.Unmarshal(a.body, &m) != nil || m.Issuer == "" {
-		return []Finding{finding(Error, "sign_in", s.Issuer, "What %s answers at %s is no OpenID Connect metadata.", s.Name, address)}
+		return []Finding{finding(Error, "sign_in", s.Issuer, words.Say("found.provider.other_answer", "name", s.Name, "address", address))}
 	}
 	return append(s.judge(m), clock(s.Issuer, a.date, a.asked, false)...)
 }
@@ -58,24 +60,24 @@ func (d *Doctor) provider(ctx context.Context) []Finding {
 // judge looks at what the provider says.
 func (s *SignIn) judge(m said) []Finding {
 	if m.Issuer != s.Issuer {
-		f := finding(Error, "sign_in", s.Issuer, "%s calls itself by another address than sign_in.oidc.issuer, so its word is not taken: they must be the same to the last character.", s.Name)
+		f := finding(Error, "sign_in", s.Issuer, words.Say("found.provider.other_issuer", "name", s.Name))
 		if u, err := url.Parse(m.Issuer); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
-			f = f.with("davwopi.yaml", fmt.Sprintf("sign_in:\n  oidc:\n    issuer: %q", u.String()))
+			f = f.with(yaml(fmt.Sprintf("sign_in:\n  oidc:\n    issuer: %q", u.String())))
 		}
 		return []Finding{f}
 	}
 	if m.Authorization == "" || m.Token == "" || m.Keys == "" {
-		return []Finding{finding(Error, "sign_in", s.Issuer, "%s does not say where people sign in, where tokens are to be had, or with which keys it signs.", s.Name)}
+		return []Finding{finding(Error, "sign_in", s.Issuer, words.Say("found.provider.incomplete", "name", s.Name))}
 	}
-	found := []Finding{finding(OK, "sign_in", s.Issuer, "%s answers. Registered there must be the redirect URI %s and, for sign-out, the post-logout redirect URI %s.", s.Name, s.Callback, s.Gone)}
+	found := []Finding{finding(OK, "sign_in", s.Issuer, words.Say("found.provider.fine", "name", s.Name, "callback", s.Callback, "gone", s.Gone))}
 	if len(m.Algorithms) > 0 && !slices.ContainsFunc(m.Algorithms, func(a string) bool { return a != "none" && !strings.HasPrefix(a, "HS") }) {
-		found[0] = finding(Error, "sign_in", s.Issuer, "%s signs with a shared secret only, which is not taken: set a signing key there (RS256, ES256).", s.Name)
+		found[0] = finding(Error, "sign_in", s.Issuer, words.Say("found.provider.shared_secret", "name", s.Name))
 	}
 	if m.EndSession == "" {
-		found = append(found, finding(Hint, "sign_out", s.Issuer, "%s has no sign-out for programs: who signs out here is still signed in there.", s.Name))
+		found = append(found, finding(Hint, "sign_out", s.Issuer, words.Say("found.provider.no_sign_out", "name", s.Name)))
 	}
 	if s.Phones && strings.ContainsAny(m.Authorization+m.Token, "=,?\"") {
-		found = append(found, finding(Error, "phones", s.Issuer, "The addresses of %s have = , or ?, at which Office on phones takes them apart: it cannot sign in there.", s.Name))
+		found = append(found, finding(Error, "phones", s.Issuer, words.Say("found.provider.phones", "name", s.Name)))
 	}
 	return found
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"davwopi/bridge/words"
 )
 
 // slowDisk is how long a small synced write may take before it is worth a word.
@@ -29,21 +31,21 @@ func (d *Doctor) state(context.Context) []Finding {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return []Finding{finding(Hint, "state", dir, "The state directory is not there yet; davwopi makes it when it starts.")}
+		return []Finding{finding(Hint, "state", dir, words.Say("found.state.not_yet"))}
 	case err != nil:
-		return []Finding{finding(Error, "state", dir, "The state directory cannot be read: %s.", cause(err)).with(ownership(dir)...)}
+		return []Finding{finding(Error, "state", dir, words.Say("found.state.unreadable", "why", cause(err))).with(ownership(dir))}
 	case !info.IsDir():
-		return []Finding{finding(Error, "state", dir, "The state directory is no folder.").with("davwopi.yaml", "state: /var/lib/davwopi")}
+		return []Finding{finding(Error, "state", dir, words.Say("found.state.no_folder")).with(yaml("state: /var/lib/davwopi"))}
 	}
 	var out []Finding
 	if info.Mode().Perm()&0o077 != 0 {
-		out = append(out, finding(Warning, "state", dir, "Others on this machine can look into the state directory, where the keys are.").
-			with("a terminal", "chmod 700 "+quote(dir)))
+		out = append(out, finding(Warning, "state", dir, words.Say("found.state.open")).
+			with(terminal("chmod 700 "+quote(dir))))
 	}
 	out = append(out, written(dir, tryWriting))
 	if below, err := diskOf(dir); err == nil {
 		out = append(out, lies(dir, below.kind)...)
-		out = append(out, room("state_space", dir, "the disk of the state directory", below.free))
+		out = append(out, room("state_space", dir, words.Say("found.room.state"), below.free))
 	}
 	return out
 }
@@ -53,14 +55,23 @@ func written(dir string, try func(string) (time.Duration, error)) Finding {
 	took, err := try(dir)
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return finding(Error, "state", dir, "The disk of the state directory is full: nothing can be saved.")
+		return finding(Error, "state", dir, words.Say("found.state.full"))
 	case err != nil:
-		return finding(Error, "state", dir, "The state directory cannot be written to: %s.", cause(err)).with(ownership(dir)...)
+		return finding(Error, "state", dir, words.Say("found.state.unwritable", "why", cause(err))).with(ownership(dir))
 	case took > slowDisk:
-		return finding(Warning, "state", dir, "A small write to the state directory took %s until it was safe: every save waits as long. Move it to a faster disk.", took.Round(100*time.Millisecond)).
-			with("davwopi.yaml", "state: /path/on/a/faster/disk/davwopi")
+		return finding(Warning, "state", dir, words.Say("found.state.slow", "seconds", seconds(took))).
+			with(yaml("state: /path/on/a/faster/disk/davwopi"))
 	}
-	return finding(OK, "state", dir, "The state directory can be written to, safe from a power cut.")
+	return finding(OK, "state", dir, words.Say("found.state.writable"))
+}
+
+// seconds is a duration as an argument: whole seconds, or with a tenth.
+func seconds(d time.Duration) any {
+	d = d.Round(100 * time.Millisecond)
+	if d%time.Second == 0 {
+		return int(d.Seconds())
+	}
+	return d.Seconds()
 }
 
 // tryWriting does what a save does: a new file, written, synced, renamed, its folder
@@ -100,22 +111,22 @@ func lies(dir, kind string) []Finding {
 	case "":
 		return nil
 	case "tmpfs", "ramfs":
-		return []Finding{finding(Warning, "state", dir, "The state directory is in memory only (%s): links, open documents and saves that wait are lost when this machine restarts.", kind).
-			with("davwopi.yaml", "state: /var/lib/davwopi")}
+		return []Finding{finding(Warning, "state", dir, words.Say("found.state.memory", "kind", kind)).
+			with(yaml("state: /var/lib/davwopi"))}
 	case "overlay":
-		return []Finding{finding(Warning, "state", dir, "The state directory is inside a container: links, open documents and saves that wait are lost when it is made anew.").
-			with("a terminal, when the container is started", "docker run -v davwopi-data:/data ...", "docker-compose.yml, in davwopi's service", "volumes:\n  - davwopi-data:/data")}
+		return []Finding{finding(Warning, "state", dir, words.Say("found.state.container")).
+			with(Paste{Said: words.Say("paste.container_start"), Text: "docker run -v davwopi-data:/data ..."}, Paste{Said: words.Say("paste.compose"), Text: "volumes:\n  - davwopi-data:/data"})}
 	case "nfs", "smb", "9p", "ceph":
-		return []Finding{finding(Error, "state", dir, "The state directory is on a network drive (%s): locks are not safe there, and davwopi does not start.", kind).
-			with("davwopi.yaml", "state: /var/lib/davwopi")}
+		return []Finding{finding(Error, "state", dir, words.Say("found.state.network", "kind", kind)).
+			with(yaml("state: /var/lib/davwopi"))}
 	case "fuse":
-		return []Finding{finding(Hint, "state", dir, "The state directory lies on a file system of a program (FUSE). On a network drive of that kind locks are not safe.")}
+		return []Finding{finding(Hint, "state", dir, words.Say("found.state.fuse"))}
 	}
-	return []Finding{finding(OK, "state", dir, "The state directory is on a local disk (%s).", kind)}
+	return []Finding{finding(OK, "state", dir, words.Say("found.state.local", "kind", kind))}
 }
 
-func ownership(dir string) []string {
-	return []string{"a terminal", fmt.Sprintf("sudo chown -R %d:%d %s", os.Getuid(), os.Getgid(), quote(dir))}
+func ownership(dir string) Paste {
+	return terminal(fmt.Sprintf("sudo chown -R %d:%d %s", os.Getuid(), os.Getgid(), quote(dir)))
 }
 
 // quote is a word of a shell's.
@@ -132,11 +143,11 @@ func quote(s string) string {
 }
 
 // cause is the innermost error, a system's own words, without paths.
-func cause(err error) string {
+func cause(err error) words.English {
 	for {
 		inner := errors.Unwrap(err)
 		if inner == nil {
-			return err.Error()
+			return words.English(err.Error())
 		}
 		err = inner
 	}

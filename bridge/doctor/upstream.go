@@ -3,12 +3,12 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"strings"
 
 	"davwopi/bridge/access"
+	"davwopi/bridge/words"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 )
@@ -42,7 +42,7 @@ func (d *Doctor) upstream(ctx context.Context, u *access.Upstream) []Finding {
 		out = append(out, clock(u.Name, a.date, a.asked, false)...)
 	}
 	if err == nil && root.QuotaAvailable >= 0 {
-		out = append(out, room("space", u.Name, u.DisplayName, root.QuotaAvailable))
+		out = append(out, room("space", u.Name, words.Plain(u.DisplayName), root.QuotaAvailable))
 	}
 	return append(out, encryption(u))
 }
@@ -53,33 +53,33 @@ func (d *Doctor) answered(u *access.Upstream, root dav.Resource, a answer, err e
 	own := u.Service == nil
 	switch {
 	case err == nil && !root.Collection:
-		return finding(Error, key, u.Name, "The address of %s is that of a file, not of a folder.", name).with("davwopi.yaml", upstreamLines(u.Client.Base, ""))
+		return finding(Error, key, u.Name, words.Say("found.upstream.file", "name", name)).with(yaml(upstreamLines(u.Client.Base, "")))
 	case err == nil && own:
-		return finding(Warning, key, u.Name, "%s answers, but asks nobody for a password: everybody who reaches it reads it, and any sign-in here is accepted.", name)
+		return finding(Warning, key, u.Name, words.Say("found.upstream.open", "name", name))
 	case err == nil:
-		return finding(OK, key, u.Name, "%s answers (%s).", name, u.Client.Origin())
+		return finding(OK, key, u.Name, words.Say("found.upstream.answers", "name", name, "at", u.Client.Origin()))
 	case errors.Is(err, dav.ErrUnauthorized) && own:
-		return finding(OK, key, u.Name, "%s answers (%s), and asks everybody for the own password.", name, u.Client.Origin())
+		return finding(OK, key, u.Name, words.Say("found.upstream.asks", "name", name, "at", u.Client.Origin()))
 	case errors.Is(err, dav.ErrUnauthorized):
-		return finding(Error, key, u.Name, "%s refuses the account with which davwopi comes.", name).
-			with("davwopi.yaml", upstreamLines(u.Client.Base, "  user: NAME\n  password_file: /path/to/a/file/with/the/password"))
+		return finding(Error, key, u.Name, words.Say("found.upstream.refuses", "name", name)).
+			with(yaml(upstreamLines(u.Client.Base, "  user: NAME\n  password_file: /path/to/a/file/with/the/password")))
 	case errors.Is(err, dav.ErrDenied):
-		return finding(Error, key, u.Name, "%s knows the account, but does not let it see this folder.", name)
+		return finding(Error, key, u.Name, words.Say("found.upstream.denies", "name", name))
 	case a.location != nil:
 		to := *a.location
 		to.RawQuery, to.Fragment, to.User = "", "", nil
-		return finding(Error, key, u.Name, "%s sends us on to %s. Use that address, if it is the WebDAV one.", name, clean(to.String())).
-			with("davwopi.yaml", upstreamLines(&to, ""))
+		return finding(Error, key, u.Name, words.Say("found.upstream.sent_on", "name", name, "to", clean(to.String()))).
+			with(yaml(upstreamLines(&to, "")))
 	case errors.Is(err, dav.ErrNotFound):
-		return finding(Error, key, u.Name, "%s answers, but has no such folder: %s.", name, u.Client.Base.Path).with("davwopi.yaml", upstreamLines(u.Client.Base, "")).
-			with("davwopi.yaml, if it is Nextcloud or ownCloud", upstreamLines(u.Client.Base.ResolveReference(&url.URL{Path: "/remote.php/dav/files/NAME/"}), ""))
-	case a.status == 0 && strings.Contains(why(err), "authority"):
-		return finding(Error, key, u.Name, "%s cannot be asked: %s.", name, why(err)).
-			with("davwopi.yaml (the certificate of your own authority, or the server's own)", upstreamLines(u.Client.Base, "  ca_file: /path/to/ca.pem"))
+		return finding(Error, key, u.Name, words.Say("found.upstream.no_folder", "name", name, "path", u.Client.Base.Path)).with(yaml(upstreamLines(u.Client.Base, ""))).
+			with(Paste{Said: words.Say("paste.yaml_cloud"), Text: upstreamLines(u.Client.Base.ResolveReference(&url.URL{Path: "/remote.php/dav/files/NAME/"}), "")})
+	case a.status == 0 && words.Untrusted(err):
+		return finding(Error, key, u.Name, words.Say("found.upstream.untrusted", "name", name, "why", why(err))).
+			with(Paste{Said: words.Say("paste.yaml_authority"), Text: upstreamLines(u.Client.Base, "  ca_file: /path/to/ca.pem")})
 	case a.status == 0:
-		return finding(Error, key, u.Name, "%s does not answer at %s: %s.", name, u.Client.Origin(), why(err))
+		return finding(Error, key, u.Name, words.Say("found.upstream.silent", "name", name, "at", u.Client.Origin(), "why", why(err)))
 	}
-	return finding(Error, key, u.Name, "Something answers at %s, but not as a WebDAV server does (%d). Is WebDAV switched on there, and is the path right?", u.Client.Base, a.status)
+	return finding(Error, key, u.Name, words.Say("found.upstream.not_dav", "at", u.Client.Base.String(), "status", a.status))
 }
 
 func upstreamLines(base *url.URL, more string) string {
@@ -90,12 +90,12 @@ func upstreamLines(base *url.URL, more string) string {
 func encryption(u *access.Upstream) Finding {
 	base := u.Client.Base
 	if base.Scheme == "https" || !hasNetwork(base) {
-		return finding(OK, "encryption", u.Name, "Nobody can read along on the way to %s.", u.DisplayName)
+		return finding(OK, "encryption", u.Name, words.Say("found.encryption.fine", "name", u.DisplayName))
 	}
 	to := *base
 	to.Scheme = "https"
-	return finding(Hint, "encryption", u.Name, "Passwords and documents travel to %s unencrypted. In a network that only you use that may be fine.", u.DisplayName).
-		with("davwopi.yaml, once it speaks https", upstreamLines(&to, ""))
+	return finding(Hint, "encryption", u.Name, words.Say("found.encryption.none", "name", u.DisplayName)).
+		with(Paste{Said: words.Say("paste.yaml_https"), Text: upstreamLines(&to, "")})
 }
 
 // folder looks at what the embedded server serves.
@@ -103,43 +103,28 @@ func (d *Doctor) folder(u *access.Upstream) []Finding {
 	info, err := os.Stat(d.Folder)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return []Finding{finding(Hint, "upstream", u.Name, "The folder %s is not there yet; davwopi makes it when it starts.", d.Folder)}
+		return []Finding{finding(Hint, "upstream", u.Name, words.Say("found.folder.not_yet", "folder", d.Folder))}
 	case err != nil:
-		return []Finding{finding(Error, "upstream", u.Name, "The folder %s cannot be read: %s.", d.Folder, cause(err))}
+		return []Finding{finding(Error, "upstream", u.Name, words.Say("found.folder.unreadable", "folder", d.Folder, "why", cause(err)))}
 	case !info.IsDir():
-		return []Finding{finding(Error, "upstream", u.Name, "%s is no folder.", d.Folder)}
+		return []Finding{finding(Error, "upstream", u.Name, words.Say("found.folder.no_folder", "folder", d.Folder))}
 	}
-	out := []Finding{finding(OK, "upstream", u.Name, "The folder %s is served by davwopi itself.", d.Folder)}
+	out := []Finding{finding(OK, "upstream", u.Name, words.Say("found.folder.served", "folder", d.Folder))}
 	if disk, err := diskOf(d.Folder); err == nil {
-		out = append(out, room("space", u.Name, d.Folder, disk.free))
+		out = append(out, room("space", u.Name, words.Plain(d.Folder), disk.free))
 	}
 	return out
 }
 
 // room judges free space.
-func room(key, about, where string, free int64) Finding {
+func room(key, about string, where words.Text, free int64) Finding {
 	switch {
 	case free < noSpace:
-		return finding(Error, key, about, "There is no room left on %s (%s free): nothing can be saved.", where, size(free))
+		return finding(Error, key, about, words.Say("found.room.none", "where", where, "free", words.Size(free)))
 	case free < littleSpace:
-		return finding(Warning, key, about, "There is little room left on %s: %s.", where, size(free))
+		return finding(Warning, key, about, words.Say("found.room.little", "where", where, "free", words.Size(free)))
 	}
-	return finding(OK, key, about, "There are %s free on %s.", size(free), where)
-}
-
-// size is a number of bytes for people.
-func size(n int64) string {
-	f, unit := float64(n)/(1<<20), "MB"
-	if f >= 1024 {
-		f, unit = f/1024, "GB"
-	}
-	if f >= 1024 {
-		f, unit = f/1024, "TB"
-	}
-	if f < 10 {
-		return fmt.Sprintf("%.1f %s", f, unit)
-	}
-	return fmt.Sprintf("%.0f %s", f, unit)
+	return finding(OK, key, about, words.Say("found.room.fine", "free", words.Size(free), "where", where))
 }
 
 // profile says what measuring has shown.
@@ -151,7 +136,7 @@ func (d *Doctor) profile(ctx context.Context, u *access.Upstream) []Finding {
 		facts, known, err := d.Facts(ctx, u.Name)
 		switch {
 		case err != nil:
-			out = append(out, finding(Warning, "profile", u.Name, "What is known of %s could not be read: %s.", u.DisplayName, why(err)))
+			out = append(out, finding(Warning, "profile", u.Name, words.Say("found.profile.unreadable", "name", u.DisplayName, "why", why(err))))
 		case known:
 			out = append(out, Words(u.DisplayName, facts, u.Client.Profile(), d.Habits)...)
 		}
@@ -159,7 +144,7 @@ func (d *Doctor) profile(ctx context.Context, u *access.Upstream) []Finding {
 	switch {
 	case out != nil:
 	case d.Facts == nil:
-		out = append(out, finding(Hint, "profile", "", "What measuring %s has shown is told while davwopi runs.", u.DisplayName))
+		out = append(out, finding(Hint, "profile", "", words.Say("found.profile.later", "name", u.DisplayName)))
 	default:
 		out = append(out, unknown(u.DisplayName))
 	}

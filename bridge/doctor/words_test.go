@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"davwopi/bridge/doctor"
+	"davwopi/bridge/words"
 	"davwopi/davbackend"
 	"davwopi/davbackend/profile"
 )
@@ -175,6 +176,7 @@ func TestWords(t *testing.T) {
 				used = davbackend.Embedded
 			}
 			got := doctor.Words("Home NAS", f, used, tt.h)
+			inEveryLanguage(t, got)
 			want := strings.Split(strings.TrimSpace(tt.want), "\n")
 			for i, g := range got {
 				if i >= len(want) {
@@ -193,6 +195,25 @@ func TestWords(t *testing.T) {
 				t.Errorf("missing: %q", want[len(got):])
 			}
 		})
+	}
+}
+
+// TestInGerman: whole sentences, as they are read.
+func TestInGerman(t *testing.T) {
+	german, _ := words.Named("de")
+	f := facts(t, "nginx")
+	said := map[string]string{}
+	for _, g := range (doctor.Report{Findings: doctor.Words("Heim-NAS", f, f.Profile(), doctor.Habits{Announce: true, Respect: true})}).In(german).Findings {
+		said[g.Check] = g.Text
+	}
+	for check, want := range map[string]string{
+		"profile": `Heim-NAS wurde am 28. November 2026 gemessen: nginx (nennt sich "nginx/1").`,
+		"locks":   "Andere WebDAV-Programme, solange ein Dokument offen ist: Eine Sperre auf Heim-NAS hält sie draußen, jeweils für 60 Minuten und immer wieder verlängert.",
+		"dropped": "Bricht ein Speichern ab: Die alte Datei bleibt. Der Inhalt bleibt hier, bis er nachweislich auf Heim-NAS liegt.",
+	} {
+		if said[check] != want {
+			t.Errorf("%s: %q", check, said[check])
+		}
 	}
 }
 

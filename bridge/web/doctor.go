@@ -20,12 +20,15 @@ type Checkup struct {
 type Ailment struct {
 	Severity string // error, warning, hint, ok
 	About    string // which server, editor, address or folder; may be ""
-	Text     string
+	Text     words.Text
 	Paste    []Paste
 }
 
 // A Paste is a text to put into somebody's configuration.
-type Paste struct{ Where, Text string }
+type Paste struct {
+	Where words.Text
+	Text  string
+}
 
 // Word is the severity in a word for people.
 func (a Ailment) Word() words.Text { return words.Say("severity." + a.Severity) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"davwopi/bridge/web"
+	"davwopi/bridge/words"
 	"davwopi/oauth"
 )
 
@@ -18,10 +19,10 @@ func sickHouse(t *testing.T) *house {
 		h.Admin = func(p oauth.Principal) bool { return p.Subject == "guest:anna" }
 		h.Checkup = func(context.Context) (web.Checkup, error) {
 			return web.Checkup{At: time.Now(), Version: "v1.2", Items: []web.Ailment{
-				{Severity: "error", About: "https://office.example/<b>", Text: "It does not let us in <script>alert(1)</script>",
-					Paste: []web.Paste{{Where: "Collabora's container", Text: "-e aliasgroup1=https://docs.example:443"}, {Where: "coolwsd.xml", Text: `<host allow="true">x</host>`}}},
-				{Severity: "warning", Text: "Sign-ins travel unencrypted."},
-				{Severity: "ok", About: "Home NAS", Text: "Home NAS answers."},
+				{Severity: "error", About: "https://office.example/<b>", Text: words.Plain("It does not let us in <script>alert(1)</script>"),
+					Paste: []web.Paste{{Where: words.Plain("Collabora's container"), Text: "-e aliasgroup1=https://docs.example:443"}, {Where: words.Plain("coolwsd.xml"), Text: `<host allow="true">x</host>`}}},
+				{Severity: "warning", Text: words.Plain("Sign-ins travel unencrypted.")},
+				{Severity: "ok", About: "Home NAS", Text: words.Plain("Home NAS answers.")},
 			}}, nil
 		}
 	})

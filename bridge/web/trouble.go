@@ -175,7 +175,11 @@ func (s *site) upstreamTrouble(at *placeError) (trouble, bool) {
 		detail := words.Say("down.broke_off")
 		var u *davbackend.UnavailableError
 		if errors.As(err, &u) {
-			detail = words.Say("down.detail", "reason", words.English(u.Reason), "origin", u.Origin)
+			var reason any = words.English(u.Reason)
+			if known := words.Failure(err); known != nil {
+				reason = known
+			}
+			detail = words.Say("down.detail", "reason", reason, "origin", u.Origin)
 		}
 		return trouble{Status: http.StatusServiceUnavailable, Title: words.Say("down.title", "name", name), Since: s.outages.began(at.Upstream.Name),
 			Words:  []words.Text{words.Say("down.words")},

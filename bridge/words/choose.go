@@ -1,6 +1,7 @@
 package words
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"sync"
@@ -54,6 +55,31 @@ func Choose(wishes ...string) *Language {
 		}
 	}
 	return languages()[0]
+}
+
+// Terminal is the language of a terminal, by its environment as lines of NAME=VALUE: that of
+// LANGUAGE, LC_ALL, LC_MESSAGES or LANG, as programs of the system read them (POSIX.1 8.2;
+// GNU gettext, "Locale Environment Variables"). English where they want none, or where the
+// terminal could not show its letters.
+func Terminal(environ []string) *Language {
+	set := make(map[string]string)
+	for _, line := range environ {
+		if name, value, _ := strings.Cut(line, "="); value != "" {
+			set[name] = value
+		}
+	}
+	locale := cmp.Or(set["LC_ALL"], set["LC_MESSAGES"], set["LANG"])
+	tag, charset, _ := strings.Cut(locale, ".")
+	charset, _, _ = strings.Cut(strings.ToLower(charset), "@")
+	tag, _, _ = strings.Cut(tag, "@")
+	if tag == "" || tag == "C" || tag == "POSIX" || charset != "" && charset != "utf-8" && charset != "utf8" {
+		return Choose()
+	}
+	wishes := append(strings.Split(set["LANGUAGE"], ":"), tag)
+	for i, wish := range wishes {
+		wishes[i] = strings.ReplaceAll(wish, "_", "-")
+	}
+	return Choose(wishes...)
 }
 
 // matcher knows which language serves whom: German also those who ask for de-AT or gsw.

@@ -3,13 +3,14 @@
 // # Owns
 //
 // The catalogues, one file per language below languages/; which of them somebody gets;
-// how numbers, sizes, times and lists look in each; and the small script that says the
-// same words in a page.
+// how numbers, sizes, times and lists look in each; how it is said why somebody could not be
+// reached ([Failure]); and the small script that says the same words in a page.
 //
 // # Does not own
 //
 // Pages and what happens in them, words of protocols, the log, and the command line: what
-// an operator reads in a terminal is English.
+// an operator reads in a terminal is English, but for what the check-up finds, which is
+// written for home users wherever they read it.
 //
 // # How a caller uses it
 //
@@ -22,10 +23,11 @@
 //	Title: words.Say("trouble.gone", "name", name)   in Go: a [Text], said when the page is made
 //	Name: words.Plain(name)                          a Text that is nobody's to translate
 //	words.For(r).Say("closed.title")                 a string at once, for the person who asks
+//	words.Terminal(os.Environ())                     the language of a terminal
 //	{{scriptWords "host."}} in <script type="application/json" id="words">, and [Script] before
 //	one's own: say('host.saved', {name}) gives the words of a key that begins with "host."
 //
-// An argument may be a string, a whole number, a float64, a [Size], a time.Time, a
+// An argument may be a string, a whole number, a float64, a [Size], a time.Time, a [Date], a
 // time.Duration, a []string, a Text, a []Text or an [English]: each is put in the language's form, strings cannot
 // turn the direction of what stands beside them, and in HTML they are escaped and a time
 // becomes a <time>.

@@ -66,6 +66,15 @@ func (l *Language) Day(t time.Time) string {
 	return l.Say("date.day", "day", t.Format("2"), "month", l.months[t.Month()-1], "year", t.Format("2006"))
 }
 
+// A Date is a day, as an argument of a string: in the server's zone, its month in full.
+type Date time.Time
+
+func (l *Language) date(d Date) string {
+	t := time.Time(d).Local()
+	months := strings.Fields(l.Say("date.full_months")) // twelve, as a test knows
+	return l.Say("date.day", "day", t.Format("2"), "month", months[t.Month()-1], "year", t.Format("2006"))
+}
+
 // Wait is a duration as people say it.
 func (l *Language) Wait(d time.Duration) string {
 	switch {

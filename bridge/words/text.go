@@ -97,6 +97,8 @@ func (l *Language) plain(v any) string {
 		return l.Wait(v)
 	case Size:
 		return l.Size(int64(v))
+	case Date:
+		return l.date(v)
 	case float64:
 		return l.decimal(v)
 	case []string:

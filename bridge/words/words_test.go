@@ -27,6 +27,7 @@ func TestNumbersSizesTimesAndLists(t *testing.T) {
 		{en.Size(-1), ""}, {en.Size(0), "0 B"}, {de.Size(1023), "1.023 B"},
 		{en.Size(1536), "1.5 KB"}, {de.Size(1536), "1,5 KB"}, {de.Size(10 << 20), "10 MB"}, {en.Size(1 << 50), "1.0 PB"},
 		{en.When(at), "7 Mar 2026, 04:05"}, {de.When(at), "7. März 2026, 04:05"}, {de.When(time.Time{}), ""},
+		{en.plain(Date(at)), "7 March 2026"}, {de.plain(Date(at)), "7. März 2026"},
 		{en.Wait(0), "1 second"}, {de.Wait(90 * time.Second), "90 Sekunden"}, {de.Wait(10 * time.Minute), "10 Minuten"},
 		{en.Wait(3 * time.Hour), "3 hours"}, {de.Wait(72 * time.Hour), "3 Tage"},
 		{en.Names(nil), ""}, {en.Names([]string{"A"}), "A"}, {de.Names([]string{"A", "B", "C"}), "A, B und C"},
@@ -105,6 +106,15 @@ func TestInAView(t *testing.T) {
 	}
 }
 
+// A year has twelve months, in every language and in both ways to write them.
+func TestMonths(t *testing.T) {
+	for _, l := range All() {
+		if got := strings.Fields(l.Say("date.full_months")); len(got) != 12 || !strings.HasPrefix(got[11], "De") {
+			t.Errorf("%s: %q", l.Tag(), got)
+		}
+	}
+}
+
 func TestFaultsOfACatalogue(t *testing.T) {
 	for lines, want := range map[string]string{
 		"a": "KEY = WORDS", "a = b\na = c": "twice", "a[one] = b\na = c": "twice", "a[six] = b": "form", "a = {b c}": "argument", "a = {b": "argument",
@@ -115,6 +125,19 @@ func TestFaultsOfACatalogue(t *testing.T) {
 	}
 	if _, err := read("en", "date.months = a"); err == nil {
 		t.Error("a year of one month")
+	}
+}
+
+func TestTheLanguageOfATerminal(t *testing.T) {
+	for environ, want := range map[string]string{
+		"": "en", "LANG=C": "en", "LANG=de_DE.UTF-8": "de", "LANG=de": "de", "LANG=de_AT.utf8@euro": "de", "LC_ALL=de_CH.UTF-8 LANG=en_US.UTF-8": "de",
+		"LANG=de_DE.UTF-8 LC_ALL=C": "en", "LANG=de_DE.UTF-8 LC_MESSAGES=en_GB.UTF-8": "en", "LANG=de_DE.UTF-8 LC_ALL=": "de",
+		"LANG=en_US.UTF-8 LANGUAGE=de:en": "de", "LANG=fr_FR.UTF-8 LANGUAGE=fr:de_AT": "de", "LANG=C LANGUAGE=de": "en", "LANG=fr_FR.UTF-8": "en",
+		"LANG=de_DE.ISO-8859-1": "en", "LANG=C.UTF-8": "en", "LANG=;,\x00.": "en",
+	} {
+		if got := Terminal(strings.Fields(environ)).Tag(); got != want {
+			t.Errorf("%s: %s, want %s", environ, got, want)
+		}
 	}
 }
 

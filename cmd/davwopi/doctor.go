@@ -16,6 +16,7 @@ import (
 	"davwopi/bridge"
 	"davwopi/bridge/doctor"
 	"davwopi/bridge/web"
+	"davwopi/bridge/words"
 	"davwopi/config"
 	"davwopi/davbackend"
 	"davwopi/davbackend/profile"
@@ -81,8 +82,9 @@ func (h *house) openDoctor() {
 }
 
 type doctorArguments struct {
-	Probe bool
-	User  string
+	Probe    bool
+	User     string
+	Language string // of the texts, as a tag; "" English
 }
 
 // examine is the daemon's side of davwopi doctor.
@@ -92,7 +94,15 @@ func (h *house) examine(ctx context.Context, in doctorArguments) (doctor.Report,
 		failed = h.measureAll(ctx, in.User)
 	}
 	report, err := h.doctor.Examine(ctx)
-	return report.With(failed...), err
+	return report.With(failed...).In(named(in.Language)), err
+}
+
+// named is the language with that tag, English if there is none.
+func named(tag string) *words.Language {
+	if l, ok := words.Named(tag); ok {
+		return l
+	}
+	return words.Choose()
 }
 
 // measureAll measures every upstream that is not our own, and reports what failed.
@@ -147,9 +157,9 @@ func (h *house) checkup(ctx context.Context) (web.Checkup, error) {
 	}
 	out := web.Checkup{At: report.At, Version: report.Version}
 	for _, f := range report.Findings {
-		item := web.Ailment{Severity: string(f.Severity), About: h.known(f.About), Text: f.Text}
+		item := web.Ailment{Severity: string(f.Severity), About: h.known(f.About), Text: f.Said}
 		for _, p := range f.Paste {
-			item.Paste = append(item.Paste, web.Paste{Where: p.Where, Text: p.Text})
+			item.Paste = append(item.Paste, web.Paste{Where: p.Said, Text: p.Text})
 		}
 		out.Items = append(out.Items, item)
 	}
@@ -173,10 +183,16 @@ func doctorCommand(ctx context.Context, k *call) error {
 	if _, err := k.parse(0, 0); err != nil {
 		return err
 	}
+	l := words.Choose()
+	if !*asJSON {
+		l = words.Terminal(k.environ)
+	}
+	in.Language = l.Tag()
 	var report doctor.Report
 	err := k.ask(ctx, "doctor", in, &report)
 	if errors.Is(err, bridge.ErrNoDaemon) {
 		report, err = k.examineAlone(ctx)
+		report = report.In(l)
 	}
 	if err != nil {
 		return err
@@ -184,13 +200,13 @@ func doctorCommand(ctx context.Context, k *call) error {
 	if *asJSON {
 		err = k.printJSON(report)
 	} else {
-		err = k.printFindings(report)
+		err = k.printFindings(report, l)
 	}
 	if err != nil {
 		return err
 	}
 	if n := report.Count(doctor.Error); n > 0 {
-		return fmt.Errorf("%d of %d findings are errors", n, len(report.Findings))
+		return errors.New(l.Say("terminal.errors", "n", n, "all", len(report.Findings)))
 	}
 	return nil
 }
@@ -223,18 +239,15 @@ func (k *call) examineAlone(ctx context.Context) (doctor.Report, error) {
 	return d.Examine(ctx)
 }
 
-// marks stand before the findings, all of one width.
-var marks = map[doctor.Severity]string{doctor.Error: "ERROR", doctor.Warning: "warning", doctor.Hint: "hint", doctor.OK: "ok"}
-
-// printFindings shows a report on a terminal.
-func (k *call) printFindings(report doctor.Report) error {
+// printFindings shows a report on a terminal, in the language that it is in.
+func (k *call) printFindings(report doctor.Report, l *words.Language) error {
 	w := tabwriter.NewWriter(k.stdout, 8, 8, 1, ' ', 0)
 	for _, f := range report.Findings {
 		about := ""
 		if f.About != "" && !strings.Contains(f.Text, f.About) {
 			about = f.About + ": "
 		}
-		fmt.Fprintf(w, "%s\t%s%s\n", marks[f.Severity], about, f.Text)
+		fmt.Fprintf(w, "%s\t%s%s\n", l.Say("terminal."+string(f.Severity)), about, f.Text)
 		for _, p := range f.Paste {
 			fmt.Fprintf(w, "\t  %s:\n", p.Where)
 			for line := range strings.Lines(p.Text) {

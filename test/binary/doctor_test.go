@@ -115,6 +115,14 @@ func TestDoctor(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "1 of ") || !strings.HasPrefix(out, "ERROR") {
 			t.Errorf("%v: %s", err, out)
 		}
+		out, err = d.RunIn("de_DE.UTF-8", "doctor")
+		if err == nil || !strings.Contains(err.Error(), "1 von ") || !strings.HasPrefix(out, "FEHLER") ||
+			!strings.Contains(out, "Seine Seite verbietet (X-Frame-Options)") || !strings.Contains(out, "nginx vor dem Editor") {
+			t.Errorf("in German: %v: %s", err, out)
+		}
+		if out, err = d.RunIn("de_DE.UTF-8", "doctor", "-json"); err == nil || !strings.Contains(out, "Its page forbids (X-Frame-Options)") {
+			t.Errorf("what scripts read is English: %v: %s", err, out)
+		}
 	})
 	t.Run("without a daemon", func(t *testing.T) {
 		d := daemon.Start(t, "")
@@ -122,6 +130,9 @@ func TestDoctor(t *testing.T) {
 		r, status := examined(t, d)
 		if status != 1 || r.Running || len(r.of("daemon", "error")) != 1 || len(r.of("state", "ok")) == 0 {
 			t.Errorf("exit status %d: %+v", status, r.Findings)
+		}
+		if out, _ := d.RunIn("de_DE.UTF-8", "doctor"); !strings.Contains(out, "davwopi läuft nicht") { // it ends with 1, as it did in English
+			t.Errorf("in German: %s", out)
 		}
 		d.Restart() // nothing was left that keeps it from starting
 	})
@@ -156,7 +167,7 @@ func TestDoctorPage(t *testing.T) {
 	d := daemon.Start(t, "admins: [Jo]\n")
 	for who, want := range map[string]int{d.Link: 200, d.Invite("jo"): 200, d.Invite("Ann"): 404} {
 		page := get(t, d.Browser(who), d.URL+"/doctor", want)
-		if strings.Contains(page, "Check-up") != (want == 200) {
+		if strings.Contains(page, "Check-up") != (want == 200) || strings.Contains(page, "This address leads here.") != (want == 200) {
 			t.Errorf("want %d, got %.200s", want, page)
 		}
 	}

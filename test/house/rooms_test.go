@@ -31,7 +31,7 @@ var mayImport = map[string]string{
 	"bridge/docsapi":    "bridge/endpoint bridge/access bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav idmap idmap/sqldb oauth",
 	"bridge/web":        "bridge/endpoint bridge/access bridge/discovery bridge/history bridge/locks bridge/saves bridge/wopi bridge/words davbackend davbackend/dav idmap idmap/sqldb oauth oauth/facade",
 	"bridge/metrics":    "bridge/access bridge/discovery bridge/endpoint bridge/locks bridge/proof bridge/saves davbackend/dav idmap",
-	"bridge/doctor":     "bridge/access bridge/discovery bridge/proof bridge/wopi davbackend davbackend/dav davbackend/profile",
+	"bridge/doctor":     "bridge/access bridge/discovery bridge/proof bridge/wopi bridge/words davbackend davbackend/dav davbackend/profile",
 	"bridge/textedit":   "bridge/discovery bridge/endpoint bridge/wopi bridge/words idmap",
 	"bridge/endpoint":   "bridge/access bridge/discovery bridge/locks bridge/proof bridge/saves bridge/wopi davbackend davbackend/dav idmap idmap/sqldb",
 	"bridge/rehearse":   "bridge/access bridge/locks bridge/saves bridge/wopi davbackend davbackend/dav davbackend/profile idmap idmap/sqldb oauth",

@@ -201,8 +201,14 @@ func says(t *testing.T, english map[string]sentence) []say {
 }
 
 func saidInGo(where string, call *ast.CallExpr) []say {
-	f, ok := call.Fun.(*ast.SelectorExpr)
-	if !ok || f.Sel.Name != "Say" || len(call.Args) == 0 {
+	called := ""
+	switch f := call.Fun.(type) {
+	case *ast.SelectorExpr:
+		called = f.Sel.Name
+	case *ast.Ident: // in bridge/words itself
+		called = f.Name
+	}
+	if called != "Say" || len(call.Args) == 0 {
 		return nil
 	}
 	s := say{where: where, marked: true, args: []string{}}
