@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"davwopi/davbackend/dav"
+	"davwopi/idmap/sqldb"
 )
 
 // ErrNewer says that a file has another revision by now than the caller thinks.
@@ -23,29 +25,46 @@ var ErrNewer = errors.New("idmap: the file has a newer revision")
 // and [ErrKind], as for [Map.Wrote].
 func (m *Map) Issue(ctx context.Context, s SpaceID, id FileID, over int64) (Revision, error) {
 	var issued Revision
-	err := m.change(ctx, s, func(c *change) error {
-		r, _, err := c.mine(ctx, id)
-		if err != nil {
-			return err
-		}
-		if r.kind != File {
-			return ErrKind
-		}
-		if r.revision != over {
-			return ErrNewer
-		}
-		mtime := r.mtime
-		if err := c.advance(ctx, r, dav.Resource{ETag: r.etag, Size: r.size}, r.sha256); err != nil {
-			return err
-		}
-		r.mtime = mtime
-		issued = r.present()
-		return c.save(ctx, r)
+	err := m.change(ctx, s, func(c *change) (err error) {
+		issued, err = c.issue(ctx, id, over)
+		return err
 	})
 	if err != nil {
 		return Revision{}, fmt.Errorf("idmap: issue %s: %w", id, err)
 	}
 	return issued, nil
+}
+
+// IssueIn is [Map.Issue] inside the transaction that writes down whose bytes they are.
+func (m *Map) IssueIn(ctx context.Context, tx sqldb.Queryer, s SpaceID, id FileID, over int64, now time.Time) (Revision, error) {
+	upstream, err := m.upstreamRow(ctx, s)
+	if err != nil {
+		return Revision{}, err
+	}
+	c := &change{tx: tx, space: s, upstream: upstream, now: sqldb.Millis(now)}
+	issued, err := c.issue(ctx, id, over)
+	if err != nil {
+		return Revision{}, fmt.Errorf("idmap: issue %s: %w", id, err)
+	}
+	return issued, nil
+}
+
+func (c *change) issue(ctx context.Context, id FileID, over int64) (Revision, error) {
+	r, _, err := c.mine(ctx, id)
+	switch {
+	case err != nil:
+		return Revision{}, err
+	case r.kind != File:
+		return Revision{}, ErrKind
+	case r.revision != over:
+		return Revision{}, ErrNewer
+	}
+	mtime := r.mtime
+	if err := c.advance(ctx, r, dav.Resource{ETag: r.etag, Size: r.size}, r.sha256); err != nil {
+		return Revision{}, err
+	}
+	r.mtime = mtime
+	return r.present(), c.save(ctx, r)
 }
 
 // Delivered records that the bytes of a revision that was issued are on the upstream

@@ -122,25 +122,31 @@ func (l *Locks) SetBase(ctx context.Context, x *Lease, editing int64, revision i
 		return err
 	}
 	return l.DB.Write(ctx, func(tx sqldb.Queryer) error {
-		if err := x.still(ctx, tx); err != nil {
+		if err := x.Still(ctx, tx); err != nil {
 			return err
 		}
-		var editor, office string
-		err := tx.QueryRow(ctx, `UPDATE locks_editing SET base = ?, delivered = 1 WHERE id = ? AND file = ? RETURNING editor, office`,
-			revision, editing, string(x.File)).Scan(&editor, &office)
-		if errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("locks: no editing %d of this file", editing)
-		}
-		if err != nil {
-			return fmt.Errorf("locks: writing the base: %w", err)
-		}
-		_, err = tx.Exec(ctx, `UPDATE locks_read SET revision = ?, at = ? WHERE file = ? AND member IN (
-			SELECT member FROM locks_member WHERE editing = ?)`, revision, sqldb.Millis(now), string(x.File), editing)
-		if err == nil && wopi.ParseOffice(office) == wopi.OnlyOffice {
-			err = rememberEditor(ctx, tx, x.File, editor, revision, now)
-		}
-		return err
+		return l.Based(ctx, tx, x.File, editing, revision, now)
 	})
+}
+
+// Based is [Locks.SetBase] inside a transaction, which proves by other means than a lease
+// that nobody has written since.
+func (l *Locks) Based(ctx context.Context, tx sqldb.Queryer, file idmap.FileID, editing, revision int64, now time.Time) error {
+	var editor, office string
+	err := tx.QueryRow(ctx, `UPDATE locks_editing SET base = ?, delivered = 1 WHERE id = ? AND file = ? RETURNING editor, office`,
+		revision, editing, string(file)).Scan(&editor, &office)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("locks: no editing %d of this file", editing)
+	}
+	if err != nil {
+		return fmt.Errorf("locks: writing the base: %w", err)
+	}
+	_, err = tx.Exec(ctx, `UPDATE locks_read SET revision = ?, at = ? WHERE file = ? AND member IN (
+		SELECT member FROM locks_member WHERE editing = ?)`, revision, sqldb.Millis(now), string(file), editing)
+	if err == nil && wopi.ParseOffice(office) == wopi.OnlyOffice {
+		err = rememberEditor(ctx, tx, file, editor, revision, now)
+	}
+	return err
 }
 
 // SetConflict records what editing was told about an outside change: the revision
@@ -148,7 +154,7 @@ func (l *Locks) SetBase(ctx context.Context, x *Lease, editing int64, revision i
 // saves go. It returns [ErrStale] if the lease was taken over.
 func (l *Locks) SetConflict(ctx context.Context, x *Lease, editing int64, reported int64, diverted idmap.FileID) error {
 	return l.DB.Write(ctx, func(tx sqldb.Queryer) error {
-		if err := x.still(ctx, tx); err != nil {
+		if err := x.Still(ctx, tx); err != nil {
 			return err
 		}
 		n, err := tx.Exec(ctx, `UPDATE locks_editing SET reported = ?, diverted = ? WHERE id = ? AND file = ?`,

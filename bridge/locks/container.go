@@ -184,7 +184,10 @@ func (l *Locks) giveBack(ctx context.Context, t Target, a Actor, now time.Time) 
 	case r.phase == taking:
 		return fmt.Errorf("locks: a file below is just being locked: %w", ErrBusy)
 	}
-	return l.clear(ctx, t, a, r, now)
+	if err = l.clear(ctx, t, a, r, now); errors.Is(err, errRaced) {
+		err = fmt.Errorf("locks: a file below is just being saved: %w", ErrBusy)
+	}
+	return err
 }
 
 // withdraw removes the lock files of ours beside a file whose folder moves: it would

@@ -25,7 +25,8 @@ const settleLimit = 20 * time.Second
 
 // Intend writes down what is about to be done under x, before the first change.
 // It returns the number to give to [Locks.Done], and [ErrStale] if the lease was
-// taken over. File and Serial are taken from x.
+// taken over. File and Serial are taken from x. A deletion of a file of which a save has
+// begun to wait is not begun: the caller looks again.
 func (l *Locks) Intend(ctx context.Context, x *Lease, i Intent) (int64, error) {
 	now, err := l.now(ctx)
 	if err != nil {
@@ -34,8 +35,13 @@ func (l *Locks) Intend(ctx context.Context, x *Lease, i Intent) (int64, error) {
 	i.File, i.Serial = x.File, x.Serial
 	var id int64
 	err = l.DB.Write(ctx, func(tx sqldb.Queryer) error {
-		if err := x.still(ctx, tx); err != nil {
+		if err := x.Still(ctx, tx); err != nil {
 			return err
+		}
+		if i.Kind == kindDelete {
+			if err := unlessPinned(ctx, tx, i.File); err != nil {
+				return err
+			}
 		}
 		var err error
 		id, err = insertIntent(ctx, tx, i, now, now)

@@ -197,9 +197,9 @@ func (x *Lease) Check(ctx context.Context) error {
 	return nil
 }
 
-// still is Check inside a transaction, so that what the transaction writes is
+// Still is [Lease.Check] inside a transaction, so that what the transaction writes is
 // fenced.
-func (x *Lease) still(ctx context.Context, tx sqldb.Queryer) error {
+func (x *Lease) Still(ctx context.Context, tx sqldb.Queryer) error {
 	serial, holder, _, err := readLease(ctx, tx, x.File)
 	if err == nil && (serial != x.Serial || holder != x.holder) && !x.l.lacks(theLease) {
 		err = ErrStale

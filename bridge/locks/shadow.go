@@ -178,7 +178,7 @@ func (l *Locks) store(ctx context.Context, x *Lease, t Target, old, next *row, g
 		}
 		return err
 	}, func(tx sqldb.Queryer) error {
-		if err := x.still(ctx, tx); err != nil {
+		if err := x.Still(ctx, tx); err != nil {
 			return err
 		}
 		if o, any := before.leave(); any && before.path != next.path && !before.lost {

@@ -75,8 +75,8 @@ func (k *taker) announceTaking(ctx context.Context) (*row, error) {
 	}
 	err = k.l.swap(ctx, k.old, r, func(tx sqldb.Queryer) error {
 		k.adopt, k.adoptID = leftover{}, 0
-		if k.old == nil {
-			return nil
+		if err := unlessPinned(ctx, tx, r.file); err != nil || k.old == nil {
+			return err
 		}
 		if k.old.phase == taking {
 			_, err := addLeftover(ctx, tx, kindLock, k.old, k.old.mayHave(k.t), 0, now)

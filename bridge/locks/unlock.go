@@ -87,7 +87,8 @@ func (l *Locks) leaveToJournal(ctx context.Context, r *row, now time.Time) error
 
 // startReleasing makes r `releasing`: unlocked for WOPI, its DAV lock about to be
 // given back. The row changes even if it is releasing already, so that whoever
-// has read it before, and would take its token over, notices.
+// has read it before, and would take its token over, notices. It returns errRaced if a
+// save of the file has begun to wait meanwhile.
 func (l *Locks) startReleasing(ctx context.Context, r *row, ends bool, now time.Time) (*row, error) {
 	next := *r
 	next.phase, next.next = releasing, now.Add(takingFor)
@@ -95,8 +96,8 @@ func (l *Locks) startReleasing(ctx context.Context, r *row, ends bool, now time.
 		next.lock.Expires, next.tries = now, 0
 	}
 	return &next, l.swap(ctx, r, &next, func(tx sqldb.Queryer) error {
-		if !ends {
-			return nil
+		if err := unlessPinned(ctx, tx, r.file); err != nil || !ends {
+			return err
 		}
 		return endEditings(ctx, tx, r.file, now)
 	})

@@ -67,7 +67,11 @@ func (l *Locks) Renumber(ctx context.Context, tx sqldb.Queryer, file idmap.FileI
 
 // pinnedBy is the editor whose save of file waits; false if none does.
 func (l *Locks) pinnedBy(ctx context.Context, file idmap.FileID) (editor string, waits bool, err error) {
-	err = l.DB.Read().QueryRow(ctx, `SELECT editor FROM locks_waiting WHERE file = ?`, string(file)).Scan(&editor)
+	return pinnedBy(ctx, l.DB.Read(), file)
+}
+
+func pinnedBy(ctx context.Context, q sqldb.Queryer, file idmap.FileID) (editor string, waits bool, err error) {
+	err = q.QueryRow(ctx, `SELECT editor FROM locks_waiting WHERE file = ?`, string(file)).Scan(&editor)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
 	}
@@ -75,6 +79,16 @@ func (l *Locks) pinnedBy(ctx context.Context, file idmap.FileID) (editor string,
 		return "", false, fmt.Errorf("locks: looking for a waiting save of %s: %w", file, err)
 	}
 	return editor, true, nil
+}
+
+// unlessPinned returns errRaced, inside the transaction that takes a file or gives it up, if
+// a save of it has begun to wait since the caller looked: it asks nobody for the lease.
+func unlessPinned(ctx context.Context, tx sqldb.Queryer, file idmap.FileID) error {
+	_, waits, err := pinnedBy(ctx, tx, file)
+	if err == nil && waits {
+		err = errRaced
+	}
+	return err
 }
 
 // mayTouch refuses a move or deletion of a file that only the journal holds.
@@ -149,23 +163,53 @@ func (l *Locks) PermitKept(ctx context.Context, x *Lease, t Target, a Actor, id 
 	if err := x.Check(ctx); err != nil {
 		return Permit{}, err
 	}
-	s, err := l.standing(ctx, t, a, id)
+	now, err := l.now(ctx)
 	if err != nil {
 		return Permit{}, err
 	}
-	v, mismatch := s.judge(a, id, t.File.Revision.Size, t.File.Revision.Number)
-	switch v {
+	p, err := l.permitFrom(ctx, l.DB.Read(), now, t, a, id)
+	if errors.Is(err, errWait) || err == nil && p.Editing == nil {
+		err = &MismatchError{Reason: reasonUnlocked}
+	}
+	var late *SupersededError
+	if errors.As(err, &late) {
+		err = late.Mismatch
+	}
+	return p, err
+}
+
+// PermitBehind is PermitKept inside the transaction that lets bytes wait while somebody
+// else holds the lease. Errors: [*MismatchError]; [*SupersededError], as of
+// [Locks.Permit]; [ErrBusy]: the lock is just being taken, ask again.
+func (l *Locks) PermitBehind(ctx context.Context, tx sqldb.Queryer, now time.Time, t Target, a Actor, id *wopi.LockID) (Permit, error) {
+	p, err := l.permitFrom(ctx, tx, now, t, a, id)
+	if errors.Is(err, errWait) {
+		err = ErrBusy
+	}
+	return p, err
+}
+
+// permitFrom is the permit that the database alone can give.
+func (l *Locks) permitFrom(ctx context.Context, q sqldb.Queryer, now time.Time, t Target, a Actor, id *wopi.LockID) (Permit, error) {
+	s, err := l.standingIn(ctx, q, now, t, a, id)
+	if err != nil {
+		return Permit{}, err
+	}
+	switch v, mismatch := s.judge(a, id, t.File.Revision.Size, t.File.Revision.Number); v {
 	case write:
-		e, err := editingByID(ctx, l.DB.Read(), s.row.editing)
+		e, err := editingByID(ctx, q, s.row.editing)
 		if err != nil {
 			return Permit{}, err
 		}
 		return Permit{Lock: s.row.lock, Editing: &e.Editing, View: t.View}, nil
 	case retake, afterEnd:
 		return Permit{Editing: &s.of.Editing, View: t.View, Retaken: true}, nil
+	case wait:
+		return Permit{}, errWait
+	case supersede:
+		return Permit{}, &SupersededError{Editing: &s.of.Editing, Mismatch: mismatch}
+	case refuse:
+		return Permit{}, mismatch
 	}
-	if mismatch == nil {
-		mismatch = &MismatchError{Reason: reasonUnlocked}
-	}
-	return Permit{}, mismatch
+	return Permit{View: t.View}, nil // an empty file that nobody edits
 }

@@ -2,6 +2,7 @@ package locks
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -102,6 +103,77 @@ func TestReleaseWhileASaveWaits(t *testing.T) {
 		t.Errorf("%d DAV locks", n)
 	}
 	ok(t, h.Lock(ctx, h.target(f), elsewhere(ben), "B"))
+}
+
+// TestSaveThatBeginsToWaitWithoutTheLease: whoever has looked before, and is about to give
+// the DAV lock back, to take the file or to delete it, looks again.
+func TestSaveThatBeginsToWaitWithoutTheLease(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	f := h.file("a.docx", "hello")
+	at := h.target(f)
+	ok(t, h.Lock(ctx, at, anna, "A"))
+	before := h.row(f)
+	h.pinned(f)
+	if _, err := h.startReleasing(ctx, before, true, h.clock.read()); !errors.Is(err, errRaced) {
+		t.Errorf("giving back: %v", err)
+	}
+	if r := h.row(f); r.phase != held || r.token != before.token {
+		t.Errorf("the row is %+v", r)
+	}
+	h.unpinned(f)
+	ok(t, h.Unlock(ctx, at, anna, "A"))
+	h.pinned(f)
+	k := &taker{l: h.Locks, t: at, a: elsewhere(ben), id: "B"}
+	if _, err := k.take(ctx); !errors.Is(err, errRaced) || h.row(f) != nil || len(h.davLocks("/a.docx")) != 0 {
+		t.Errorf("taking: %v, row %+v", err, h.row(f))
+	}
+	x, err := h.Lease(ctx, f, "delete", 0)
+	ok(t, err)
+	defer x.Release()
+	if err := h.remove(ctx, x, at); !errors.Is(err, errRaced) {
+		t.Errorf("deleting: %v", err)
+	}
+	if body, there := h.server.Read(t, "a.docx"); !there || body != "hello" {
+		t.Errorf("the file holds %q (there: %v)", body, there)
+	}
+}
+
+// TestPermitBehind gives what PermitKept does, to whoever has not got the lease, and tells
+// more of those whose ID is somebody else's by now.
+func TestPermitBehind(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	f := h.file("a.docx", "hello")
+	at := h.target(f)
+	permit := func(a Actor, id *wopi.LockID) (p Permit, err error) {
+		t.Helper()
+		ok(t, h.db.Write(ctx, func(tx sqldb.Queryer) error {
+			p, err = h.PermitBehind(ctx, tx, h.clock.read(), at, a, id)
+			return nil
+		}))
+		return p, err
+	}
+	ok(t, h.Lock(ctx, at, anna, "A"))
+	if p, err := permit(anna, id("A")); err != nil || p.Editing == nil || p.Lock.ID != "A" || p.Token != "" {
+		t.Errorf("the holder: %+v, %v", p, err)
+	}
+	var m *MismatchError
+	var late *SupersededError
+	if _, err := permit(anna, id("B")); !errors.As(err, &m) || errors.As(err, &late) {
+		t.Errorf("an ID that was never held: %v", err)
+	}
+	ok(t, h.Relock(ctx, at, anna, "A", "C"))
+	if _, err := permit(anna, id("A")); !errors.As(err, &late) || late.Editing == nil {
+		t.Errorf("the ID before: %v", err)
+	}
+	ok(t, h.Unlock(ctx, at, anna, "C"))
+	if p, err := permit(anna, id("C")); err != nil || p.Editing == nil {
+		t.Errorf("after Unlock: %+v, %v", p, err)
+	}
+	r := &row{file: f, phase: taking, lock: Lock{ID: "D"}, actor: elsewhere(ben), takingUntil: h.clock.read().Add(time.Second)}
+	ok(t, h.swap(ctx, nil, r, nil))
+	if _, err := permit(anna, id("C")); !errors.Is(err, ErrBusy) {
+		t.Errorf("while somebody takes the lock: %v", err)
+	}
 }
 
 // TestPermitKept gives what the database allows, and nothing else.

@@ -8,6 +8,7 @@ import (
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
+	"davwopi/idmap/sqldb"
 )
 
 // A verdict is what the database says about a PutFile.
@@ -33,12 +34,16 @@ type standing struct {
 }
 
 func (l *Locks) standing(ctx context.Context, t Target, a Actor, id *wopi.LockID) (standing, error) {
-	s := standing{anybody: l.lacks(theRule)}
-	var err error
-	if s.now, err = l.now(ctx); err != nil {
-		return s, err
+	now, err := l.now(ctx)
+	if err != nil {
+		return standing{}, err
 	}
-	q := l.DB.Read()
+	return l.standingIn(ctx, l.DB.Read(), now, t, a, id)
+}
+
+func (l *Locks) standingIn(ctx context.Context, q sqldb.Queryer, now time.Time, t Target, a Actor, id *wopi.LockID) (standing, error) {
+	s := standing{now: now, anybody: l.lacks(theRule)}
+	var err error
 	if s.row, err = readRow(ctx, q, t.File.ID); err != nil {
 		return s, err
 	}

@@ -70,6 +70,10 @@ func (d *delivery) deliverWaiting(ctx context.Context) error {
 	if err := d.lend(ctx); err != nil {
 		return err
 	}
+	// It may have begun to wait behind a save that has died since, and that is older.
+	if err := d.takeOver(ctx); err != nil {
+		return err
+	}
 	for n := 1; ; n++ {
 		_, err = d.round(ctx)
 		if n == maxRounds || !errors.Is(err, errAgain) {
@@ -155,13 +159,13 @@ func (d *delivery) arrivedLate(ctx context.Context, res dav.Resource) (idmap.Rev
 	if err := d.mine(ctx); err != nil {
 		return idmap.Revision{}, err
 	}
-	newer, err := d.s.waitingAfter(ctx, d.r)
+	newer, err := waitingAfter(ctx, d.s.DB.Read(), d.r)
 	if err != nil {
 		return idmap.Revision{}, err
 	}
-	issued, now := d.r.revision, d.r.changed
+	issued, now, newest := d.r.revision, d.r.changed, len(newer) == 0
 	var e idmap.Entry
-	if len(newer) > 0 {
+	if !newest {
 		// Nobody is shown these contents any more.
 		e, err = d.s.IDs.Wrote(ctx, d.t.File.Space, d.file, res, d.r.sha256)
 	} else {
@@ -179,12 +183,15 @@ func (d *delivery) arrivedLate(ctx context.Context, res dav.Resource) (idmap.Rev
 		if err := wrote(ctx, tx, now, hand{editing: d.r.editing, user: d.r.user}, d.file, e.Revision, d.r.sha256); err != nil {
 			return err
 		}
+		if newer, err = waitingAfter(ctx, tx, d.r); err != nil { // more may have come without the lease
+			return err
+		}
 		for _, n := range newer { // they rest on these bytes, whoever saved them
 			if err := wrote(ctx, tx, now, hand{editing: n.editing}, d.file, e.Revision, d.r.sha256); err != nil {
 				return err
 			}
 		}
-		if len(newer) == 0 && e.Revision.Number != issued {
+		if newest && e.Revision.Number != issued {
 			if err := d.s.Locks.Renumber(ctx, tx, d.file, issued, e.Revision.Number); err != nil {
 				return err
 			}
@@ -199,8 +206,8 @@ func (d *delivery) arrivedLate(ctx context.Context, res dav.Resource) (idmap.Rev
 }
 
 // waitingAfter are the newer waiting saves of the file of r. They rest on it.
-func (s *Saves) waitingAfter(ctx context.Context, r *row) ([]*row, error) {
-	return s.anywhere(ctx, `file = ? AND state = ? AND num > ?`, string(r.file), stateWaiting, r.num)
+func waitingAfter(ctx context.Context, q sqldb.Queryer, r *row) ([]*row, error) {
+	return rowsOf(ctx, q, `file = ? AND state = ? AND num > ?`, string(r.file), stateWaiting, r.num)
 }
 
 // settleWaiting settles a waiting save, under the lease.
@@ -215,7 +222,7 @@ func (d *delivery) settleWaiting(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	after, err := d.s.waitingAfter(ctx, d.r)
+	after, err := waitingAfter(ctx, d.s.DB.Read(), d.r)
 	if err != nil {
 		return err
 	}

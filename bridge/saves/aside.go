@@ -52,10 +52,7 @@ func (d *delivery) queueAside(ctx context.Context, cause error) (idmap.Revision,
 		return none, false, err
 	}
 	err = d.s.advance(ctx, d.r, func(n *row) { n.state, n.reason = stateAside, bounded(cause.Error()) }, func(tx sqldb.Queryer) error {
-		_, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, reason = ?
-			WHERE file = ? AND editing = ? AND state = ? AND num < ? AND sent = 0 AND temp = ''`,
-			stateUnacknowledged, supersededSaved, string(d.file), d.r.editing, stateAside, d.r.num)
-		return err
+		return replacesOlderAsides(ctx, tx, d.r)
 	})
 	if err != nil {
 		return none, false, err
@@ -65,6 +62,15 @@ func (d *delivery) queueAside(ctx context.Context, cause error) (idmap.Revision,
 	}
 	d.s.dropReplaced(ctx, d.file)
 	return asideRevision(d.r, now), true, nil
+}
+
+// replacesOlderAsides ends, inside tx, the waiting of older asides of the same editing that
+// nothing was sent of.
+func replacesOlderAsides(ctx context.Context, tx sqldb.Queryer, r *row) error {
+	_, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, reason = ?
+		WHERE file = ? AND editing = ? AND state = ? AND num < ? AND sent = 0 AND temp = ''`,
+		stateUnacknowledged, supersededSaved, string(r.file), r.editing, stateAside, r.num)
+	return err
 }
 
 // asideRevision has strings for bytes that are no revision of any file yet: of a form
@@ -137,7 +143,7 @@ func (d *delivery) settleBegun(ctx context.Context, state string) error {
 	if err := d.settleBeside(ctx); err != nil || d.r.state != state {
 		return err
 	}
-	return d.s.advance(ctx, d.r, func(n *row) { n.beside, n.target = 0, "" }, nil)
+	return d.s.advance(ctx, d.r, func(n *row) { n.beside = 0 }, nil)
 }
 
 // prepare checks the bytes, and takes the entry over under the lease.
@@ -149,7 +155,12 @@ func (d *delivery) prepare(ctx context.Context) error {
 	if !bytes.Equal(sp.sha256, d.r.sha256) {
 		return errSpoiled
 	}
-	if d.t.File, err = d.s.IDs.Known(ctx, d.r.space, d.file); err != nil {
+	d.t.File, err = d.s.IDs.Known(ctx, d.r.space, d.file)
+	if errors.Is(err, idmap.ErrNotFound) && d.r.target != "" {
+		// Deleted by whoever had the lease when the bytes began to wait: they go beside where it was.
+		d.t.File, err = idmap.Entry{ID: d.file, Space: d.r.space, Name: d.r.name, Path: d.r.target}, nil
+	}
+	if err != nil {
 		return err
 	}
 	d.actor.Office = wopi.Office(d.r.office)

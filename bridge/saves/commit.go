@@ -63,33 +63,46 @@ func (d *delivery) commit(ctx context.Context, res dav.Resource) (idmap.Revision
 		return idmap.Revision{}, err
 	}
 	d.entry = e
-	return e.Revision, d.settled(ctx, e, res)
+	return d.settled(ctx, e, res)
 }
 
-// settled writes down what follows from the verified revision of e.
-func (d *delivery) settled(ctx context.Context, e idmap.Entry, res dav.Resource) error {
+// settled writes down what follows from the verified revision of e, and returns the one
+// that the editor is told: that of a newer save of the same editing, if one was
+// acknowledged meanwhile (behind.go), whose base stays, too.
+func (d *delivery) settled(ctx context.Context, e idmap.Entry, res dav.Resource) (idmap.Revision, error) {
 	rev, temp := e.Revision, d.unusedTemp()
-	err := d.s.advance(ctx, d.r, func(n *row) { n.arrived(rev, res) }, func(tx sqldb.Queryer) error {
+	var later *row
+	err := d.s.advance(ctx, d.r, func(n *row) { n.arrived(rev, res) }, func(tx sqldb.Queryer) (err error) {
 		if err := wrote(ctx, tx, d.r.changed, d.r.hand(), d.file, rev, d.r.sha256); err != nil {
 			return err
 		}
-		return d.replaced(ctx, tx)
+		if err := d.replaced(ctx, tx); err != nil {
+			return err
+		}
+		if later, err = d.overtaken(ctx, tx); err != nil || later != nil || d.permit.Editing == nil {
+			return err
+		}
+		if err := d.lease.Still(ctx, tx); err != nil {
+			return err
+		}
+		return d.s.Locks.Based(ctx, tx, d.file, d.permit.Editing.ID, rev.Number, d.r.changed)
 	})
 	if err != nil {
-		return d.unrecorded(err)
+		return idmap.Revision{}, d.unrecorded(err)
 	}
-	if ed := d.permit.Editing; ed != nil {
-		if err := d.s.Locks.SetBase(ctx, d.lease, ed.ID, rev.Number); err != nil {
-			return d.unrecorded(err)
-		}
-		if ed.Reported != 0 {
-			if err := d.s.Locks.SetConflict(ctx, d.lease, ed.ID, 0, ed.Diverted); err != nil {
-				return d.unrecorded(err)
-			}
+	if ed := d.permit.Editing; ed != nil && ed.Reported != 0 {
+		if err := d.s.Locks.SetConflict(ctx, d.lease, ed.ID, 0, ed.Diverted); err != nil {
+			return idmap.Revision{}, d.unrecorded(err)
 		}
 	}
 	d.tidy(ctx, temp)
-	return nil
+	if later == nil {
+		return rev, nil
+	}
+	if w, err := d.s.asWaiting(ctx, later); err == nil && w != nil {
+		return w.Revision, nil
+	}
+	return rev, nil
 }
 
 // arrived is what becomes of an entry whose bytes were seen at res, as rev.

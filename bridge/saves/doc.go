@@ -84,6 +84,21 @@
 //     in the dump of a schema, and other engines that speak PostgreSQL's protocol lack them.
 //   - 2026-11-28: Bridges say every 5 s that they are alive, instead of a lease on each entry:
 //     one row, however many saves wait. Who was asleep loses the entry by compare-and-swap.
+//   - 2026-11-29: A save whose file somebody else works on for longer than the patience
+//     waits without the lease (behind.go). It is sound because one transaction asks the lock
+//     rule, finds no newer save of the editing, sees what the bytes rest on, issues the
+//     revision over exactly that, makes it the base, pins the file and changes the entry by
+//     compare-and-swap; nothing goes upstream but under a lease, later, in the order of num.
+//     The holder meets it where it writes: an older save that lands afterwards records
+//     itself, but not as the base, does not end what it did not know of, and answers with
+//     the newer one's strings; a delivery lets those rest on it that its last transaction
+//     sees; giving the lock back, taking it and beginning a deletion ask in their own
+//     transactions whether the file was pinned, and look again; a rename does not matter,
+//     since delivery asks where the file is; a deletion that had begun leaves a recovered
+//     copy; who slept has lost its lease to the delivery. A holder that died is settled
+//     before what waits behind it. What the bytes do not rest on makes them wait for a place
+//     beside the file, but not before a few looks: the holder may be between writing a
+//     revision and writing down whose it is.
 //   - 2026-11-20: The previous save's spool becomes the pre-image of the next instead
 //     of a GET: the bytes are here already, and their hash is known.
 package saves

@@ -235,36 +235,44 @@ func (s *Saves) advance(ctx context.Context, r *row, set func(*row), also func(s
 	next := *r
 	set(&next)
 	next.changed = now
+	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {
+		if err := s.update(ctx, tx, r, &next); err != nil || also == nil {
+			return err
+		}
+		return also(tx)
+	})
+	if err != nil {
+		return s.notChanged(r, err)
+	}
+	*r = next
+	return nil
+}
+
+// update writes next in the place of r, inside tx; errTaken if the database does not hold
+// what r says.
+func (s *Saves) update(ctx context.Context, tx sqldb.Queryer, r, next *row) error {
 	unfenced := int64(0)
 	if s.lacks(theFence) {
 		unfenced = 1
 	}
-	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {
-		n, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, editing = ?, base = ?, revision = ?, serial = ?,
-			target = ?, before_etag = ?, temp = ?, temp_etag = ?, sent = ?, beside = ?, copy = ?, etag = ?, reason = ?, changed = ?
-			WHERE id = ? AND (store = ? AND state = ? AND serial = ? OR CAST(? AS BIGINT) = 1)`,
-			next.state, next.editing, next.base, next.revision, next.serial,
-			string(next.target), string(next.before), string(next.temp), string(next.tempETag), next.sent, next.beside,
-			string(next.copy), string(next.etag), next.reason, sqldb.Millis(now), r.id, r.store, r.state, r.serial, unfenced)
-		if err != nil {
-			return err
-		}
-		if n != 1 {
-			return errTaken
-		}
-		if also != nil {
-			return also(tx)
-		}
-		return nil
-	})
+	n, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, editing = ?, base = ?, revision = ?, serial = ?,
+		target = ?, before_etag = ?, temp = ?, temp_etag = ?, sent = ?, beside = ?, copy = ?, etag = ?, reason = ?, changed = ?
+		WHERE id = ? AND (store = ? AND state = ? AND serial = ? OR CAST(? AS BIGINT) = 1)`,
+		next.state, next.editing, next.base, next.revision, next.serial,
+		string(next.target), string(next.before), string(next.temp), string(next.tempETag), next.sent, next.beside,
+		string(next.copy), string(next.etag), next.reason, sqldb.Millis(next.changed), r.id, r.store, r.state, r.serial, unfenced)
+	if err == nil && n != 1 {
+		err = errTaken
+	}
+	return err
+}
+
+// notChanged says why r was not changed.
+func (s *Saves) notChanged(r *row, err error) error {
 	if errors.Is(err, errTaken) {
 		return fmt.Errorf("saves: entry %s: %w", r.id, locks.ErrStale)
 	}
-	if err != nil {
-		return fmt.Errorf("saves: journal: %w", err)
-	}
-	*r = next
-	return nil
+	return fmt.Errorf("saves: journal: %w", err)
 }
 
 var errTaken = errors.New("saves: row changed")
@@ -288,7 +296,11 @@ func (s *Saves) entries(ctx context.Context, where string, args ...any) ([]*row,
 
 // anywhere is entries for all bridges: those of others may be read only.
 func (s *Saves) anywhere(ctx context.Context, where string, args ...any) ([]*row, error) {
-	rows, err := s.DB.Read().Query(ctx, `SELECT num, `+columns+` FROM saves_entry WHERE `+where+` ORDER BY num`, args...)
+	return rowsOf(ctx, s.DB.Read(), where, args...)
+}
+
+func rowsOf(ctx context.Context, q sqldb.Queryer, where string, args ...any) ([]*row, error) {
+	rows, err := q.Query(ctx, `SELECT num, `+columns+` FROM saves_entry WHERE `+where+` ORDER BY num`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("saves: journal: %w", err)
 	}

@@ -127,17 +127,15 @@ func (s *Saves) newer(ctx context.Context, r *row) (bool, error) {
 }
 
 func (s *Saves) bringOnce(ctx context.Context, t locks.Target, a locks.Actor, p Put, r *row, until time.Time) (idmap.Revision, error) {
+	d := &delivery{s: s, r: r, t: t, p: p, actor: a, until: until, file: t.File.ID, view: t.View, own: make(map[int64]bool)}
 	lease, err := s.Locks.Lease(ctx, t.File.ID, "PutFile", s.left(until))
 	if err != nil {
-		return idmap.Revision{}, s.keep(ctx, r, err)
+		return d.behind(ctx, err)
 	}
 	defer lease.Release()
+	d.lease = lease
 	if known, err := s.IDs.Known(ctx, t.File.Space, t.File.ID); err == nil {
-		t.File, t.Seen = known, dav.Resource{} // it may have been moved while we waited
-	}
-	d := &delivery{
-		s: s, r: r, t: t, p: p, actor: a, lease: lease, until: until, file: t.File.ID, view: t.View,
-		own: make(map[int64]bool),
+		d.t.File, d.t.Seen = known, dav.Resource{} // it may have been moved while we waited
 	}
 	if err := d.ask(ctx); errors.Is(err, locks.ErrStale) {
 		return idmap.Revision{}, err

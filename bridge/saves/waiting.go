@@ -133,6 +133,9 @@ func (d *delivery) queue(ctx context.Context, cause error) (idmap.Revision, bool
 	} else if aside {
 		return d.queueAside(ctx, cause)
 	}
+	if newer, err := d.s.newer(ctx, d.r); err != nil || newer {
+		return none, false, errors.Join(errSuperseded, err) // one was acknowledged behind us
+	}
 	if err := d.mine(ctx); err != nil {
 		return none, false, err
 	}
@@ -180,7 +183,7 @@ func (d *delivery) rests(ctx context.Context) (bool, error) {
 	if w, err := d.s.waitingRow(ctx, d.file, d.r.id); err != nil || w != nil && !known.Missing.IsZero() {
 		return false, err
 	} else if w != nil {
-		if ok, err := d.restsOn(ctx, w); err != nil || !ok {
+		if ok, err := d.restsOn(ctx, d.s.DB.Read(), w); err != nil || !ok {
 			return false, err
 		}
 	}
@@ -191,11 +194,11 @@ func (d *delivery) rests(ctx context.Context) (bool, error) {
 }
 
 // restsOn reports whether the bytes rest on the waiting save w.
-func (d *delivery) restsOn(ctx context.Context, w *row) (bool, error) {
+func (d *delivery) restsOn(ctx context.Context, q sqldb.Queryer, w *row) (bool, error) {
 	if d.base >= w.revision {
 		return true, nil
 	}
-	return d.s.writtenBy(ctx, d.r.editing, d.file, w.revision)
+	return writtenBy(ctx, q, d.r.editing, d.file, w.revision)
 }
 
 // wait writes down that the entry waits, as rev, and that older ones which nothing
@@ -203,26 +206,45 @@ func (d *delivery) restsOn(ctx context.Context, w *row) (bool, error) {
 func (d *delivery) wait(ctx context.Context, rev idmap.Revision, cause error) error {
 	return d.s.advance(ctx, d.r, func(n *row) {
 		n.state, n.revision, n.base, n.reason = stateWaiting, rev.Number, rev.Number, bounded(cause.Error())
-	}, func(tx sqldb.Queryer) error {
-		now := d.r.changed
-		if err := wrote(ctx, tx, now, d.r.hand(), d.file, rev, d.r.sha256); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, reason = ? WHERE file = ? AND state = ? AND num < ? AND sent = 0 AND temp = ''`,
-			stateUnacknowledged, supersededSaved, string(d.file), stateWaiting, d.r.num)
+	}, func(tx sqldb.Queryer) error { return d.begins(ctx, tx, d.r.changed, d.permit.Editing, rev) })
+}
+
+// begins is wait but for the entry's own row, inside tx.
+func (d *delivery) begins(ctx context.Context, tx sqldb.Queryer, now time.Time, ed *locks.Editing, rev idmap.Revision) error {
+	if err := wrote(ctx, tx, now, hand{d.r.num, ed.ID, d.r.user}, d.file, rev, d.r.sha256); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, reason = ? WHERE file = ? AND state = ? AND num < ? AND sent = 0 AND temp = ''`,
+		stateUnacknowledged, supersededSaved, string(d.file), stateWaiting, d.r.num)
+	if err != nil {
+		return err
+	}
+	return d.s.Locks.Pin(ctx, tx, d.file, ed.Editor, now)
+}
+
+// replaced ends, inside tx, the waiting of older saves that the bytes rest on: they are on
+// the upstream. What was acknowledged meanwhile, and is not known to them, goes on waiting.
+func (d *delivery) replaced(ctx context.Context, tx sqldb.Queryer) error {
+	old, err := rowsOf(ctx, tx, `file = ? AND state = ? AND num < ?`, string(d.file), stateWaiting, d.r.num)
+	if err != nil {
+		return err
+	}
+	for len(old) > 0 { // each rests on those before it
+		ok, err := d.restsOn(ctx, tx, old[len(old)-1])
 		if err != nil {
 			return err
 		}
-		return d.s.Locks.Pin(ctx, tx, d.file, d.permit.Editing.Editor, now)
-	})
-}
-
-// replaced ends, inside tx, the waiting of older saves: a newer one is on the
-// upstream that rests on them.
-func (d *delivery) replaced(ctx context.Context, tx sqldb.Queryer) error {
-	n, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, reason = ? WHERE file = ? AND state = ? AND num < ?`,
-		stateUnacknowledged, supersededSaved, string(d.file), stateWaiting, d.r.num)
-	if err != nil || n == 0 {
+		if ok {
+			break
+		}
+		old = old[:len(old)-1]
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	_, err = tx.Exec(ctx, `UPDATE saves_entry SET state = ?, reason = ? WHERE file = ? AND state = ? AND num <= ?`,
+		stateUnacknowledged, supersededSaved, string(d.file), stateWaiting, old[len(old)-1].num)
+	if err != nil {
 		return err
 	}
 	return d.s.unpin(ctx, tx, d.r.id, d.file)
@@ -277,7 +299,7 @@ func (d *delivery) besideWaiting(ctx context.Context) error {
 	if d.permit.Editing == nil {
 		return locks.ErrWaiting()
 	}
-	if ok, err := d.restsOn(ctx, w); err != nil || ok {
+	if ok, err := d.restsOn(ctx, d.s.DB.Read(), w); err != nil || ok {
 		return err
 	}
 	return d.conflict(ctx, "conflict")

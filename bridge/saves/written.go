@@ -51,10 +51,14 @@ func (s *Saves) noteOwn(ctx context.Context, editing int64, file idmap.FileID, r
 
 // writtenBy reports whether editing wrote that revision of file.
 func (s *Saves) writtenBy(ctx context.Context, editing int64, file idmap.FileID, revision int64) (bool, error) {
+	return writtenBy(ctx, s.DB.Read(), editing, file, revision)
+}
+
+func writtenBy(ctx context.Context, q sqldb.Queryer, editing int64, file idmap.FileID, revision int64) (bool, error) {
 	if editing == 0 {
 		return false, nil
 	}
-	return s.exists(ctx, `SELECT 1 FROM saves_written WHERE file = ? AND revision = ? AND editing = ?`, string(file), revision, editing)
+	return existsIn(ctx, q, `SELECT 1 FROM saves_written WHERE file = ? AND revision = ? AND editing = ?`, string(file), revision, editing)
 }
 
 // writtenHere reports whether that revision of file was written through us.
@@ -78,8 +82,12 @@ func (s *Saves) WriterOf(ctx context.Context, file idmap.FileID, revision int64)
 }
 
 func (s *Saves) exists(ctx context.Context, query string, args ...any) (bool, error) {
+	return existsIn(ctx, s.DB.Read(), query, args...)
+}
+
+func existsIn(ctx context.Context, q sqldb.Queryer, query string, args ...any) (bool, error) {
 	var one int64
-	err := s.DB.Read().QueryRow(ctx, query, args...).Scan(&one)
+	err := q.QueryRow(ctx, query, args...).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
