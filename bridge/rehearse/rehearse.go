@@ -12,6 +12,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
+	"davwopi/bridge/words"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/davbackend/profile"
@@ -47,11 +48,34 @@ const (
 // Good reports whether the outcome is one that nobody has to fear.
 func (o Outcome) Good() bool { return o != Lost && o != Failed && o != Unsafe }
 
-// A Result is one scene.
+// A Result is one scene. Its texts are English until [Report.In] has said them in another
+// language, which it can only before the report was kept.
 type Result struct {
 	Scene   string  `json:"scene"` // what happened, in words
 	Outcome Outcome `json:"outcome"`
 	Words   string  `json:"words"` // what became of it
+
+	scene, ended words.Text // what Scene and Words say; ended is nil where Words is an error's
+}
+
+// in is the result in a language.
+func (r Result) in(l *words.Language) Result {
+	if r.scene != nil {
+		r.Scene = l.Text(r.scene)
+	}
+	if r.ended != nil {
+		r.Words = l.Text(r.ended)
+	}
+	return r
+}
+
+// In is the report in a language.
+func (r Report) In(l *words.Language) Report {
+	r.Results = slices.Clone(r.Results)
+	for i, result := range r.Results {
+		r.Results[i] = result.in(l)
+	}
+	return r
 }
 
 // A Report is a whole rehearsal.
@@ -113,12 +137,12 @@ func (r *Rehearsal) Play(ctx context.Context, upstream string, p oauth.Principal
 		if ctx.Err() != nil {
 			return report, ctx.Err()
 		}
-		result := Result{Scene: scene.name}
-		result.Outcome, result.Words, err = scene.play(ctx, s)
+		result := Result{scene: scene.name}
+		result.Outcome, result.ended, err = scene.play(ctx, s)
 		if err != nil {
-			result.Outcome, result.Words = Failed, err.Error()
+			result.Outcome, result.Words, result.ended = Failed, err.Error(), nil
 		}
-		report.Results = append(report.Results, result)
+		report.Results = append(report.Results, result.in(words.All()[0]))
 	}
 	return report, r.keep(ctx, report)
 }

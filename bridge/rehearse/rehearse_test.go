@@ -2,9 +2,11 @@ package rehearse
 
 import (
 	"context"
+	"davwopi/bridge/words"
 	"errors"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,6 +121,15 @@ func TestScenesWithoutLocks(t *testing.T) {
 	for i, result := range report.Results {
 		if result.Outcome != want[i] {
 			t.Errorf("%s: %s (%s), want %s", result.Scene, result.Outcome, result.Words, want[i])
+		}
+	}
+	for _, l := range words.All()[1:] {
+		for i, said := range report.In(l).Results {
+			for _, text := range []struct{ said, english string }{{said.Scene, report.Results[i].Scene}, {said.Words, report.Results[i].Words}} {
+				if text.said == text.english || text.said == "" || strings.HasPrefix(text.said, "play.") || strings.HasPrefix(text.said, "ended.") {
+					t.Errorf("%s: %q is %q", l.Tag(), text.english, text.said)
+				}
+			}
 		}
 	}
 	nothingLeft(t, r, s)

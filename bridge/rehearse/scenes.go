@@ -8,58 +8,59 @@ import (
 
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
+	"davwopi/bridge/words"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 )
 
 // scenes are played in this order.
 var scenes = []struct {
-	name string
-	play func(context.Context, *stage) (Outcome, string, error)
+	name words.Text
+	play func(context.Context, *stage) (Outcome, words.Text, error)
 }{
-	{"open, save and close a document", editing},
-	{"a second person opens it meanwhile", secondEditor},
-	{"another WebDAV program saves an open document", foreignSave},
-	{"somebody changes an open document past its lock", pastTheLock},
-	{"the same, by a change of equal length within a second", atOnce},
-	{"another WebDAV program renames an open document", foreignRename},
-	{"another WebDAV program deletes an open document", foreignDelete},
-	{"the editor renames the open document", ownRename},
-	{"the answer to a save gets lost", lostAnswer},
-	{"the connection breaks in the middle of a save", brokenUpload},
+	{words.Say("play.editing"), editing},
+	{words.Say("play.second"), secondEditor},
+	{words.Say("play.foreign_save"), foreignSave},
+	{words.Say("play.past_lock"), pastTheLock},
+	{words.Say("play.at_once"), atOnce},
+	{words.Say("play.foreign_rename"), foreignRename},
+	{words.Say("play.foreign_delete"), foreignDelete},
+	{words.Say("play.own_rename"), ownRename},
+	{words.Say("play.lost_answer"), lostAnswer},
+	{words.Say("play.broken_upload"), brokenUpload},
 }
 
 const first = "the first version, which everybody has seen"
 
-func editing(ctx context.Context, s *stage) (Outcome, string, error) {
+func editing(ctx context.Context, s *stage) (Outcome, words.Text, error) {
 	d, err := s.open(ctx, first)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	if err := errors.Join(d.save(ctx, d.ours), d.close(ctx)); err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	got, err := s.read(ctx, d.path)
 	if err != nil || got != d.ours {
-		return Lost, "the save was answered with success, and the server has something else", err
+		return Lost, words.Say("ended.other_bytes"), err
 	}
-	return Works, "the bytes are on the server", nil
+	return Works, words.Say("ended.bytes_there"), nil
 }
 
-func secondEditor(ctx context.Context, s *stage) (Outcome, string, error) {
+func secondEditor(ctx context.Context, s *stage) (Outcome, words.Text, error) {
 	d, err := s.open(ctx, first)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	t, err := d.target(ctx)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	var taken *locks.MismatchError
 	if err := s.Locks.Lock(ctx, t, s.actor, "somebody else's"); !errors.As(err, &taken) {
-		return Unsafe, "the second one was given the lock as well", err
+		return Unsafe, words.Say("ended.two_locks"), err
 	}
-	return Refused, "the second one may only read, and is told who has it", d.close(ctx)
+	return Refused, words.Say("ended.reads"), d.close(ctx)
 }
 
 // after says how a save ended: whether the editor was told of a conflict, and where
@@ -75,57 +76,57 @@ func (d *document) after(ctx context.Context, saved error) (told bool, mine []da
 
 // bothThere says how the editor's save ended after somebody else had written: both
 // texts must be somewhere.
-func (d *document) bothThere(ctx context.Context, saved error) (Outcome, string, error) {
+func (d *document) bothThere(ctx context.Context, saved error) (Outcome, words.Text, error) {
 	told, mine, err := d.after(ctx, saved)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	other, err := d.s.where(ctx, d.theirs)
 	switch {
 	case err != nil:
-		return "", "", err
+		return "", nil, err
 	case len(other) == 0:
-		return Lost, "the save was written over the other change, which nobody had seen", nil
+		return Lost, words.Say("ended.overwritten"), nil
 	case len(mine) == 0:
-		return Lost, "the save is nowhere", nil
+		return Lost, words.Say("ended.nowhere"), nil
 	case !told:
-		return Unsafe, "both are there, and nobody was told", nil
+		return Unsafe, words.Say("ended.untold"), nil
 	}
-	return Kept, "the other change stays, the save lies beside it as a conflict copy, and the editor is told", nil
+	return Kept, words.Say("ended.copy"), nil
 }
 
-func foreignSave(ctx context.Context, s *stage) (Outcome, string, error) {
+func foreignSave(ctx context.Context, s *stage) (Outcome, words.Text, error) {
 	d, err := s.open(ctx, first)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	err = s.write(ctx, d.path, d.theirs)
 	if isRefused(err) {
 		if err := errors.Join(d.save(ctx, d.ours), d.close(ctx)); err != nil {
-			return "", "", err
+			return "", nil, err
 		}
-		return Refused, "the server's lock keeps it out, and the editor saves on", nil
+		return Refused, words.Say("ended.lock_saves_on"), nil
 	}
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	return d.bothThere(ctx, d.save(ctx, d.ours))
 }
 
 // pastTheLock is a change that the lock did not prevent.
-func pastTheLock(ctx context.Context, s *stage) (Outcome, string, error) {
+func pastTheLock(ctx context.Context, s *stage) (Outcome, words.Text, error) {
 	d, err := s.open(ctx, first)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	return d.changedPastTheLock(ctx)
 }
 
 // atOnce is one that follows at once, and is as long as what it replaces.
-func atOnce(ctx context.Context, s *stage) (Outcome, string, error) {
+func atOnce(ctx context.Context, s *stage) (Outcome, words.Text, error) {
 	d, err := s.open(ctx, first)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	d.theirs = strings.Map(func(r rune) rune {
 		if r == 'e' {
@@ -136,108 +137,108 @@ func atOnce(ctx context.Context, s *stage) (Outcome, string, error) {
 	return d.changedPastTheLock(ctx)
 }
 
-func (d *document) changedPastTheLock(ctx context.Context) (Outcome, string, error) {
+func (d *document) changedPastTheLock(ctx context.Context) (Outcome, words.Text, error) {
 	if err := d.dropLock(ctx); err != nil {
-		return "", "", fmt.Errorf("releasing the lock: %w", err)
+		return "", nil, fmt.Errorf("releasing the lock: %w", err)
 	}
 	err := d.s.write(ctx, d.path, d.theirs)
 	if isRefused(err) {
-		return Refused, "even without the lock the server does not let it happen", d.close(ctx)
+		return Refused, words.Say("ended.no_lock_needed"), d.close(ctx)
 	}
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	return d.bothThere(ctx, d.save(ctx, d.ours))
 }
 
-func foreignRename(ctx context.Context, s *stage) (Outcome, string, error) {
+func foreignRename(ctx context.Context, s *stage) (Outcome, words.Text, error) {
 	d, err := s.open(ctx, first)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	to, err := s.dir.Join("renamed by another " + d.path.Base())
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	err = s.view.Move(ctx, d.path, to, false, davbackend.Condition{}, davbackend.Condition{})
 	if isRefused(err) {
-		return Refused, "the server's lock keeps it out", d.close(ctx)
+		return Refused, words.Say("ended.lock"), d.close(ctx)
 	}
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	saved := d.save(ctx, d.ours)
 	there, err := s.read(ctx, to)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	if there == d.ours && saved == nil {
-		return Followed, "the next save goes to the new name", d.close(ctx)
+		return Followed, words.Say("ended.followed"), d.close(ctx)
 	}
 	return d.somewhere(ctx, saved)
 }
 
 // somewhere says how a save ended that could not go to the file: its bytes must be
 // beside it.
-func (d *document) somewhere(ctx context.Context, saved error) (Outcome, string, error) {
+func (d *document) somewhere(ctx context.Context, saved error) (Outcome, words.Text, error) {
 	told, mine, err := d.after(ctx, saved)
 	switch {
 	case err != nil:
-		return "", "", err
+		return "", nil, err
 	case len(mine) == 0:
-		return Lost, "the save is nowhere", nil
+		return Lost, words.Say("ended.nowhere"), nil
 	case !told:
-		return Unsafe, "the save made the old name anew, and nobody was told", nil
+		return Unsafe, words.Say("ended.old_name"), nil
 	}
-	return Kept, "the save lies in the folder as a file of its own, and the editor is told", nil
+	return Kept, words.Say("ended.own_file"), nil
 }
 
-func foreignDelete(ctx context.Context, s *stage) (Outcome, string, error) {
+func foreignDelete(ctx context.Context, s *stage) (Outcome, words.Text, error) {
 	d, err := s.open(ctx, first)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	err = s.view.Delete(ctx, d.path, davbackend.Condition{})
 	if isRefused(err) {
-		return Refused, "the server's lock keeps it out", d.close(ctx)
+		return Refused, words.Say("ended.lock"), d.close(ctx)
 	}
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	return d.somewhere(ctx, d.save(ctx, d.ours))
 }
 
-func ownRename(ctx context.Context, s *stage) (Outcome, string, error) {
+func ownRename(ctx context.Context, s *stage) (Outcome, words.Text, error) {
 	d, err := s.open(ctx, first)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	t, err := d.target(ctx)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	to, err := s.dir.Join("renamed " + d.path.Base())
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	moved, err := s.Locks.Move(ctx, t, s.actor, &d.lock, to)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	if moved.ID != d.id {
-		return Unsafe, "the file has got another ID", nil
+		return Unsafe, words.Say("ended.other_id"), nil
 	}
 	stranger := s.write(ctx, to, d.theirs)
 	if stranger != nil && !isRefused(stranger) {
-		return "", "", stranger
+		return "", nil, stranger
 	}
 	if stranger == nil {
 		return d.bothThere(ctx, d.save(ctx, d.ours))
 	}
 	if err := errors.Join(d.save(ctx, d.ours), d.close(ctx)); err != nil {
-		return "", "", err
+		return "", nil, err
 	}
-	return Works, "the ID stays, and the lock is on the new name", nil
+	return Works, words.Say("ended.id_stays"), nil
 }
 
 // through saves over connections on which one thing goes wrong, once.
@@ -252,33 +253,33 @@ func (d *document) through(ctx context.Context, b *breaking) error {
 	return d.saveAs(ctx, t, d.ours)
 }
 
-func lostAnswer(ctx context.Context, s *stage) (Outcome, string, error) {
-	return s.broken(ctx, &breaking{afterwards: true}, "it is looked for, found, and not written twice")
+func lostAnswer(ctx context.Context, s *stage) (Outcome, words.Text, error) {
+	return s.broken(ctx, &breaking{afterwards: true}, words.Say("ended.found"))
 }
 
-func brokenUpload(ctx context.Context, s *stage) (Outcome, string, error) {
-	return s.broken(ctx, &breaking{}, "it is sent again until it is whole; nobody loses the old version meanwhile")
+func brokenUpload(ctx context.Context, s *stage) (Outcome, words.Text, error) {
+	return s.broken(ctx, &breaking{}, words.Say("ended.sent_again"))
 }
 
-func (s *stage) broken(ctx context.Context, b *breaking, good string) (Outcome, string, error) {
+func (s *stage) broken(ctx context.Context, b *breaking, good words.Text) (Outcome, words.Text, error) {
 	d, err := s.open(ctx, first)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	saved := d.through(ctx, b)
 	if !b.happened() {
-		return "", "", errors.New("nothing broke: the save took another way than was expected")
+		return "", nil, errors.New("nothing broke: the save took another way than was expected")
 	}
 	got, err := s.read(ctx, d.path)
 	switch {
 	case err != nil:
-		return "", "", err
+		return "", nil, err
 	case saved == nil && got == d.ours:
 		return Works, good, d.close(ctx)
 	case saved == nil:
-		return Lost, "the save was answered with success, and the server has something else", nil
+		return Lost, words.Say("ended.other_bytes"), nil
 	case got == d.ours || got == first:
-		return Kept, "the editor is told that it was not saved; the bytes are in the save journal", d.close(ctx)
+		return Kept, words.Say("ended.journal"), d.close(ctx)
 	}
-	return Lost, "the file is neither the old nor the new version", nil
+	return Lost, words.Say("ended.neither"), nil
 }

@@ -9,8 +9,8 @@
 // # Does not own
 //
 // Pages and what happens in them, words of protocols, the log, and the command line: what
-// an operator reads in a terminal is English, but for what the check-up finds, which is
-// written for home users wherever they read it.
+// an operator reads in a terminal is English, but for what the check-up and
+// the rehearsal find, which is written for home users wherever they read it.
 //
 // # How a caller uses it
 //

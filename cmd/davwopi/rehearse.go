@@ -6,9 +6,13 @@ import (
 	"fmt"
 
 	"davwopi/bridge/rehearse"
+	"davwopi/bridge/words"
 )
 
-type rehearseArguments struct{ Upstream, User string }
+type rehearseArguments struct {
+	Upstream, User string
+	Language       string // of the texts, as a tag; "" English
+}
 
 // rehearse is the daemon's side.
 func (h *house) rehearse(ctx context.Context, in rehearseArguments) (rehearse.Report, error) {
@@ -22,7 +26,8 @@ func (h *house) rehearse(ctx context.Context, in rehearseArguments) (rehearse.Re
 	if up.Service == nil && in.User == "" {
 		return rehearse.Report{}, errors.New("everybody comes with the own password here; say with whose: -user NAME (who must have signed in)")
 	}
-	return h.rehearsal.Play(ctx, in.Upstream, h.person(in.User))
+	report, err := h.rehearsal.Play(ctx, in.Upstream, h.person(in.User))
+	return report.In(named(in.Language)), err
 }
 
 func rehearseCommand(ctx context.Context, k *call) error {
@@ -32,6 +37,10 @@ func rehearseCommand(ctx context.Context, k *call) error {
 	k.flags.StringVar(&in.User, "user", "", "`NAME` of the person whose account is used, where everybody has the own")
 	if _, err := k.parse(0, 0); err != nil {
 		return err
+	}
+	l := words.Terminal(k.environ)
+	if !*asJSON {
+		in.Language = l.Tag()
 	}
 	var out rehearse.Report
 	if err := k.ask(ctx, "rehearse", in, &out); err != nil {
@@ -45,7 +54,7 @@ func rehearseCommand(ctx context.Context, k *call) error {
 		if !r.Outcome.Good() {
 			mark = "!!"
 		}
-		fmt.Fprintf(k.stdout, "%s  %s: %s\n      %s\n", mark, r.Scene, r.Outcome, r.Words)
+		fmt.Fprintf(k.stdout, "%s  %s: %s\n      %s\n", mark, r.Scene, l.Say("outcome."+string(r.Outcome)), r.Words)
 	}
 	return nil
 }
