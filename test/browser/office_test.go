@@ -53,6 +53,11 @@ func TestTheHostPageAndAnOfficeOfAnotherOrigin(t *testing.T) {
 	d := daemon.StartEmpty(t, "editors:\n  - "+officeServer.URL+"\n")
 	d.Write("Brief.docx", "not really")
 	w := driver.Open(t, 1200, 800)
+	// What the page hears is asked here. The server knows of no renaming, and would give the
+	// page the old name back a moment later: it is not asked.
+	w.call(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Page.addScriptToEvaluateOnNewDocument", "params": map[string]string{
+		"source": `if (location.pathname.startsWith('/edit/')) self.fetch = () => new Promise(() => {})`,
+	}}, nil)
 	w.Go(d.Link)
 	w.Sees("Brief.docx")
 	open(w, "Brief.docx")
