@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -51,6 +52,9 @@ func refuse(w http.ResponseWriter, e *wopi.Error) int {
 	} else if reason != "" {
 		h.Set(wopi.HeaderServerError, reason)
 	}
+	if said := saidHeader(e.Said); said != "" {
+		h.Set(wopi.HeaderSaid, said)
+	}
 	if e.InvalidName != "" {
 		h.Set(wopi.HeaderInvalidFileNameError, wopi.HeaderText(e.InvalidName))
 	}
@@ -65,6 +69,22 @@ func refuse(w http.ResponseWriter, e *wopi.Error) int {
 	}
 	_ = writeJSON(w, e.Status, e.JSON) // the status is out; a broken connection has nobody to tell
 	return e.Status
+}
+
+// saidHeader is a text as it is sent: its key, and its arguments as those of an address are.
+func saidHeader(text []any) string {
+	if len(text) == 0 {
+		return ""
+	}
+	key, _ := text[0].(string) // words.Say made it one
+	args := url.Values{}
+	for i := 1; i+1 < len(text); i += 2 {
+		args.Set(fmt.Sprint(text[i]), fmt.Sprint(text[i+1]))
+	}
+	if len(args) == 0 {
+		return key
+	}
+	return key + "?" + args.Encode()
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) error {

@@ -5,6 +5,7 @@ import (
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/wopi"
+	"davwopi/bridge/words"
 	"davwopi/davbackend/dav"
 )
 
@@ -33,6 +34,24 @@ func CheckName(name string) (reason string) {
 		return reasonReserved
 	}
 	return wopi.CheckName(name)
+}
+
+// NameFault says to people what is wrong with a name that [CheckName] refuses; nil nothing
+// is.
+func NameFault(name string) words.Text {
+	switch {
+	case name == "":
+		return words.Say("name.empty")
+	case name == "." || name == "..":
+		return words.Say("name.dots")
+	case len(name) > wopi.MaxName:
+		return words.Say("name.long")
+	case IsReserved(name):
+		return words.Say("name.reserved")
+	case CheckName(name) != "":
+		return words.Say("name.characters")
+	}
+	return nil
 }
 
 // RepairName is [wopi.RepairName] for names that editors give.

@@ -9,6 +9,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
+	"davwopi/bridge/words"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
@@ -37,7 +38,7 @@ func (e *Endpoint) Make(ctx context.Context, q *Request, n NewFile) (idmap.Entry
 		made, err = e.makeExactly(ctx, q, n, *h.RelativeTarget)
 	}
 	if errors.Is(err, dav.ErrDenied) {
-		err = &wopi.Error{Status: http.StatusNotImplemented, Reason: "this person may not create files here", Err: err}
+		err = &wopi.Error{Status: http.StatusNotImplemented, Reason: "this person may not create files here", Said: words.Say("refusal.may_not_create"), Err: err}
 	}
 	return made, err
 }
@@ -45,10 +46,10 @@ func (e *Endpoint) Make(ctx context.Context, q *Request, n NewFile) (idmap.Entry
 // makeExactly is specific mode: this name or none.
 func (e *Endpoint) makeExactly(ctx context.Context, q *Request, n NewFile, name string) (idmap.Entry, error) {
 	if reason := CheckName(name); reason != "" {
-		return idmap.Entry{}, &wopi.Error{Status: http.StatusBadRequest, Reason: reason, InvalidName: reason, ValidTarget: RepairName(name)}
+		return idmap.Entry{}, &wopi.Error{Status: http.StatusBadRequest, Reason: reason, InvalidName: reason, Said: NameFault(name), ValidTarget: RepairName(name)}
 	}
 	if !e.MayName(q, n.Folder, name) {
-		return idmap.Entry{}, &wopi.Error{Status: http.StatusNotImplemented, Reason: "this person may not create that file"}
+		return idmap.Entry{}, &wopi.Error{Status: http.StatusNotImplemented, Reason: "this person may not create that file", Said: words.Say("name.may_not")}
 	}
 	if q.Headers.Overwrite {
 		target, err := e.Lookup(ctx, q, n.Folder, name)
@@ -64,7 +65,7 @@ func (e *Endpoint) makeExactly(ctx context.Context, q *Request, n NewFile, name 
 	if !errors.Is(err, dav.ErrExists) {
 		return made, err
 	}
-	refusal := &wopi.Error{Status: http.StatusConflict, Reason: "a file of that name exists", ValidTarget: e.FreeName(ctx, n.Target, n.Folder, name), Err: err}
+	refusal := &wopi.Error{Status: http.StatusConflict, Reason: "a file of that name exists", Said: words.Say("name.taken"), ValidTarget: e.FreeName(ctx, n.Target, n.Folder, name), Err: err}
 	if taken, err := e.Lookup(ctx, q, n.Folder, name); err == nil {
 		if state, err := e.Locks.State(ctx, taken.File.ID); err == nil {
 			refusal.Lock = &state.Lock.ID
@@ -75,10 +76,10 @@ func (e *Endpoint) makeExactly(ctx context.Context, q *Request, n NewFile, name 
 
 func (e *Endpoint) overwrite(ctx context.Context, q *Request, target locks.Target, n NewFile) (idmap.Entry, error) {
 	if target.File.Kind != idmap.File {
-		return idmap.Entry{}, &wopi.Error{Status: http.StatusConflict, Reason: "a folder of that name exists"}
+		return idmap.Entry{}, &wopi.Error{Status: http.StatusConflict, Reason: "a folder of that name exists", Said: words.Say("name.taken")}
 	}
 	if e.Rules.AllowsGrant(q.Grant, string(target.File.Path)) < access.Edit {
-		return idmap.Entry{}, &wopi.Error{Status: http.StatusNotImplemented, Reason: "this person may not overwrite that file"}
+		return idmap.Entry{}, &wopi.Error{Status: http.StatusNotImplemented, Reason: "this person may not overwrite that file", Said: words.Say("name.may_not")}
 	}
 	return e.Saves.Overwrite(ctx, target, q.Actor, n.Body, n.Length)
 }

@@ -14,6 +14,7 @@ import (
 	"davwopi/bridge/proof"
 	"davwopi/bridge/saves"
 	"davwopi/bridge/wopi"
+	"davwopi/bridge/words"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
@@ -26,6 +27,43 @@ func refused(t *testing.T, err error) *http.Response {
 	w := httptest.NewRecorder()
 	answer(w, wopi.Response{}, Refusal(err), err)
 	return w.Result()
+}
+
+// TestRefusalsForPeople: what our text editor says travels as a key with what it speaks of,
+// whatever is in a name; never as a string to be looked for.
+func TestRefusalsForPeople(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&locks.MismatchError{Foreign: true, Holder: "Jö\r\nX-Evil: 1&name=Bob?", Reason: "r"}, "refusal.held?name=J%C3%B6%0D%0AX-Evil%3A+1%26name%3DBob%3F"},
+		{&locks.MismatchError{Foreign: true, Reason: "r"}, "refusal.program"},
+		{&locks.MismatchError{Current: "A", Reason: "r"}, "refusal.elsewhere"},
+		{locks.ErrWaiting(), "refusal.waiting"},
+		{&davbackend.LockedError{Holder: "Jo"}, "refusal.held?name=Jo"},
+		{&saves.ConflictError{}, "refusal.outside"}, {&saves.ConflictError{Copy: "x"}, "refusal.outside_copied"},
+		{&saves.KeptError{Err: dav.ErrUnavailable}, "refusal.kept"}, {&saves.KeptError{Err: dav.ErrFull}, "refusal.kept_full"},
+		{&saves.KeptError{Err: dav.ErrTooLarge}, "refusal.kept_large"}, {&saves.KeptError{Err: dav.ErrDenied}, "refusal.kept_denied"},
+		{dav.ErrUnavailable, "refusal.down"}, {sqldb.ErrUnavailable, "refusal.database"}, {ErrCrowd, "refusal.crowd"},
+		{invalidName("r", NameFault("~$a.txt")), "name.reserved"}, {invalidName("r", NameFault("a/b")), "name.characters"},
+		{access.ErrToken, ""}, {idmap.ErrNotFound, ""}, {errors.New("unknown"), ""},
+	} {
+		got := refused(t, c.err).Header
+		if got.Get(wopi.HeaderSaid) != c.want || got.Get("X-Evil") != "" {
+			t.Errorf("%v: %q, want %q", c.err, got.Get(wopi.HeaderSaid), c.want)
+		}
+		for _, l := range words.All() {
+			key, _, _ := strings.Cut(c.want, "?")
+			if said := l.Text(Refusal(c.err).Said); c.want != "" && (said == "" || strings.HasPrefix(said, key) || strings.Contains(said, "{")) {
+				t.Errorf("%v: %q", c.err, said)
+			}
+		}
+	}
+	for _, row := range statuses {
+		if row.said == nil && row.err != locks.ErrNotEmpty && (row.status == http.StatusConflict || row.status == http.StatusRequestEntityTooLarge) {
+			t.Errorf("%v: nothing to say", row.err)
+		}
+	}
 }
 
 func TestRefusals(t *testing.T) {

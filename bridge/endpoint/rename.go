@@ -9,6 +9,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
+	"davwopi/bridge/words"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
@@ -24,9 +25,9 @@ func (e *Endpoint) Rename(ctx context.Context, q *Request, t locks.Target, lock 
 	moved, err := e.moveToFree(ctx, q, t, lock, wanted)
 	switch {
 	case errors.Is(err, dav.ErrDenied):
-		err = &wopi.Error{Status: http.StatusNotImplemented, Reason: "this person may not rename the file", Err: err}
+		err = &wopi.Error{Status: http.StatusNotImplemented, Reason: "this person may not rename the file", Said: words.Say("refusal.may_not_rename"), Err: err}
 	case errors.Is(err, dav.ErrBadName), errors.Is(err, dav.ErrBadPath):
-		err = invalidName("the file server refuses this name")
+		err = invalidName("the file server refuses this name", words.Say("refusal.bad_name"))
 	}
 	return moved, err
 }
@@ -34,11 +35,11 @@ func (e *Endpoint) Rename(ctx context.Context, q *Request, t locks.Target, lock 
 // wantedName is the whole new name: the extension of the file stays.
 func wantedName(requested, current string) (string, error) {
 	if requested == "" {
-		return "", invalidName("the name is empty")
+		return "", invalidName("the name is empty", words.Say("name.empty"))
 	}
 	name := wopi.RenamedName(requested, current)
 	if reason := CheckName(name); reason != "" {
-		return "", invalidName(reason)
+		return "", invalidName(reason, NameFault(name))
 	}
 	return name, nil
 }
@@ -63,9 +64,9 @@ func (e *Endpoint) moveToFree(ctx context.Context, q *Request, t locks.Target, l
 			return moved, err
 		}
 	}
-	return idmap.Entry{}, invalidName("the name is taken")
+	return idmap.Entry{}, invalidName("the name is taken", words.Say("name.taken"))
 }
 
-func invalidName(reason string) error {
-	return &wopi.Error{Status: http.StatusBadRequest, Reason: reason, InvalidName: reason}
+func invalidName(reason string, said words.Text) error {
+	return &wopi.Error{Status: http.StatusBadRequest, Reason: reason, InvalidName: reason, Said: said}
 }

@@ -9,6 +9,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
+	"davwopi/bridge/words"
 	"davwopi/idmap"
 )
 
@@ -93,10 +94,10 @@ func (e *Endpoint) allow(ctx context.Context, q *Request, known idmap.Entry) err
 // demand refuses what wants an account, or the right to edit, where it is not there.
 func (q *Request) demand() error {
 	if q.entry.Account && q.Grant.Guest() {
-		return &wopi.Error{Status: http.StatusNotImplemented, Reason: "guests may not do this", Err: errors.New("endpoint: a guest")}
+		return &wopi.Error{Status: http.StatusNotImplemented, Reason: "guests may not do this", Said: words.Say("refusal.guest"), Err: errors.New("endpoint: a guest")}
 	}
 	if q.entry.Edit && q.Rights < access.Edit {
-		return &wopi.Error{Status: q.entry.Denied, Reason: "this person may only read", Err: errors.New("endpoint: needs edit right")}
+		return &wopi.Error{Status: q.entry.Denied, Reason: "this person may only read", Said: words.Say("refusal.only_read"), Err: errors.New("endpoint: needs edit right")}
 	}
 	return nil
 }

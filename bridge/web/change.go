@@ -150,19 +150,14 @@ func turning(r rune) bool {
 // nameFault is what people are told about a name that they cannot give; nil if they can.
 // What ends with a dot or a space cannot be opened on Windows.
 func nameFault(name string) words.Text {
-	switch {
-	case strings.TrimSpace(name) == "":
-		return words.Say("name.empty")
-	case name == "." || name == "..":
-		return words.Say("name.dots")
-	case len(name) > 255:
-		return words.Say("name.long")
+	if strings.TrimSpace(name) == "" {
+		name = ""
+	}
+	switch fault := endpoint.NameFault(name); {
+	case fault != nil:
+		return fault
 	case strings.ContainsFunc(name, turning):
 		return words.Say("name.turning")
-	case endpoint.IsReserved(name):
-		return words.Say("name.reserved")
-	case endpoint.CheckName(name) != "":
-		return words.Say("name.characters")
 	case strings.TrimRight(name, ". ") != name, strings.TrimLeft(name, " ") != name:
 		return words.Say("name.end")
 	}

@@ -59,6 +59,9 @@ const (
 	// HeaderBase is ours: our text editor names in it the Version that the
 	// person chose to overwrite.
 	HeaderBase = "X-Davwopi-Base"
+	// HeaderSaid is ours: what our text editor says of a refusal, as a key of the catalogue
+	// (bridge/words) and, behind a "?", what it speaks of.
+	HeaderSaid = "X-Davwopi-Said"
 )
 
 // DefaultMaxExpectedSize is what an office that sends no X-WOPI-MaxExpectedSize

@@ -41,6 +41,7 @@ type Error struct {
 	InvalidBox  string  // X-WOPI-InvalidContainerNameError
 	ValidTarget string  // X-WOPI-ValidRelativeTarget (plain; encoded to UTF-7 when sent)
 	JSON        any     // body (Collabora's status code)
+	Said        []any   // what pages of ours say (words.Text), its arguments text; nil they find words themselves
 	Err         error   // for our log, never sent
 
 	RetryAfter time.Duration // Retry-After, in whole seconds; 0 omitted

@@ -33,7 +33,7 @@ var mayImport = map[string]string{
 	"bridge/metrics":    "bridge/access bridge/discovery bridge/endpoint bridge/locks bridge/proof bridge/saves davbackend/dav idmap",
 	"bridge/doctor":     "bridge/access bridge/discovery bridge/proof bridge/wopi bridge/words davbackend davbackend/dav davbackend/profile",
 	"bridge/textedit":   "bridge/discovery bridge/endpoint bridge/wopi bridge/words idmap",
-	"bridge/endpoint":   "bridge/access bridge/discovery bridge/locks bridge/proof bridge/saves bridge/wopi davbackend davbackend/dav idmap idmap/sqldb",
+	"bridge/endpoint":   "bridge/access bridge/discovery bridge/locks bridge/proof bridge/saves bridge/wopi bridge/words davbackend davbackend/dav idmap idmap/sqldb",
 	"bridge/rehearse":   "bridge/access bridge/locks bridge/saves bridge/wopi bridge/words davbackend davbackend/dav davbackend/profile idmap idmap/sqldb oauth",
 	"bridge/saves":      "bridge/access bridge/locks bridge/wopi davbackend davbackend/dav idmap idmap/sqldb",
 	"bridge/locks":      "bridge/access bridge/wopi davbackend davbackend/dav idmap idmap/sqldb",

@@ -355,7 +355,6 @@ func saidInScript(name, text string, english map[string]sentence) []say {
 // products, and what is typed.
 var ownWords = []string{
 	"use strict", "Ctrl+S", "UTF-8 with BOM", "not UTF-8",
-	"the bytes are kept", // what the files endpoint says, which is looked for
 	"allow-scripts allow-same-origin allow-forms allow-popups allow-popups-to-escape-sandbox allow-top-navigation allow-downloads allow-modals",
 }
 

@@ -81,9 +81,9 @@
   function words(a) {
     if (a.status === 0) return say('edit.unreachable');
     if (a.status === 401) return say('edit.signed_out');
+    if (a.said) return a.said;
     if (a.status === 404) return say('edit.gone');
-    if (a.status === 413) return a.reason ? say('edit.does_not_fit', { reason: a.reason }) : say('edit.too_large');
-    return a.reason ? say('edit.server_says', { reason: a.reason }) : say('edit.broken');
+    return a.status === 413 ? say('edit.too_large') : say('edit.broken');
   }
 
   // ---- opening ----
@@ -92,7 +92,7 @@
     clearTimeout(watchTimer);
     unnote();
     status(say('edit.opening'));
-    const a = await file.checkFileInfo().catch(() => ({ status: 500, reason: '' }));
+    const a = await file.checkFileInfo().catch(() => ({ status: 500, said: '' }));
     if (!a.ok) return stuck(a);
     info = a.info;
     el('name').textContent = info.BaseFileName;
@@ -164,7 +164,7 @@
       note('locked', 'warn', say('edit.elsewhere'), [say('edit.take_over'), () => takeOver(a.lock)], [say('edit.again'), () => open(false)]);
     } else {
       const name = known || (await hosting.state.ask()).holder;
-      note('locked', 'warn', name ? say('edit.held', { name }) : say('edit.in_use', { reason: a.reason }), [say('edit.again'), () => open(false)]);
+      note('locked', 'warn', name ? say('edit.held', { name }) : say('edit.in_use', { why: words(a) }), [say('edit.again'), () => open(false)]);
     }
     watch();
   }
@@ -196,11 +196,11 @@
     if (!dirty && !same) await load();
     access();
     status(stateOf(), dirty ? '' : 'saved');
-    if (dirty && !same) changedOutside({ reason: '' });
+    if (dirty && !same) changedOutside({ key: '' });
     return undefined;
   }
 
-  function taken() { lost({ status: 409, lock: holding.prefix, reason: '' }); }
+  function taken() { lost({ status: 409, lock: holding.prefix }); }
 
   async function lost(a) {
     const mine = holding.own(a.lock);
@@ -208,7 +208,7 @@
     access();
     status(say('edit.reading'), 'reading');
     const name = mine ? '' : (await hosting.state.ask()).holder || say('edit.somebody');
-    const who = mine ? say('edit.taken') : say('edit.lost', { name, reason: a.reason });
+    const who = mine ? say('edit.taken') : say('edit.lost', { name });
     note('lost', 'warn', dirty ? who + ' ' + say('edit.not_saved_here') : who,
       ...(mine ? [[say('edit.take_over'), async () => { const now = await file.getLock(); takeOver(now.lock); }]] : []),
       ...(dirty ? [[say('edit.download_mine'), download]] : []),
@@ -277,7 +277,7 @@
 
   function retry(a) {
     const seconds = Math.min(60, 5 * 2 ** retries++);
-    const kept = a.reason.includes('the bytes are kept');
+    const kept = a.key.startsWith('refusal.kept');
     note('save', 'bad', kept ? say('edit.save_kept', { n: seconds }) : say('edit.save_later', { why: words(a), n: seconds }), [say('edit.now'), () => save()], [say('edit.download_mine'), download]);
     retryTimer = setTimeout(() => save(), seconds * 1000);
   }
@@ -288,7 +288,7 @@
     const sent = text.encode(area.box.value, form).length;
     const [now, state] = await Promise.all([file.checkFileInfo().catch(() => ({ ok: false })), hosting.state.ask()]);
     const c = state.conflict || {};
-    const copied = a.reason.includes('copy');
+    const copied = a.key === 'refusal.outside_copied';
     const choice = await ask(say('edit.conflict'), copied ? say('edit.conflict_copied') : say('edit.conflict_words'), [
       ...(now.ok ? [['mine', say('edit.overwrite')]] : []), ['theirs', copied ? say('edit.keep_both') : say('edit.open_other')],
       ['copy', say('edit.download_mine')], ['', say('edit.later')],
@@ -309,7 +309,7 @@
   async function rename(stem) {
     const a = await file.rename(holding ? holding.id : '', stem);
     if (!a.ok) {
-      note('name', 'bad', say('edit.not_renamed', { why: a.badName || words(a) }));
+      note('name', 'bad', say('edit.not_renamed', { why: words(a) }));
       return;
     }
     unnote('name');
@@ -323,7 +323,7 @@
     const a = await file.putRelative(text.encode(area.box.value, form), name);
     let made = {};
     if (a.ok) try { made = JSON.parse(new TextDecoder().decode(a.bytes)); } catch { /* then it is called as it was asked */ }
-    if (!a.ok) note('name', 'bad', say('edit.not_copied', { why: a.badName || words(a) }));
+    if (!a.ok) note('name', 'bad', say('edit.not_copied', { why: words(a) }));
     hosting.tell('Action_Save_Resp', { success: a.ok, fileName: made.Name });
   }
 

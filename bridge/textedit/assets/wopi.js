@@ -13,8 +13,9 @@ const wopi = (() => {
       this.status = response ? response.status : 0;
       this.response = response;
       this.lock = h('X-WOPI-Lock');
-      this.reason = h('X-WOPI-LockFailureReason') || h('X-WOPI-ServerError');
-      this.badName = h('X-WOPI-InvalidFileNameError');
+      const [key, args] = h('X-Davwopi-Said').split('?');
+      this.key = key; // of what a page says about a refusal, '' it has words of its own
+      this.said = key ? say(key, Object.fromEntries(new URLSearchParams(args))) : '';
       this.itemVersion = h('X-WOPI-ItemVersion');
       this.ok = this.status === 200;
     }
