@@ -3,6 +3,7 @@ package torture
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,12 +11,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"syscall"
+	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
+	"davwopi/test/upstream"
 )
 
 var documentName = regexp.MustCompile(`^d(\d{4})(-r\d+)?\.[a-z]+$`)
@@ -139,7 +142,9 @@ func (s *saboteur) exchange(ctx context.Context, path, id string, n int) error {
 }
 
 // editByDAV is another program that works through the server, with a lock of its own:
-// where a server knows no conditions, that is all that anybody can rely on.
+// where a server knows no conditions, that is all that anybody can rely on. These servers
+// write into the file itself (TestPutOfAKilledServer), so that a program whose PUT has got
+// no answer saves again until the document is whole, as its person would.
 func (s *saboteur) editByDAV(ctx context.Context, name, file, id string, n int) error {
 	view, p := s.views[name], dav.Path("/"+file)
 	lock, _, err := view.Lock(ctx, p, davbackend.LockRequest{Owner: "somebody else", Timeout: 20 * time.Second})
@@ -148,14 +153,9 @@ func (s *saboteur) editByDAV(ctx context.Context, name, file, id string, n int) 
 		return nil // locked, or the server is away
 	}
 	defer func() {
-		_ = view.Unlock(ctx, p, lock.Token) // else it ends by itself
+		_ = view.Unlock(context.WithoutCancel(ctx), p, lock.Token) // else it ends by itself
 	}()
-	c, err := view.Get(ctx, p, 0, -1)
-	if err != nil {
-		return nil
-	}
-	old, err := io.ReadAll(c)
-	c.Close()
+	old, err := whole(ctx, view, p)
 	if err != nil {
 		return nil
 	}
@@ -164,11 +164,89 @@ func (s *saboteur) editByDAV(ctx context.Context, name, file, id string, n int) 
 	}
 	text := contents(id, 4000+n)
 	body := davbackend.Body{Size: int64(len(text)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }}
-	if view.Put(ctx, p, body, davbackend.Condition{Token: lock.Token}) != nil {
+	ctx = context.WithoutCancel(ctx) // the rage ends with whole documents, too
+	err = view.Put(ctx, p, body, davbackend.Condition{Token: lock.Token})
+	for end := time.Now().Add(2 * time.Minute); err != nil && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		there, rerr := whole(ctx, view, p)
+		switch {
+		case errors.Is(rerr, dav.ErrNotFound):
+			return nil // renamed meanwhile
+		case rerr != nil:
+			continue // the server is away
+		case !bytes.HasPrefix(text, there):
+			return nil // it has not begun, or somebody has saved since
+		case len(there) == len(text):
+			err = nil
+			continue
+		}
+		if again, _, lerr := view.Lock(ctx, p, davbackend.LockRequest{Owner: "somebody else", Timeout: 20 * time.Second}); lerr == nil {
+			lock = again // the server has forgotten the first one
+		}
+		err = view.Put(ctx, p, body, davbackend.Condition{Token: lock.Token})
+	}
+	if err != nil {
 		return nil // written or not
 	}
 	_, err = s.wroteOver(ctx, old, file, id, noteOutside)
 	return err
+}
+
+// whole is what lies at p.
+func whole(ctx context.Context, view *davbackend.View, p dav.Path) ([]byte, error) {
+	c, err := view.Get(ctx, p, 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return io.ReadAll(c)
+}
+
+// TestPutOfAKilledServer: what is left of a document is the server's affair. The daemon
+// therefore writes beside and moves on all of these, and whatever it must write into place
+// stays in the journal until it was seen whole (bridge/saves, TestPieceOfAFailedSave).
+func TestPutOfAKilledServer(t *testing.T) {
+	server := upstream.Rclone(t)
+	server.Write(t, "a.txt", "all of the old contents")
+	sent, stop := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		body := davbackend.Body{Size: 1 << 20, Open: func() (io.ReadCloser, error) { return io.NopCloser(&slow{begun: sent, stop: stop}), nil }}
+		done <- server.View(t).Put(t.Context(), "/a.txt", body, davbackend.Condition{})
+	}()
+	<-sent
+	file := filepath.Join(server.Dir, "a.txt")
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if info, err := os.Stat(file); err != nil || info.Size() != int64(len("all of the old contents")) {
+			break
+		}
+	}
+	server.Program.Kill()
+	close(stop)
+	if err := <-done; err == nil {
+		t.Error("the PUT was answered")
+	}
+	text, err := os.ReadFile(file)
+	t.Logf("%d bytes, %v", len(text), err)
+	if string(text) == "all of the old contents" {
+		t.Error("this rclone replaces files as a whole: others could edit without saving again")
+	}
+}
+
+// slow is a body that stops half way.
+type slow struct {
+	begun, stop chan struct{}
+	n           int
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	if s.n >= 1<<19 {
+		close(s.begun)
+		<-s.stop
+		return 0, io.ErrUnexpectedEOF
+	}
+	s.n += len(p)
+	clear(p)
+	return len(p), nil
 }
 
 // documentIn finds a document in a folder, whatever it is called now; "" if it is not
