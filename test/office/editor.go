@@ -48,12 +48,32 @@ func NewEditor(t testing.TB, office wopi.Office, signed bool, exts ...string) *E
 	return e
 }
 
+// spare are keys of editors that have stopped: making one takes longer than many a test.
+var spare struct {
+	mu   sync.Mutex
+	keys []*rsa.PrivateKey // guarded by mu
+}
+
+// newKey is a key that no other running editor has.
 func newKey(t testing.TB) *rsa.PrivateKey {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
+	spare.mu.Lock()
+	var key *rsa.PrivateKey
+	if n := len(spare.keys); n > 0 {
+		key, spare.keys = spare.keys[n-1], spare.keys[:n-1]
 	}
+	spare.mu.Unlock()
+	if key == nil {
+		var err error
+		if key, err = rsa.GenerateKey(rand.Reader, 1024); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		spare.mu.Lock()
+		defer spare.mu.Unlock()
+		spare.keys = append(spare.keys, key)
+	})
 	return key
 }
 

@@ -38,6 +38,9 @@ func afterwards(status int) func(*house, string, int) {
 	}
 }
 
+// hangs is the mishap that only the limit of progress ends.
+const hangs = "hang"
+
 var mishaps = []mishap{
 	{"cut before", nil, faulty(upstream.Fault{Cut: true})},
 	{"cut in the body", []string{"PUT"}, faulty(upstream.Fault{Cut: true, After: 7})},
@@ -51,7 +54,7 @@ var mishaps = []mishap{
 	{"503 before", nil, faulty(upstream.Fault{Status: http.StatusServiceUnavailable})},
 	{"answer lost", nil, faulty(upstream.Fault{LoseAnswer: true})},
 	{"answer cut", []string{"GET", "PROPFIND", "LOCK"}, faulty(upstream.Fault{CutAnswer: true, After: 5})},
-	{"hang", nil, faulty(upstream.Fault{Hang: true})},
+	{hangs, nil, faulty(upstream.Fault{Hang: true})},
 	{"slow", nil, faulty(upstream.Fault{Before: func() { time.Sleep(60 * time.Millisecond) }})},
 	{"truncated with 2xx", []string{"PUT"}, faulty(upstream.Fault{Truncate: true, After: 7})},
 	{"empty with 2xx", []string{"PUT"}, faulty(upstream.Fault{Truncate: true})},
@@ -207,9 +210,12 @@ func (s scene) play(t *testing.T, all offices) {
 	e.check()
 }
 
-// house: lock files are written only if everything is played. They are for people
-// at desktops, and lose nothing.
-func (s scene) house(h *house) { h.patience = 400 * time.Millisecond }
+func (s scene) house(h *house) {
+	h.patience = 400 * time.Millisecond
+	if s.mishap.name == hangs {
+		h.idle = 700 * time.Millisecond // how long each scene takes
+	}
+}
 
 func (s scene) quirks(q *upstream.Quirks) {
 	for _, storage := range storages {

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -67,7 +69,8 @@ type house struct {
 	blind   bool            // nor looked at
 	opened  *office.Session // whose lock refresh keeps alive
 
-	connections int // to the upstream at once; 0 any number
+	connections int           // to the upstream at once; 0 any number
+	idle        time.Duration // of a request to the upstream; 0 as long as a slow machine needs
 
 	db     *sqldb.DB
 	client *davbackend.Client
@@ -101,7 +104,7 @@ type house struct {
 // newHouse builds a house over an upstream of its own. change may be nil.
 func newHouse(t testing.TB, o offices, profile davbackend.Profile, change func(*house)) *house {
 	t.Helper()
-	h := &house{t: t, offices: o, server: upstream.Strict(t), state: t.TempDir(), db: sqldbtest.New(t), patience: 1500 * time.Millisecond}
+	h := &house{t: t, offices: o, server: upstream.Strict(t), state: t.TempDir(), db: sqldbtest.Prepared(t, "wire", tables(t)), patience: 1500 * time.Millisecond}
 	h.db.SetClock(h.now)
 	h.server.SetClock(h.now)
 	if change != nil {
@@ -112,13 +115,12 @@ func newHouse(t testing.TB, o offices, profile davbackend.Profile, change func(*
 	}
 	base, err := url.Parse(h.address)
 	h.must(err)
-	inner, idle := &http.Transport{}, 700*time.Millisecond
+	inner := &http.Transport{}
 	if h.connections > 0 {
-		// Waiting for one is no progress either.
-		inner.MaxConnsPerHost, inner.MaxIdleConnsPerHost, idle = h.connections, h.connections, 20*time.Second
+		inner.MaxConnsPerHost, inner.MaxIdleConnsPerHost = h.connections, h.connections
 	}
 	h.wire = &wire{inner: inner, noIDs: h.noIDs}
-	h.client = &davbackend.Client{Base: base, Discover: true, Transport: h.wire, Assumed: profile, Idle: idle}
+	h.client = &davbackend.Client{Base: base, Discover: true, Transport: h.wire, Assumed: profile, Idle: cmp.Or(h.idle, 20*time.Second)}
 	h.web = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*h.front.Load()).ServeHTTP(w, r) }))
 	t.Cleanup(func() {
 		h.web.Close()
@@ -134,6 +136,34 @@ func newHouse(t testing.TB, o offices, profile davbackend.Profile, change func(*
 	_, err = h.view(anna).Stat(t.Context(), dav.Root)
 	h.must(err)
 	return h
+}
+
+// tables makes those of all rooms that a house has.
+func tables(t testing.TB) func(*sqldb.DB) error {
+	return func(db *sqldb.DB) error {
+		ctx := t.Context()
+		sealer, err := oauth.NewSealer([]byte("0123456789abcdef0123456789abcdef"))
+		if err != nil {
+			return err
+		}
+		_, errCredentials := oauth.NewCredentials(ctx, db, sealer)
+		_, errTokens := access.NewTokens(ctx, db, sealer)
+		_, errInfo := files.NewUserInfo(ctx, db)
+		return errors.Join(errCredentials, errTokens, errInfo, roomsOfTime(ctx, t, db))
+	}
+}
+
+func roomsOfTime(ctx context.Context, t testing.TB, db *sqldb.DB) error {
+	ids, err := idmap.New(ctx, db)
+	if err != nil {
+		return err
+	}
+	book, err := locks.New(ctx, locks.Locks{DB: db, IDs: ids, Upstreams: &access.Upstreams{IDs: ids}})
+	if err != nil {
+		return err
+	}
+	_, err = saves.New(ctx, saves.Saves{Dir: filepath.Join(t.TempDir(), "saves"), DB: db, IDs: ids, Locks: book})
+	return err
 }
 
 func (h *house) openOnce() {
