@@ -71,8 +71,9 @@ capacity: ## what 10, 100 and 1,000 open documents cost the database and the fil
 gibibyte: ## a document of 1 GiB through the journal in a database, and the memory that it takes
 	DAVWOPI_TEST_GIBIBYTE=1 $(GO) test -count=1 -v -run TestGibibyte ./test/binary
 
-bench: ## figures of the rooms
-	$(GO) test -run '^$$' -bench . -benchtime 1s -timeout 2h ./...
+# About 40 minutes; PARTS="load soak" are some of: load large soak listing ids rooms.
+bench: ## what it costs, beside bare requests to the same servers: writes test/bench/RESULTS.md; make bench PARTS=load
+	FILES=$(FILES) sh test/scripts/bench.sh $(PARTS)
 
 fuzz: ## half a minute for each fuzz target
 	sh test/scripts/fuzz.sh 30s

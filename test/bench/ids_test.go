@@ -146,7 +146,7 @@ func BenchmarkIDs(b *testing.B) {
 	b.Run("Memory", func(b *testing.B) { l.memory(b) })
 }
 
-// size reports the bytes of the database for each file.
+// size reports the bytes of the database for each file, and how many there are.
 func (l *large) size(b *testing.B) {
 	for b.Loop() {
 	}
@@ -155,6 +155,7 @@ func (l *large) size(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(st.Size())/float64(l.files), "B/file")
+	b.ReportMetric(float64(l.files), "files")
 }
 
 // sample is so many IDs, as links in people's hands.

@@ -65,8 +65,31 @@ func BenchmarkLoad(b *testing.B) {
 	for _, k := range kinds {
 		b.Run(k.name, func(b *testing.B) {
 			st := newStand(b, k, "")
+			now, peak := st.d.RSS()
+			tell(b, "Memory/idle", figure{"now-MiB", mib(now)}, figure{"peak-MiB", mib(peak)})
 			for _, c := range cells() {
 				st.measure(b, c)
+			}
+		})
+	}
+}
+
+// BenchmarkLarge is BenchmarkLoad with documents that are better not held in memory.
+func BenchmarkLarge(b *testing.B) {
+	both := []cycle{looking, holding}
+	large := []cell{{size: 100 << 20, desks: 1, cycles: both, most: 7}, {size: 1 << 30, desks: 1, cycles: both, most: 3}}
+	if testing.Short() {
+		large = []cell{{size: 16 << 20, desks: 1, cycles: both, most: 3}}
+	}
+	for _, k := range kinds[:3] {
+		b.Run(k.name, func(b *testing.B) {
+			st := newStand(b, k, "")
+			for _, c := range large {
+				c.limit = time.Minute
+				st.measure(b, c)
+			}
+			if k.start == nil && !testing.Short() { // as much as the disk bears
+				st.measure(b, cell{size: 1 << 30, desks: 16, one: true, cycles: both[:1], most: 1})
 			}
 		})
 	}
