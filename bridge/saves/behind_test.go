@@ -228,6 +228,35 @@ func TestBehindAHolderThatDies(t *testing.T) {
 	}
 }
 
+// TestBehindAMoveThatBrokeOff: the holder's MOVE has taken the target away when it died, and
+// its entry rests for a while. What waits behind it finishes the MOVE first; the file keeps
+// its ID.
+func TestBehindAMoveThatBrokeOff(t *testing.T) {
+	g := busyRig(t, sqldbtest.Prepared(t, "saves", tables(t)), davbackend.Unknown, Auto)
+	o := g.open("a.txt", wopi.OnlyOffice)
+	g.saves.crash = func(step string) error {
+		if step != "move journaled" {
+			return nil
+		}
+		o.mustPutBehind("the newer save")
+		g.remove("a.txt")
+		return errCrash
+	}
+	if _, err := o.put("the older save"); !errors.Is(err, errCrash) {
+		t.Fatalf("it did not die: %v", err)
+	}
+	g.later(2 * time.Minute)
+	g.patient(Auto, nil)
+	for _, e := range g.entries(stateDelivering) {
+		g.saves.live.tries[e.ID] = try{next: time.Now().Add(time.Hour)}
+	}
+	g.saves.sweep(t.Context())
+	g.wantOn("a.txt", "the newer save")
+	if n := g.names(); len(n) != 1 || g.target("a.txt").File.ID != o.target.File.ID {
+		t.Errorf("the folder holds %v", n)
+	}
+}
+
 // TestBehindAPausedHolder: its lease runs out, and what waits behind it arrives, before it
 // wakes up. It writes nothing then.
 func TestBehindAPausedHolder(t *testing.T) {
@@ -380,14 +409,14 @@ func TestBehindADeletion(t *testing.T) {
 }
 
 // TestBehindADelivery: an older save is just being delivered, of this editing or of the one
-// before, on whose contents this one rests.
+// before, on whose contents this one rests; or it has just been, and is about to be recorded.
 func TestBehindADelivery(t *testing.T) {
-	for _, same := range []bool{true, false} {
+	for _, c := range []struct{ same, late bool }{{true, false}, {false, false}, {false, true}} {
 		eachBusy(t, func(t *testing.T, g *rig) {
 			o := g.open("a.txt", wopi.OnlyOffice)
 			g.down()
 			waits := o.mustPut("the save that waits")
-			if !same {
+			if !c.same {
 				if err := g.locks.Unlock(t.Context(), o.target, o.actor, o.id); err != nil {
 					t.Fatal(err)
 				}
@@ -399,8 +428,15 @@ func TestBehindADelivery(t *testing.T) {
 			}
 			g.up()
 			var told idmap.Revision
-			g.during(g.writes(), "", func() { told = o.mustPutBehind("the newer save") })
+			if c.late {
+				g.at("recorded", func() { told = o.mustPutBehind("the newer save") })
+			} else {
+				g.during(g.writes(), "", func() { told = o.mustPutBehind("the newer save") })
+			}
 			g.saves.sweep(t.Context())
+			if told.Version == "" {
+				t.Fatal("nothing was saved meanwhile")
+			}
 			g.arrives()
 			g.wantOn("a.txt", "the newer save")
 			g.wantStrings(o, told)
@@ -413,28 +449,81 @@ func TestBehindADelivery(t *testing.T) {
 	}
 }
 
-// TestBehindAnOverwrite: somebody replaces a file that nobody has locked; then it is opened
-// and saved. Neither is written over.
+// at runs f when the journal comes to a step, once.
+func (g *rig) at(step string, f func()) {
+	g.saves.crash = func(s string) error {
+		if s == step && f != nil {
+			do := f
+			f = nil
+			do()
+		}
+		return nil
+	}
+}
+
+// TestBehindAnOverwrite: somebody replaces a file that nobody has locked, while its editor's
+// exit save comes, or before it is opened and saved. Neither is written over.
 func TestBehindAnOverwrite(t *testing.T) {
-	eachBusy(t, func(t *testing.T, g *rig) {
-		at := g.target("a.txt")
-		g.during(g.writes(), "", func() {
-			o := g.open("a.txt", wopi.Collabora)
-			o.mustPutBehind("the save")
-		})
-		upload := locks.Actor{UserID: "bob", Name: "Bob"}
-		if _, err := g.saves.Overwrite(t.Context(), at, upload, strings.NewReader("an upload over the file"), -1); err != nil {
-			t.Logf("the upload: %v", err) // the file is locked by then, and the upload may be refused
-			g.arrives()
-			g.somewhere("the save")
-			return
+	upload := locks.Actor{UserID: "bob", Name: "Bob"}
+	overwrite := func(g *rig, at locks.Target) {
+		g.t.Helper()
+		if _, err := g.saves.Overwrite(g.t.Context(), at, upload, strings.NewReader("an upload over the file"), -1); err != nil {
+			g.t.Fatal(err)
 		}
 		g.arrives()
 		g.wantOn("a.txt", "an upload over the file")
 		g.somewhere("the save")
 		if n := g.names(); len(n) != 2 {
-			t.Errorf("the folder holds %v", n)
+			g.t.Errorf("the folder holds %v", n)
 		}
+	}
+	t.Run("the exit save before it", func(t *testing.T) {
+		eachBusy(t, func(t *testing.T, g *rig) {
+			o := g.open("a.txt", wopi.Collabora)
+			if err := g.locks.Unlock(t.Context(), o.target, o.actor, o.id); err != nil {
+				t.Fatal(err)
+			}
+			spooled, busy, told := make(chan struct{}), make(chan struct{}), make(chan error)
+			slow := *g.saves
+			slow.Patience = time.Millisecond
+			slow.crash = func(step string) error {
+				if step == "journaled" {
+					close(spooled)
+					<-busy
+				}
+				return nil
+			}
+			go func() {
+				second := *o
+				second.g = &rig{t: t, saves: &slow}
+				_, err := second.put("the save")
+				told <- err
+			}()
+			<-spooled
+			g.during(g.writes(), "", func() {
+				close(busy)
+				if err := <-told; err != nil {
+					t.Errorf("PutFile behind the holder of the lease: %v", err)
+				}
+			})
+			overwrite(g, g.target("a.txt"))
+		})
+	})
+	t.Run("opened since", func(t *testing.T) {
+		g := busyRig(t, sqldbtest.Prepared(t, "saves", tables(t)), davbackend.Embedded, Auto)
+		at := g.target("a.txt")
+		g.at("put journaled", func() {
+			o := &opened{g: g, target: at, id: "a lock", actor: locks.Actor{
+				Member: "a grant", Editor: "https://collabora.example", Office: wopi.Collabora, UserID: "ann", Name: "Ann",
+			}}
+			o.lock()
+			o.mustPutBehind("the save")
+		})
+		if _, err := g.saves.Overwrite(t.Context(), at, upload, strings.NewReader("an upload over the file"), -1); err != nil {
+			t.Logf("the upload: %v", err) // the file is locked on the upstream by now
+		}
+		g.arrives()
+		g.somewhere("the save")
 	})
 }
 

@@ -157,3 +157,43 @@ func TestPieceOfAFailedSave(t *testing.T) {
 		}
 	}
 }
+
+// TestPieceOfAFallback: the same where a PUT into place was only the last resort: MOVE is
+// refused, or there is no room beside the file. The server is killed, and leaves a piece;
+// so is the process. The journal writes it again.
+func TestPieceOfAFallback(t *testing.T) {
+	for _, after := range []int64{0, 7} {
+		for _, refused := range []bool{true, false} {
+			for _, dies := range []bool{true, false} {
+				g := newRig(t, upstream.Strict(t), davbackend.Unknown)
+				g.server.Quirks.Set(func(q *upstream.Quirks) { q.PartialWrites, q.MoveLocked423 = true, refused })
+				g.server.Write(t, "a.txt", "the old contents")
+				o := g.open("a.txt", wopi.Microsoft)
+				if !refused {
+					g.server.Quirks.Fail(upstream.Fault{Method: http.MethodPut, Name: tempPrefix, Status: http.StatusInsufficientStorage})
+					quotaOf(g, 10_000)
+				}
+				reached := false
+				g.server.Quirks.Fail(upstream.Fault{Method: http.MethodPut, Name: "a.txt", Cut: true, After: after, Before: func() {
+					reached = true
+					g.server.Quirks.Fail(upstream.Fault{Method: "PROPFIND", Status: http.StatusBadGateway})
+				}})
+				if dies {
+					g.die("put sent")
+				}
+				_, err := o.put("the contents of the save")
+				if !reached || err == nil {
+					t.Fatalf("written into place: %v, PutFile: %v", reached, err)
+				}
+				g.wantOn("a.txt", "the contents of the save"[:after])
+				g.server.Quirks.Reset()
+				g.server.Quirks.Set(func(q *upstream.Quirks) { q.PartialWrites, q.MoveLocked423 = true, refused })
+				g.restart()
+				g.recover()
+				g.saves.sweep(t.Context())
+				g.wantOn("a.txt", "the contents of the save")
+				g.wantNoTemps()
+			}
+		}
+	}
+}

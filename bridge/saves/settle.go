@@ -72,14 +72,7 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 	} else if err != nil {
 		return err
 	}
-	switch r.state {
-	case stateWaiting:
-		err = d.settleWaiting(ctx)
-	case stateAside:
-		err = d.settleAside(ctx)
-	default:
-		err = d.settleFile(ctx)
-	}
+	err = d.settleEntry(ctx)
 	if err != nil && r.acknowledged() {
 		err = &waitsError{s.stall(ctx, r, err)}
 	}
@@ -90,6 +83,22 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 		d.dropChunks(ctx)
 	}
 	return err
+}
+
+// settleEntry is settle under the file's lease.
+func (d *delivery) settleEntry(ctx context.Context) error {
+	switch d.r.state {
+	case stateWaiting:
+		return d.settleWaiting(ctx)
+	case stateAside:
+		return d.settleAside(ctx)
+	}
+	// As in a request: where the MOVE is refused, the next look leads to a PUT into place.
+	for n := 1; ; n++ {
+		if err := d.settleFile(ctx); n == maxRounds || !errors.Is(err, errAgain) {
+			return err
+		}
+	}
 }
 
 // park keeps an entry for its person and does nothing more by itself.
@@ -309,91 +318,4 @@ func (d *delivery) dropTempNow(ctx context.Context) error {
 		return nil
 	}
 	return err
-}
-
-// takeOver deals with what an earlier holder of the lease left unfinished on this
-// file (DESIGN 4): its temp goes, so that it cannot move it any more, and its entry
-// becomes unacknowledged, so that it notices. And with what a save of the same
-// editing has left that failed on the way: a piece of it is nobody else's work.
-func (d *delivery) takeOver(ctx context.Context) error {
-	if d.s.lacks(theTakeOver) {
-		return nil
-	}
-	left, err := d.s.anywhere(ctx, `file = ? AND id <> ? AND (state = ? AND serial < ? OR state = ? AND editing = ? AND editing > 0 AND sent = ? OR state = ? AND (sent > 0 OR temp <> '') AND beside = 0)`,
-		string(d.file), d.r.id, stateDelivering, d.lease.Serial, stateUnacknowledged, d.r.editing, sentPut, stateWaiting)
-	if err != nil {
-		return err
-	}
-	inPlace := false
-	for _, r := range left {
-		inPlace = inPlace || r.state != stateUnacknowledged && r.sent == sentPut
-		sub := &delivery{
-			s: d.s, r: r, t: d.t, view: d.view, token: d.token, lease: d.lease, file: d.file, base: r.base,
-			own: d.own, until: d.until, permit: d.permit, inPlace: d.inPlace,
-		}
-		if r.state == stateUnacknowledged {
-			err := d.s.patiently(ctx, d.until, func() error {
-				_, _, err := sub.landed(ctx) // it notes a piece as ours
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if err := sub.takenOver(ctx); err != nil && !errors.Is(err, locks.ErrStale) {
-			return err
-		}
-	}
-	if inPlace {
-		return d.replaceLock(ctx)
-	}
-	return nil
-}
-
-// replaceLock gives the file another DAV lock: what somebody who is gone has sent into
-// place shows the old one, and is refused whenever it arrives (DESIGN 4).
-func (d *delivery) replaceLock(ctx context.Context) error {
-	if d.token == "" || d.lease == nil || d.s.lacks(theTakeOver) {
-		return nil
-	}
-	t, err := d.t, error(nil)
-	if t.File, err = d.s.IDs.Known(ctx, d.t.File.Space, d.file); err != nil {
-		return nil // it is gone, as the next look finds
-	}
-	t.Seen = dav.Resource{}
-	// The start is in a hurry. A LOCK that is given up while it is under way may be granted
-	// all the same, and then is in the way for a minute.
-	ctx, stop := shortly(context.WithoutCancel(ctx))
-	defer stop()
-	token, err := d.s.Locks.Reshadow(ctx, d.lease, t)
-	var mismatch *locks.MismatchError
-	switch {
-	case errors.As(err, &mismatch):
-		return &foreignError{holder: mismatch.Reason}
-	case errors.Is(err, dav.ErrNotFound):
-		return nil
-	case err == nil:
-		d.token = token
-	}
-	return err
-}
-
-func (d *delivery) takenOver(ctx context.Context) error {
-	if d.r.sent == sentNothing {
-		d.s.sweepChunks(ctx, d.view, d.r)
-	}
-	if res, ok, err := d.landed(ctx); err != nil {
-		return err
-	} else if ok {
-		return d.found(ctx, res)
-	}
-	err := d.look(ctx)
-	switch {
-	case errors.Is(err, idmap.ErrMissing), errors.Is(err, idmap.ErrNotFound), errors.Is(err, dav.ErrNotFound):
-		return d.settleGone(ctx)
-	case err != nil:
-		return err
-	}
-	return d.parkHere(ctx)
 }
