@@ -6,7 +6,7 @@
 // room plain fields.
 //
 // A caller makes one with [Load], and shows all [Faults] at once when there are
-// any. The comments of [Config] are the manual: deploy/docs/CONFIGURATION.md is made
+// any. The comments and examples of [Config] are the manual: deploy/docs/CONFIGURATION.md is made
 // from them (go generate), and the table in the README is checked by a test.
 //
 // Rules: a key that is not known, or a value that makes no sense, is a fault and

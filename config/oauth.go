@@ -12,17 +12,17 @@ type OAuth struct {
 	// as everybody does; works with every provider, and with sign_in.kind: upstream),
 	// direct (they sign in at the provider of sign_in.oidc itself, and show its access
 	// token), or off. Default: facade where clients are configured, else off.
-	Mode string `yaml:"mode" values:"off,facade,direct"`
+	Mode string `yaml:"mode" values:"off,facade,direct" example:"direct"`
 	// Clients are the programs that sign people in by the facade: Office's server.
 	Clients []OAuthClient `yaml:"clients"`
 	// TokenHint adds tk, our token endpoint, to the answer of a sign-in. Default false.
-	TokenHint bool `yaml:"token_hint"`
+	TokenHint bool `yaml:"token_hint" example:"true"`
 	// ExpiresInAsText writes expires_in as a text, as a sample of Microsoft's has it.
 	// Default false.
-	ExpiresInAsText bool `yaml:"expires_in_as_text"`
+	ExpiresInAsText bool `yaml:"expires_in_as_text" example:"true"`
 	// ProviderID is the name under which Microsoft knows this host, letters and
 	// digits. Default none.
-	ProviderID string `yaml:"provider_id"`
+	ProviderID string `yaml:"provider_id" example:"TPExample"`
 	// URLSchemes are the apps in which Office may sign people in.
 	URLSchemes URLSchemes `yaml:"url_schemes"`
 	// Bearer says which access tokens are accepted.
@@ -32,27 +32,27 @@ type OAuth struct {
 // OAuthClient is a program that signs people in by the facade.
 type OAuthClient struct {
 	// ID is its client_id. Required.
-	ID string `yaml:"id"`
+	ID string `yaml:"id" example:"office" beside:"secret_file: /etc/davwopi/office.secret"`
 	// Name is what people are asked about. Default Microsoft Office.
-	Name string `yaml:"name"`
+	Name string `yaml:"name" example:"Microsoft Office" beside:"id: office, secret_file: /etc/davwopi/office.secret"`
 	// SecretFile holds its secrets, one per line, of 16 random characters or more: several
 	// while one is being replaced.
-	SecretFile string `yaml:"secret_file"`
+	SecretFile string `yaml:"secret_file" example:"/etc/davwopi/office.secret" beside:"id: office"`
 	// SecretSHA256 are the SHA-256 of its secrets, in hex, instead of secret_file.
-	SecretSHA256 []string `yaml:"secret_sha256"`
+	SecretSHA256 []string `yaml:"secret_sha256" example:"[9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08]" beside:"id: office"`
 	// Redirects are its redirect URIs, compared to the last character. Default
 	// https://localhost, ms-word-tp:, ms-excel-tp:, ms-powerpoint-tp:, ms-officemobile-tp:.
-	Redirects []string `yaml:"redirects"`
+	Redirects []string `yaml:"redirects" example:"[https://localhost, 'ms-word-tp:']" beside:"id: office, secret_file: /etc/davwopi/office.secret"`
 }
 
 // URLSchemes name apps, in order of preference, for each kind of phone.
 type URLSchemes struct {
 	// IOS are URL schemes.
-	IOS []string `yaml:"ios"`
+	IOS []string `yaml:"ios" example:"[homeapp]"`
 	// Android are triples: version code, package, activity.
-	Android []string `yaml:"android"`
+	Android []string `yaml:"android" example:"[15, com.example.home, com.example.home.Office]"`
 	// UWP are URL schemes.
-	UWP []string `yaml:"uwp"`
+	UWP []string `yaml:"uwp" example:"[homeapp]"`
 }
 
 // Bearer says which access tokens of the provider are accepted.
@@ -61,28 +61,28 @@ type Bearer struct {
 	// asked), userinfo (the provider is asked who it is; it then says nothing about
 	// the audience: any token of any program that uses this provider passes), or
 	// auto (jwt for signed tokens, introspect for others). Default auto.
-	Method string `yaml:"method" values:"auto,jwt,introspect,userinfo"`
+	Method string `yaml:"method" values:"auto,jwt,introspect,userinfo" example:"introspect"`
 	// Profile is rfc9068 (signed tokens must say that they are access tokens) or loose
 	// (ID and logout tokens are told apart by what is in them). Default loose.
-	Profile string `yaml:"profile" values:"loose,rfc9068"`
+	Profile string `yaml:"profile" values:"loose,rfc9068" example:"rfc9068"`
 	// Audiences are those for which tokens may have been made; one must match.
 	// Required, except with method userinfo, or with allowed_clients and introspection.
-	Audiences []string `yaml:"audiences"`
+	Audiences []string `yaml:"audiences" example:"[https://docs.home.example]"`
 	// AllowedClients are the programs (azp or client_id) whose tokens are
 	// accepted. Default all.
-	AllowedClients []string `yaml:"allowed_clients"`
+	AllowedClients []string `yaml:"allowed_clients" example:"[office]"`
 	// Scopes must all be in a token. Default none.
-	Scopes []string `yaml:"scopes"`
+	Scopes []string `yaml:"scopes" example:"[files]"`
 	// ClientID is the bridge's where the provider is asked about tokens, where that is
 	// another one than at sign-in: some answer a program about its own tokens only.
 	// Default: that of sign_in.oidc, with its secret.
-	ClientID string `yaml:"client_id"`
+	ClientID string `yaml:"client_id" example:"davwopi-api"`
 	// ClientSecret belongs to it. Better in client_secret_file or the variable.
-	ClientSecret Secret `yaml:"client_secret"`
+	ClientSecret Secret `yaml:"client_secret" example:"geheim"`
 	// ClientSecretFile holds the secret in its first line.
-	ClientSecretFile string `yaml:"client_secret_file"`
+	ClientSecretFile string `yaml:"client_secret_file" example:"/etc/davwopi/api-secret"`
 	// IntrospectionURL is where the provider is asked, where its metadata do not say.
-	IntrospectionURL URL `yaml:"introspection_url"`
+	IntrospectionURL URL `yaml:"introspection_url" example:"https://id.home.example/introspect"`
 }
 
 var providerID = regexp.MustCompile(`^[A-Za-z0-9_]{0,64}$`)

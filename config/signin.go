@@ -12,16 +12,16 @@ type SignIn struct {
 	// provider) or proxy (a reverse proxy says in a header who somebody is).
 	// Default: oidc where sign_in.oidc.issuer is set, upstream where an upstream URL
 	// is set, else link.
-	Kind string `yaml:"kind" values:"link,upstream,oidc,proxy"`
+	Kind string `yaml:"kind" values:"link,upstream,oidc,proxy" example:"upstream"`
 	// Upstream is the name of the upstream that checks, where there are several.
 	// Default: the first.
-	Upstream string `yaml:"upstream"`
+	Upstream string `yaml:"upstream" example:"nas"`
 	// Idle ends a browser session that was not used for so long. Default 24h.
-	Idle time.Duration `yaml:"idle"`
+	Idle time.Duration `yaml:"idle" example:"8h"`
 	// Lifetime ends every browser session. Default 720h.
-	Lifetime time.Duration `yaml:"lifetime"`
+	Lifetime time.Duration `yaml:"lifetime" example:"168h"`
 	// LinkLifetime is how long a sign-in link can be used. Default 24h.
-	LinkLifetime time.Duration `yaml:"link_lifetime"`
+	LinkLifetime time.Duration `yaml:"link_lifetime" example:"1h"`
 	// OIDC is the provider of kind oidc.
 	OIDC OIDC `yaml:"oidc"`
 	// Proxy names the headers of kind proxy.
@@ -34,31 +34,31 @@ type SignIn struct {
 type OIDC struct {
 	// Issuer is the provider's address, exactly as in its own metadata, to the
 	// slash. Plain http on loopback only.
-	Issuer URL `yaml:"issuer"`
+	Issuer URL `yaml:"issuer" example:"https://id.home.example"`
 	// Name is what people call it. Default: the host of issuer.
-	Name string `yaml:"name"`
+	Name string `yaml:"name" example:"Home account"`
 	// ClientID is the bridge's at the provider. Required.
-	ClientID string `yaml:"client_id"`
+	ClientID string `yaml:"client_id" example:"davwopi"`
 	// ClientSecret belongs to it. Better in client_secret_file or the variable.
-	ClientSecret Secret `yaml:"client_secret"`
+	ClientSecret Secret `yaml:"client_secret" example:"geheim"`
 	// ClientSecretFile holds the secret in its first line.
-	ClientSecretFile string `yaml:"client_secret_file"`
+	ClientSecretFile string `yaml:"client_secret_file" example:"/etc/davwopi/client-secret"`
 	// Scopes are asked for besides openid. With auth: bearer and oauth.mode: facade add
 	// offline_access where the provider wants it for tokens that can be renewed. Default
 	// profile, email.
-	Scopes []string `yaml:"scopes"`
+	Scopes []string `yaml:"scopes" example:"[profile, email, offline_access]"`
 	// NameClaim is the claim with the name that others are shown. Default: name, else
 	// preferred_username, else the part of email before the @.
-	NameClaim string `yaml:"name_claim"`
+	NameClaim string `yaml:"name_claim" example:"nickname"`
 	// LoginClaim is a claim that you trust to be nobody else's, such as
 	// preferred_username where people cannot change it, so that admins and access may
 	// use it. email counts only where the provider has verified it. Default none: admins
 	// and access know people by their subject.
-	LoginClaim string `yaml:"login_claim"`
+	LoginClaim string `yaml:"login_claim" example:"preferred_username"`
 	// GroupsClaim is the claim with a person's groups. Default groups.
-	GroupsClaim string `yaml:"groups_claim"`
+	GroupsClaim string `yaml:"groups_claim" example:"roles"`
 	// CAFile holds certificates (PEM) to trust at the provider besides the system's.
-	CAFile string `yaml:"ca_file"`
+	CAFile string `yaml:"ca_file" example:"/etc/davwopi/id-ca.pem"`
 }
 
 // Proxy names the headers in which a reverse proxy says who somebody is. They are
@@ -66,13 +66,13 @@ type OIDC struct {
 // comes from, and removed from all other requests.
 type Proxy struct {
 	// UserHeader holds the user name. Default Remote-User.
-	UserHeader string `yaml:"user_header"`
+	UserHeader string `yaml:"user_header" example:"X-Auth-Request-User"`
 	// NameHeader holds the name that others are shown. Default Remote-Name.
-	NameHeader string `yaml:"name_header"`
+	NameHeader string `yaml:"name_header" example:"X-Auth-Request-Name"`
 	// GroupsHeader holds groups, with commas between them. Default Remote-Groups.
-	GroupsHeader string `yaml:"groups_header"`
+	GroupsHeader string `yaml:"groups_header" example:"X-Auth-Request-Groups"`
 	// LogoutURL is where people go to sign out at the proxy. Default none.
-	LogoutURL URL `yaml:"logout_url"`
+	LogoutURL URL `yaml:"logout_url" example:"https://auth.home.example/logout"`
 }
 
 func defaultSignIn() SignIn {

@@ -9,9 +9,9 @@ import (
 // TLS is https by the bridge itself: cert_file and key_file, or acme.
 type TLS struct {
 	// CertFile is the certificate chain, PEM. It is read again when it changes.
-	CertFile string `yaml:"cert_file"`
+	CertFile string `yaml:"cert_file" example:"/etc/davwopi/cert.pem"`
 	// KeyFile is the private key, PEM.
-	KeyFile string `yaml:"key_file"`
+	KeyFile string `yaml:"key_file" example:"/etc/davwopi/key.pem"`
 	// ACME fetches and renews certificates by itself.
 	ACME ACME `yaml:"acme"`
 }
@@ -25,20 +25,20 @@ func (t TLS) On() bool { return t.CertFile != "" || t.ACME.Enabled }
 type ACME struct {
 	// Enabled fetches certificates, and accepts the authority's terms of service.
 	// Default false.
-	Enabled bool `yaml:"enabled"`
+	Enabled bool `yaml:"enabled" example:"true"`
 	// Domains are the names to fetch certificates for, and no others. Default: the hosts
 	// of public_url and wopi_url.
-	Domains []string `yaml:"domains"`
+	Domains []string `yaml:"domains" example:"[docs.home.example]"`
 	// Email is where the authority tells of trouble. Default none.
-	Email string `yaml:"email"`
+	Email string `yaml:"email" example:"anna@home.example"`
 	// Directory is the authority's address. Default that of Let's Encrypt.
-	Directory URL `yaml:"directory"`
+	Directory URL `yaml:"directory" example:"https://ca.home.example/acme/directory"`
 	// CAFile holds certificates (PEM) to trust at the authority besides the system's, for
 	// one of your own.
-	CAFile string `yaml:"ca_file"`
+	CAFile string `yaml:"ca_file" example:"/etc/davwopi/ca.pem"`
 	// HTTPListen is an address such as :80 at which the authority may ask instead
 	// (http-01), and which sends browsers on to https. Default none.
-	HTTPListen string `yaml:"http_listen"`
+	HTTPListen string `yaml:"http_listen" example:"':80'"`
 }
 
 func (r *reader) checkTLS(c *Config) {

@@ -2,7 +2,7 @@
 // the struct that is read: they are the manual, and nothing is written twice.
 //
 // It reads the sources of config. `go generate ./config` writes deploy/docs/CONFIGURATION.md,
-// and a test here compares it.
+// a test here compares it, and another one gives each example to the program.
 package options
 
 import (
@@ -30,6 +30,7 @@ Every key of ` + "`davwopi.yaml`" + `, in its place in the file. Keys that are n
 variable that is named: a flag wins over a variable, a variable over the file, the file over the default. Whatever is wrong is
 said at once, with its key: ` + "`davwopi config check`" + `. Durations are written like 20s, 5m, 24h; sizes like 500M, 4G.
 
+An example is a value that the program takes, not what it recommends; a test tries each.
 This page is made from the comments of the program (` + "`go generate ./config`" + `).
 `
 
@@ -104,23 +105,42 @@ func (p *page) keys(name, prefix string, listed bool) {
 			fmt.Fprintf(&p.out, "\n%s\n", text)
 			p.keys(inner, path+".", listed)
 		default:
-			p.scalar(path, text, tag.Get("values"), listed || isMap(f.Type))
+			p.scalar(path, text, tag, listed || isMap(f.Type))
 		}
 	}
 }
 
-func (p *page) scalar(path, text, values string, listed bool) {
+func (p *page) scalar(path, text string, tag reflect.StructTag, listed bool) {
+	if !strings.Contains(text, "Default") && !strings.Contains(text, "equired") {
+		text += " Default none."
+	}
 	fmt.Fprintf(&p.out, "\n%s\n", text)
 	var more []string
-	if values != "" {
+	if values := tag.Get("values"); values != "" {
 		more = append(more, "One of `"+strings.ReplaceAll(values, ",", "`, `")+"`.")
 	}
+	more = append(more, "Example `"+Example(path, tag.Get("beside"), tag.Get("example"))+"`.")
 	if !listed {
 		more = append(more, "Variable `DAVWOPI_"+strings.ToUpper(strings.ReplaceAll(path, ".", "_"))+"`.")
 	}
-	if len(more) > 0 {
-		fmt.Fprintf(&p.out, "\n%s\n", strings.Join(more, " "))
+	fmt.Fprintf(&p.out, "\n%s\n", strings.Join(more, " "))
+}
+
+// Example is the line of YAML that gives the key at path a value. beside are other keys of
+// the same entry of a list, without which it would be none.
+func Example(path, beside, value string) string {
+	key, rest, deeper := strings.Cut(path, ".")
+	if deeper {
+		value = Example(rest, beside, value)
+		if beside != "" && !strings.Contains(rest, ".") {
+			value = beside + ", " + value
+		}
+		value = "{" + value + "}"
 	}
+	if name, ok := strings.CutSuffix(key, "[]"); ok {
+		return name + ": [" + value + "]"
+	}
+	return key + ": " + value
 }
 
 var goName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]* `)
