@@ -92,6 +92,12 @@
 //     not to carry: their editors would save into a folder that they did not move.
 //   - 2026-11-28: for the same reason the evidence of a container is its IDs, or that it
 //     is there: its ETag and time are those of what is in it.
+//   - 2026-11-29: The leases of a process are renewed by one transaction (renewals.go). With
+//     one for each, two hundred saves that waited for the embedded server, whose every
+//     change waits for its turn with the database, renewed their leases all the time, and
+//     each change waited for all the renewals: two changes a second, and after a minute the
+//     saves gave up and began anew. Seen in the torture under load: 67 of 200 documents
+//     could not be saved within five minutes, and held their locks.
 //   - 2026-11-28: Apache binds a lock to the account that took it and answers 403 to
 //     everybody else, with its token too (measured, 2.4). A 403 never lends another's
 //     credential to a write; the lock passes to whoever saves instead: given back as its

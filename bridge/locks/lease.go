@@ -34,7 +34,6 @@ type Lease struct {
 	holder  string
 	ctx     context.Context
 	stop    context.CancelFunc
-	done    chan struct{}
 	once    sync.Once
 	asked   time.Time    // when it was asked for, by this process's clock
 	renewed atomic.Int64 // ns after asked: when the last renewal that succeeded was asked for
@@ -139,22 +138,8 @@ func readLease(ctx context.Context, q sqldb.Queryer, f idmap.FileID) (serial int
 // start renews the lease until Release.
 func (x *Lease) start(ctx context.Context) {
 	x.ctx, x.stop = context.WithCancel(ctx)
-	x.done = make(chan struct{})
-	go func() {
-		defer close(x.done)
-		tick := time.NewTicker(x.l.k.leaseFor / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-x.ctx.Done():
-				return
-			case <-tick.C:
-			}
-			if err := x.renew(x.ctx); errors.Is(err, ErrStale) {
-				return
-			}
-		}
-	}()
+	x.l.k.renewals.add(x)
+	context.AfterFunc(x.ctx, func() { x.l.k.renewals.remove(x) })
 }
 
 // renew moves the end of the lease, or returns ErrStale.
@@ -212,7 +197,7 @@ func (x *Lease) Still(ctx context.Context, tx sqldb.Queryer) error {
 func (x *Lease) Release() {
 	x.once.Do(func() {
 		x.stop()
-		<-x.done
+		x.l.k.renewals.remove(x)
 		ctx, cancel := detached(x.ctx)
 		defer cancel()
 		err := x.l.DB.Write(ctx, func(tx sqldb.Queryer) error {

@@ -3,6 +3,7 @@ package locks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -200,12 +201,60 @@ func TestLeaseEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	x, err := h.Lease(ctx, file, "put", 0)
 	ok(t, err)
+	if due := h.k.renewals.due(0); len(due) != 1 {
+		t.Errorf("%d leases are renewed", len(due))
+	}
 	cancel()
-	<-x.done
+	if due := h.k.renewals.due(0); len(due) != 0 {
+		t.Errorf("%d leases are renewed after the end of their context", len(due))
+	}
 	x.Release() // gives it back all the same
 	y, err := h.Lease(context.Background(), file, "put", 0)
 	ok(t, err)
 	y.Release()
+}
+
+// TestRenewalsAreOneTransaction: hundreds of leases that each wait for the writer and the disk
+// would keep those waiting for whom they are held. One that was taken over is not renewed.
+func TestRenewalsAreOneTransaction(t *testing.T) {
+	eachDB(t, func(t *testing.T, h *house) {
+		ctx := context.Background()
+		var all []*Lease
+		for i := range 50 {
+			x, err := h.Lease(ctx, idmap.FileID(fmt.Sprintf("file %d", i)), "put", 0)
+			ok(t, err)
+			defer x.Release()
+			all = append(all, x)
+		}
+		h.clock.forward(h.k.leaseFor - time.Second)
+		writes := 0
+		h.db.SetFault(func() error { writes++; return nil })
+		ok(t, h.k.renewals.renew(ctx, h.Locks, all))
+		h.db.SetFault(nil)
+		if writes != 1 {
+			t.Errorf("%d transactions", writes)
+		}
+		h.clock.forward(h.k.leaseFor - time.Second)
+		for _, x := range all {
+			if held, err := h.leased(ctx, x.File, h.clock.read()); err != nil || !held {
+				t.Fatalf("%s was not renewed: %v", x.File, err)
+			}
+		}
+		h.clock.forward(2 * time.Second)
+		y, err := h.Lease(ctx, all[0].File, "put", 0)
+		ok(t, err)
+		defer y.Release()
+		ok(t, h.k.renewals.renew(ctx, h.Locks, all))
+		if due := h.k.renewals.due(0); len(due) != len(all) { // one went, y came
+			t.Errorf("%d leases are renewed", len(due))
+		}
+		if err := all[0].Check(ctx); !errors.Is(err, ErrStale) {
+			t.Errorf("who was taken over: %v", err)
+		}
+		if err := y.Check(ctx); err != nil {
+			t.Errorf("who took over: %v", err)
+		}
+	})
 }
 
 func TestIntentsAreSettledBeforeTheNextLease(t *testing.T) {

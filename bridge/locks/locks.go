@@ -46,6 +46,7 @@ type innards struct {
 	without  protection // that is left out, "" none
 	process  string     // who we are in leases and claims; random, so that a restart is somebody else
 	wakes    wakes
+	renewals renewals
 	patience time.Duration // of operations that need a lease or an outcome
 	poll     time.Duration // between two looks at what another process does
 	step     time.Duration // between two passes of Run
