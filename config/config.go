@@ -149,7 +149,7 @@ func (s State) Shared() bool { return s.URL.Reveal() != "" || s.URLFile != "" }
 
 // Editor is one editor's server.
 type Editor struct {
-	// URL is the editor's address, or that of its discovery document.
+	// URL is the editor's address, or that of its discovery document. Required.
 	URL URL `yaml:"url" example:"https://office.home.example"`
 	// Name is what people see. Default: its kind and host.
 	Name string `yaml:"name" example:"Office" beside:"url: https://office.home.example"`
@@ -171,7 +171,7 @@ type Editor struct {
 // with the longest path count; of these, one that names the person or a group goes
 // before *; of these, the strictest.
 type AccessRule struct {
-	// Who: sign-in names, group:NAME, or * for everybody. A display name, which
+	// Who are sign-in names, group:NAME, or * for everybody. Required. A display name, which
 	// people choose themselves, is heard only where it takes away.
 	Who []string `yaml:"who" example:"[anna, group:family]" beside:"rights: view"`
 	// Upstream limits the rule to one upstream. Default all.
