@@ -8,7 +8,8 @@
 // # How a caller uses it
 //
 // [Open] once per process, [DB.Migrate] once per room, then [DB.Read] for single
-// queries and [DB.Write] for everything that changes something. Queries are
+// queries and [DB.Write] for everything that changes something, or [DB.WriteUnsynced]
+// where a power cut may take it back. Queries are
 // written once, in the SQL that SQLite and PostgreSQL share, with `?` for
 // arguments; ON CONFLICT, RETURNING and WITH RECURSIVE are in both.
 //
@@ -53,6 +54,12 @@
 //     transactions that can be gone on with: one transaction of ten million rows would
 //     have to begin anew after every fault. Two databases sort text differently, so that
 //     tables are compared by a sum in which the order of rows does not count.
+//   - 2026-11-29: [DB.WriteUnsynced] beside Write, not less syncing for all: of the nine
+//     transactions of a save three have to be durable at once, and the log keeps their
+//     order. Not on PostgreSQL, where it would save the same (synchronous_commit): a
+//     bridge that lives on would hold leases that the database has forgotten.
+//   - 2026-11-29: Statements on the writer's connection are prepared once, and short ones
+//     do not watch their context: each of the two took as long as the statement itself.
 //   - 2026-11-20: No SQLite on network file systems: WAL needs shared memory, and
 //     their locks are promises.
 package sqldb

@@ -37,6 +37,9 @@ func (r reader) Query(ctx context.Context, query string, args ...any) (*sql.Rows
 }
 
 func (r reader) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	if s := r.db.read.Stats(); s.InUse < s.MaxOpenConnections {
+		ctx = r.db.brief(ctx) // else it has to wait for a connection, and whoever waits may be called off
+	}
 	if st := r.db.stmts.reader(ctx, query); st != nil {
 		return st.QueryRowContext(ctx, args...)
 	}
@@ -52,9 +55,14 @@ func (r reader) QueryRow(ctx context.Context, query string, args ...any) *sql.Ro
 // transaction, for at most 15 seconds: then the error is one of [IsUnavailable]. See the
 // rules in the package comment.
 func (db *DB) Write(ctx context.Context, f func(tx Queryer) error) error {
+	return db.writeUntil(ctx, f, true)
+}
+
+// writeUntil tries until it is committed, or there is no use in it.
+func (db *DB) writeUntil(ctx context.Context, f func(tx Queryer) error, synced bool) error {
 	pause, begin := firstPause, time.Now()
 	for try := 1; ; try++ {
-		failed, err := db.writeOnce(ctx, f)
+		failed, err := db.writeOnce(ctx, f, synced)
 		if err == nil {
 			return nil
 		}
@@ -72,18 +80,23 @@ func (db *DB) Write(ctx context.Context, f func(tx Queryer) error) error {
 
 // writeOnce is one try. failed is the last error of a statement, which f may
 // have hidden.
-func (db *DB) writeOnce(ctx context.Context, f func(tx Queryer) error) (failed, err error) {
-	opts := &sql.TxOptions{}
-	if db.kind == dialectPostgres {
-		opts.Isolation = sql.LevelSerializable
-	}
-	tx, err := db.write.BeginTx(ctx, opts)
+func (db *DB) writeOnce(ctx context.Context, f func(tx Queryer) error, synced bool) (failed, err error) {
+	w := &writer{db: db}
+	defer func() {
+		for _, query := range w.unknown { // once the connection is free
+			db.stmts.prepareWriter(ctx, db.write, query)
+		}
+	}()
+	tx, free, err := db.begin(ctx, synced)
 	if err != nil {
 		return nil, fmt.Errorf("sqldb: begin: %w", err)
 	}
-	defer tx.Rollback() // no effect after a commit; frees the writer if f panics
-	w := &writer{db: db, tx: tx}
+	defer free() // no effect after a commit; frees the writer if f panics
+	w.tx = tx
 	if err := f(w); err != nil {
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+			err = fmt.Errorf("sqldb: %w", ctx.Err())
+		}
 		return w.failed, err
 	}
 	if fault := db.fault.Load(); fault != nil {
@@ -139,18 +152,31 @@ func IsFull(err error) bool {
 	return errors.As(err, &se) && se.Code()&0xff == sqlite3.SQLITE_FULL
 }
 
+// brief is ctx for a statement of SQLite that is over in an instant: to watch for the end
+// of a context takes two goroutines, which cost as much as a look-up by key. One that has
+// ended stays, so that the error says so; and a transaction ends with its own.
+func (db *DB) brief(ctx context.Context) context.Context {
+	if db.kind != dialectSQLite || ctx.Err() != nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
 // A writer is one write transaction. Like the transaction it is used by one
 // goroutine at a time.
 type writer struct {
 	db     *DB
 	tx     *sql.Tx
 	failed error
-	own    map[string]*sql.Stmt // SQLite: prepared in this transaction
+
+	own     map[string]*sql.Stmt // SQLite: prepared for this transaction
+	unknown []string             // SQLite: queries that this connection has not seen before
 }
 
 func (w *writer) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	var r sql.Result
 	var err error
+	ctx = w.db.brief(ctx)
 	if st := w.prepared(ctx, query); st != nil {
 		r, err = st.ExecContext(ctx, args...)
 	} else {
@@ -171,6 +197,7 @@ func (w *writer) Query(ctx context.Context, query string, args ...any) (*sql.Row
 
 func (w *writer) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	var row *sql.Row
+	ctx = w.db.brief(ctx)
 	if st := w.prepared(ctx, query); st != nil {
 		row = st.QueryRowContext(ctx, args...)
 	} else {
@@ -180,8 +207,9 @@ func (w *writer) QueryRow(ctx context.Context, query string, args ...any) *sql.R
 	return row
 }
 
-// prepared makes long transactions cheap: a listing runs the same few statements
-// for every child.
+// prepared is query as it was prepared for the writer's connection, once and for all:
+// parsing costs SQLite more than most statements do. One that is new is prepared for this
+// transaction only, because the connection is not free for more before its end.
 func (w *writer) prepared(ctx context.Context, query string) *sql.Stmt {
 	if w.db.kind != dialectSQLite {
 		return nil
@@ -192,9 +220,15 @@ func (w *writer) prepared(ctx context.Context, query string) *sql.Stmt {
 	if len(w.own) >= maxStatements {
 		return nil
 	}
-	st, err := w.tx.PrepareContext(ctx, query)
-	if err != nil {
-		return nil
+	var st *sql.Stmt
+	if kept := w.db.stmts.writer(query); kept != nil {
+		st = w.tx.StmtContext(ctx, kept)
+	} else {
+		var err error
+		if st, err = w.tx.PrepareContext(ctx, query); err != nil {
+			return nil
+		}
+		w.unknown = append(w.unknown, query)
 	}
 	if w.own == nil {
 		w.own = map[string]*sql.Stmt{}

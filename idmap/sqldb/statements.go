@@ -19,10 +19,11 @@ type statements struct {
 	mu       sync.RWMutex
 	rebound  map[string]string    // guarded by mu
 	prepared map[string]*sql.Stmt // guarded by mu; on read
+	written  map[string]*sql.Stmt // guarded by mu; on the writer's connection
 }
 
 func newStatements(kind dialect, read *sql.DB) *statements {
-	return &statements{kind: kind, read: read, rebound: map[string]string{}, prepared: map[string]*sql.Stmt{}}
+	return &statements{kind: kind, read: read, rebound: map[string]string{}, prepared: map[string]*sql.Stmt{}, written: map[string]*sql.Stmt{}}
 }
 
 // text is query as the database wants it.
@@ -71,11 +72,42 @@ func (s *statements) reader(ctx context.Context, query string) *sql.Stmt {
 	return st
 }
 
+// writer returns the prepared form of query on the writer's side, nil if it has none.
+func (s *statements) writer(query string) *sql.Stmt {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.written[query]
+}
+
+// prepareWriter prepares query for the transactions to come. That it is wrong shows when
+// it is run.
+func (s *statements) prepareWriter(ctx context.Context, write *sql.DB, query string) {
+	s.mu.RLock()
+	full := len(s.written) >= maxStatements
+	s.mu.RUnlock()
+	if full {
+		return
+	}
+	st, err := write.PrepareContext(ctx, query)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.written[query] != nil {
+		st.Close()
+		return
+	}
+	s.written[query] = st
+}
+
 func (s *statements) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, st := range s.prepared {
-		st.Close()
+	for _, all := range []map[string]*sql.Stmt{s.prepared, s.written} {
+		for _, st := range all {
+			st.Close()
+		}
+		clear(all)
 	}
-	clear(s.prepared)
 }
