@@ -85,7 +85,7 @@ func (h *History) Add(ctx context.Context, e Event) error {
 	if err != nil {
 		return fmt.Errorf("history: %w", err)
 	}
-	err = h.db.Write(ctx, func(tx sqldb.Queryer) error {
+	err = h.db.WriteUnsynced(ctx, func(tx sqldb.Queryer) error { // a line of a diary: nobody waits for the disk
 		if e.Once != "" {
 			var there int64
 			err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM history_event WHERE file = ? AND kind = ? AND user_id = ? AND once = ?`,

@@ -157,7 +157,7 @@ func (l *Locks) keepClaim(ctx context.Context, lost func(), file idmap.FileID) (
 // zero time ends the claim.
 func (l *Locks) claim(ctx context.Context, file idmap.FileID, until, now time.Time) (bool, error) {
 	var n int64
-	err := l.DB.Write(ctx, func(tx sqldb.Queryer) error {
+	err := l.DB.WriteUnsynced(ctx, func(tx sqldb.Queryer) error {
 		var err error
 		n, err = tx.Exec(ctx, `UPDATE locks_row SET keeper = ?, keeper_until = ? WHERE file = ? AND (keeper = ? OR keeper_until <= ?)`,
 			l.k.process, sqldb.Millis(until), string(file), l.k.process, sqldb.Millis(now))

@@ -17,6 +17,9 @@ import (
 // UnlockAndRelock, overwriting and delivery hold it, so that they never
 // interleave, in this process or between two.
 //
+// It is written without waiting for the disk: only a living process holds it, and what it
+// does under it, it announces durably first, which makes the lease durable, too.
+//
 // It is renewed in the background until Release, or until the context with which
 // it was taken ends. A process that sleeps for longer than the lease lives may
 // lose it: whoever takes it over gets a higher Serial, and [Lease.Check] of the
@@ -82,7 +85,7 @@ func (l *Locks) tryLease(ctx context.Context, f idmap.FileID, op string) (x *Lea
 	if err != nil || busy && !l.lacks(theLease) {
 		return nil, false, err
 	}
-	err = l.DB.Write(ctx, func(tx sqldb.Queryer) error {
+	err = l.DB.WriteUnsynced(ctx, func(tx sqldb.Queryer) error {
 		x = nil
 		serial, _, until, err := readLease(ctx, tx, f)
 		if err != nil {
@@ -149,7 +152,7 @@ func (x *Lease) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = x.l.DB.Write(ctx, func(tx sqldb.Queryer) error {
+	err = x.l.DB.WriteUnsynced(ctx, func(tx sqldb.Queryer) error {
 		n, err := tx.Exec(ctx, `UPDATE locks_lease SET until = ? WHERE file = ? AND serial = ? AND holder = ?`,
 			sqldb.Millis(now.Add(x.l.k.leaseFor)), string(x.File), x.Serial, x.holder)
 		if err == nil && n == 0 && !x.l.lacks(theLease) {
@@ -200,7 +203,7 @@ func (x *Lease) Release() {
 		x.l.k.renewals.remove(x)
 		ctx, cancel := detached(x.ctx)
 		defer cancel()
-		err := x.l.DB.Write(ctx, func(tx sqldb.Queryer) error {
+		err := x.l.DB.WriteUnsynced(ctx, func(tx sqldb.Queryer) error {
 			_, err := tx.Exec(ctx, `UPDATE locks_lease SET holder = '', until = 0, linger = 0 WHERE file = ? AND serial = ? AND holder = ?`,
 				string(x.File), x.Serial, x.holder)
 			return err

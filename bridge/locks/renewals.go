@@ -100,7 +100,7 @@ func (n *renewals) renew(ctx context.Context, l *Locks, some []*Lease) error {
 		return err
 	}
 	var mine []bool
-	err = l.DB.Write(ctx, func(tx sqldb.Queryer) error {
+	err = l.DB.WriteUnsynced(ctx, func(tx sqldb.Queryer) error {
 		mine = make([]bool, len(some))
 		for i, x := range some {
 			n, err := tx.Exec(ctx, `UPDATE locks_lease SET until = ? WHERE file = ? AND serial = ? AND holder = ?`,

@@ -62,9 +62,9 @@ func (l *Locks) extend(ctx context.Context, view *davbackend.View, r *row) {
 }
 
 // refreshed records that the DAV lock of r was granted again, if the row still has
-// it.
+// it. If a power cut takes that back the keeper only looks sooner than it must.
 func (l *Locks) refreshed(ctx context.Context, r *row, granted time.Duration) error {
-	_, err := l.amend(ctx, r.file, func(present *row) error {
+	_, err := l.amendBy(ctx, l.DB.WriteUnsynced, r.file, func(present *row) error {
 		if present.token != r.token || present.path != r.path {
 			return errRaced
 		}

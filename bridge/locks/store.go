@@ -57,8 +57,13 @@ func fileOf(rows ...*row) idmap.FileID {
 // and returns the new row. It returns errRaced, and changes nothing, if there is
 // no row or change says so.
 func (l *Locks) amend(ctx context.Context, file idmap.FileID, change func(*row) error, also func(tx sqldb.Queryer) error) (*row, error) {
+	return l.amendBy(ctx, l.DB.Write, file, change, also)
+}
+
+func (l *Locks) amendBy(ctx context.Context, write func(context.Context, func(sqldb.Queryer) error) error, file idmap.FileID, change func(*row) error,
+	also func(tx sqldb.Queryer) error) (*row, error) {
 	var out *row
-	err := l.DB.Write(ctx, func(tx sqldb.Queryer) error {
+	err := write(ctx, func(tx sqldb.Queryer) error {
 		r, err := readRow(ctx, tx, file)
 		if err != nil {
 			return err

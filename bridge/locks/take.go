@@ -127,7 +127,7 @@ func (l *Locks) keepTaking(ctx context.Context, r *row) (stop func()) {
 				continue
 			}
 			until := sqldb.Millis(now.Add(takingFor))
-			l.failed("renewing a row", l.DB.Write(ctx, func(tx sqldb.Queryer) error {
+			l.failed("renewing a row", l.DB.WriteUnsynced(ctx, func(tx sqldb.Queryer) error {
 				_, err := tx.Exec(ctx, `UPDATE locks_row SET taking_until = ?, next_at = ? WHERE file = ? AND serial = ?`, until, until, file, serial)
 				return err
 			}))
