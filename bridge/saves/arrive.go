@@ -153,14 +153,14 @@ func (d *delivery) lend(ctx context.Context) error {
 // arrivedLate is commit for a waiting save: its revision was given out before, and
 // stays.
 func (d *delivery) arrivedLate(ctx context.Context, res dav.Resource) (idmap.Revision, error) {
-	if err := d.s.step("landed"); err != nil {
-		return idmap.Revision{}, err
-	}
 	if err := d.mine(ctx); err != nil {
 		return idmap.Revision{}, err
 	}
 	newer, err := waitingAfter(ctx, d.s.DB.Read(), d.r)
 	if err != nil {
+		return idmap.Revision{}, err
+	}
+	if err := d.s.step("landed"); err != nil {
 		return idmap.Revision{}, err
 	}
 	issued, now, newest := d.r.revision, d.r.changed, len(newer) == 0

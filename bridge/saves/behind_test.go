@@ -411,7 +411,10 @@ func TestBehindADeletion(t *testing.T) {
 // TestBehindADelivery: an older save is just being delivered, of this editing or of the one
 // before, on whose contents this one rests; or it has just been, and is about to be recorded.
 func TestBehindADelivery(t *testing.T) {
-	for _, c := range []struct{ same, late bool }{{true, false}, {false, false}, {false, true}} {
+	for _, c := range []struct {
+		same bool
+		late string // at which step; "": when it is sent
+	}{{true, ""}, {false, ""}, {false, "landed"}, {false, "recorded"}} {
 		eachBusy(t, func(t *testing.T, g *rig) {
 			o := g.open("a.txt", wopi.OnlyOffice)
 			g.down()
@@ -428,8 +431,8 @@ func TestBehindADelivery(t *testing.T) {
 			}
 			g.up()
 			var told idmap.Revision
-			if c.late {
-				g.at("recorded", func() { told = o.mustPutBehind("the newer save") })
+			if c.late != "" {
+				g.at(c.late, func() { told = o.mustPutBehind("the newer save") })
 			} else {
 				g.during(g.writes(), "", func() { told = o.mustPutBehind("the newer save") })
 			}
