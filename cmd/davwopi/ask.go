@@ -122,7 +122,11 @@ func configCommand(_ context.Context, k *call) error {
 	if err := checkFiles(c); err != nil {
 		return err
 	}
-	fmt.Fprintln(k.stdout, "the configuration is good")
+	if k.configFile == "" {
+		fmt.Fprintln(k.stdout, "the configuration is good: no file, only variables and defaults")
+		return nil
+	}
+	fmt.Fprintf(k.stdout, "the configuration is good: %s\n", k.configFile)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -23,17 +24,24 @@ type call struct {
 	overrides  config.Overrides
 }
 
+// usualFile is the configuration where none is named: in the folder in which davwopi is
+// started, as the state and the documents are.
+const usualFile = "davwopi.yaml"
+
 // newCall prepares the flags that every command has.
 func newCall(c command, args []string, around surroundings) *call {
 	k := &call{surroundings: around, command: c, args: args, overrides: config.Overrides{}}
 	k.flags = flag.NewFlagSet("davwopi "+c.name, flag.ContinueOnError)
 	k.flags.SetOutput(around.stderr)
+	if _, err := os.Stat(usualFile); err == nil {
+		k.configFile = usualFile
+	}
 	for _, entry := range around.environ {
 		if file, ok := strings.CutPrefix(entry, "DAVWOPI_CONFIG="); ok {
 			k.configFile = file
 		}
 	}
-	k.flags.StringVar(&k.configFile, "config", k.configFile, "configuration `FILE`")
+	k.flags.StringVar(&k.configFile, "config", k.configFile, "configuration `FILE`, \"\" for none; else "+usualFile+" where there is one")
 	k.override("state", "state", "`DIR` that keeps what must survive a restart")
 	return k
 }

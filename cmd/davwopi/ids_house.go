@@ -77,7 +77,9 @@ const (
 
 func (h *house) showIDs(ctx context.Context, in idsArguments) ([]dossier, error) {
 	all, err := h.ids.Describe(ctx, in.What)
-	if err != nil {
+	if errors.Is(err, idmap.ErrNotFound) {
+		return nil, fmt.Errorf("nothing is known of %s: a file has an ID from the first time that somebody sees it in a list: %w", in.What, err)
+	} else if err != nil {
 		return nil, err
 	}
 	out := make([]dossier, 0, len(all))

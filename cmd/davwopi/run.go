@@ -97,5 +97,6 @@ func usage(w io.Writer) {
 		fmt.Fprintf(w, "  davwopi %s %s\n        %s\n", c.name, c.arguments, c.summary)
 	}
 	fmt.Fprintln(w, "\nEvery command takes -config FILE -state DIR; serve also -listen ADDR -dir FOLDER.")
-	fmt.Fprintln(w, "Each is a key of the configuration and a variable DAVWOPI_... too.")
+	fmt.Fprintln(w, "Each is a variable DAVWOPI_... too, and all but the first a key of the configuration.")
+	fmt.Fprintln(w, "Without -config "+usualFile+" is read, where there is one.")
 }
