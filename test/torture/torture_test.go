@@ -286,7 +286,7 @@ func (d *desk) people(t *testing.T, seed uint64, documents int) []*person {
 // ready waits until everybody has a document open.
 func (d *desk) ready(t *testing.T, people []*person) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(10 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		d.mu.Lock()
 		opened := d.answers["open 200"]
 		d.mu.Unlock()
