@@ -251,7 +251,7 @@ type Saves struct {
 	// multiply by 1024. Default 4G.
 	MaxFileSize Size `yaml:"max_file_size" example:"500M"`
 	// Patience is how long a save waits for another one of the same file and for
-	// the upstream before it is answered. Default 20s.
+	// the upstream before it is answered as when_upstream_is_down says. Default 20s.
 	Patience time.Duration `yaml:"patience" example:"30s"`
 	// WhenUpstreamIsDown says what a save is answered while the upstream does not take
 	// it. auto: editors that would not try again (ONLYOFFICE, Collabora) are told that
