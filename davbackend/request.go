@@ -16,13 +16,14 @@ import (
 
 // A call is one request before it is sent; it can be sent again.
 type call struct {
-	method  string
-	path    dav.Path
-	slash   bool // address as a collection
-	header  http.Header
-	body    *Body
-	hadETag bool     // a condition names contents
-	at      *url.URL // goes here instead, on the same origin; nil: to path
+	method   string
+	path     dav.Path
+	slash    bool // address as a collection
+	header   http.Header
+	body     *Body
+	inMemory []byte   // the whole of body, if it is in memory
+	hadETag  bool     // a condition names contents
+	at       *url.URL // goes here instead, on the same origin; nil: to path
 }
 
 // newCall returns a call with an empty header.
@@ -32,6 +33,7 @@ func newCall(method string, p dav.Path) call {
 
 // xml gives the call an XML body.
 func (c call) xml(body []byte) call {
+	c.inMemory = body
 	c.body = &Body{
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
 		Size: int64(len(body)),
@@ -226,6 +228,13 @@ func (v *View) request(ctx context.Context, c call, w *watch) (*http.Request, *s
 	req.ContentLength = c.body.Size
 	if c.body.Size == 0 {
 		req.Body = http.NoBody
+		return req, nil, nil
+	}
+	if c.inMemory != nil {
+		// net/http sends it with the header; what it does not know to be in memory comes in a
+		// packet of its own, for which the upstream has to wake up once more.
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(c.inMemory)), nil }
+		req.Body, _ = req.GetBody()
 		return req, nil, nil
 	}
 	source := &sizedBody{size: c.body.Size, watch: w}
