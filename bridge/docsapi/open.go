@@ -1,6 +1,7 @@
 package docsapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"time"
 
 	"davwopi/bridge/access"
-	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
 	"davwopi/idmap"
 )
@@ -289,18 +289,17 @@ func (d *Docs) otherHolder(ctx context.Context, file idmap.FileID, editor string
 	}
 	switch {
 	case state.Lock.Held(now) && state.Holder.Editor != editor:
-		return holderName(state), nil
-	case !state.Lock.Held(now) && state.Foreign != "":
-		return strings.TrimSuffix(state.Foreign, " via davwopi"), nil
+		return nameOr(state.Holder.Name), nil
+	case !state.Lock.Held(now) && state.Met != nil:
+		return nameOr(state.Met.Holder), nil
+		return "somebody", nil
 	}
 	return "", nil
 }
 
-func holderName(state locks.State) string {
-	if name := strings.TrimSuffix(state.Holder.Name, " via davwopi"); name != "" {
-		return name
-	}
-	return "?"
+// nameOr is a holder's name, "?" if it is not known.
+func nameOr(name string) string {
+	return cmp.Or(strings.TrimSuffix(name, " via davwopi"), "?")
 }
 
 // stillLive asks after a session of which nothing was heard for a while, so that nobody

@@ -22,6 +22,7 @@ type MismatchError struct {
 	Reason  string      // for X-WOPI-LockFailureReason and people; never empty
 	Foreign bool        // a DAV lock, a lock file, another editor
 	Holder  string      // who has the file, for people; "" not known
+	Program string      // of a lock file: the program that has made it; "" none did
 	File    string      // which one it is, of those below a container; "" the one that was asked about
 }
 

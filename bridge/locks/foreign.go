@@ -1,6 +1,7 @@
 package locks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,8 @@ import (
 
 // foreignLock is the 409 for a DAV lock of somebody else.
 func foreignLock(holder string) *MismatchError {
-	if holder = cleanHolder(holder); holder == "" {
-		holder = "another program"
-	}
-	return &MismatchError{Foreign: true, Holder: holder, Reason: "locked by " + holder + " on the file server"}
+	holder = cleanHolder(holder)
+	return &MismatchError{Foreign: true, Holder: holder, Reason: "locked by " + cmp.Or(holder, "another program") + " on the file server"}
 }
 
 // foreignFile is the 409 for a lock file of a desktop program.
@@ -28,10 +27,7 @@ func foreignFile(kind lockFileKind, holder string) *MismatchError {
 	if kind == msOffice {
 		program = "Microsoft Office"
 	}
-	if holder == "" {
-		holder = "somebody"
-	}
-	return &MismatchError{Foreign: true, Holder: holder, Reason: "opened by " + holder + " with " + program + " on a desktop (lock file)"}
+	return &MismatchError{Foreign: true, Holder: holder, Program: program, Reason: "opened by " + cmp.Or(holder, "somebody") + " with " + program + " on a desktop (lock file)"}
 }
 
 // An ownLockError says that a LOCK of ours, whose answer was lost, may be what
@@ -226,9 +222,10 @@ func (l *Locks) met(ctx context.Context, file idmap.FileID, err error) error {
 		return err
 	}
 	l.failed("remembering a foreign lock", l.DB.Write(ctx, func(tx sqldb.Queryer) error {
-		_, err := tx.Exec(ctx, `INSERT INTO locks_foreign (file, holder, at) VALUES (?, ?, ?)
-			ON CONFLICT (file) DO UPDATE SET holder = excluded.holder, at = excluded.at`,
-			string(file), m.Reason, sqldb.Millis(now))
+		_, err := tx.Exec(ctx, `INSERT INTO locks_foreign (file, holder, program, since, at) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (file) DO UPDATE SET holder = excluded.holder, program = excluded.program, at = excluded.at,
+				since = CASE WHEN locks_foreign.at > ? AND locks_foreign.holder = excluded.holder THEN locks_foreign.since ELSE excluded.since END`,
+			string(file), m.Holder, m.Program, sqldb.Millis(now), sqldb.Millis(now), sqldb.Millis(now.Add(-foreignFresh)))
 		return err
 	}))
 	return err

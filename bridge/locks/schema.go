@@ -156,4 +156,9 @@ ALTER TABLE locks_announced ADD COLUMN space BIGINT NOT NULL DEFAULT 0;
 -- until when one of an earlier holder may; 0: none.
 ALTER TABLE locks_lease ADD COLUMN linger BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE locks_lease ADD COLUMN quiet BIGINT NOT NULL DEFAULT 0;
+`, `
+-- What is met is told in the reader's language: the name and the program apart, and since when.
+DELETE FROM locks_foreign;
+ALTER TABLE locks_foreign ADD COLUMN program TEXT NOT NULL DEFAULT '';
+ALTER TABLE locks_foreign ADD COLUMN since BIGINT NOT NULL DEFAULT 0;
 `}

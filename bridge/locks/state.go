@@ -122,20 +122,23 @@ func (l *Locks) addEditings(ctx context.Context, where string, args []any, out m
 
 // addForeign adds who else was met at files that we do not hold.
 func (l *Locks) addForeign(ctx context.Context, marks string, args []any, out map[idmap.FileID]State, now time.Time) error {
-	q, err := l.DB.Read().Query(ctx, `SELECT file, holder FROM locks_foreign WHERE at > ? AND file IN `+marks,
+	q, err := l.DB.Read().Query(ctx, `SELECT file, holder, program, since FROM locks_foreign WHERE at > ? AND file IN `+marks,
 		append([]any{sqldb.Millis(now.Add(-foreignFresh))}, args...)...)
 	if err != nil {
 		return fmt.Errorf("locks: reading foreign locks: %w", err)
 	}
 	defer q.Close()
 	for q.Next() {
-		var file, holder string
-		if err := q.Scan(&file, &holder); err != nil {
+		var file string
+		var met Outside
+		var since int64
+		if err := q.Scan(&file, &met.Holder, &met.Program, &since); err != nil {
 			return fmt.Errorf("locks: reading foreign locks: %w", err)
 		}
 		s := out[idmap.FileID(file)]
 		if s.Lock.ID == "" {
-			s.Foreign = holder
+			met.Since = sqldb.FromMillis(since)
+			s.Foreign, s.Met = met.Holder, &met
 			out[idmap.FileID(file)] = s
 		}
 	}

@@ -44,11 +44,20 @@ type Actor struct {
 // alone.
 type State struct {
 	Lock    Lock     // zero when unlocked or expired
-	Foreign string   // holder of a foreign lock seen lately, "" none
+	Foreign string   // holder of a foreign lock seen lately, "" none or not known
+	Met     *Outside // the foreign lock that was met lately, nil none; nil where Lock is held
 	Editing *Editing // the live editing, nil if there is none
 	Shadow  Shadow
 	Holder  Actor     // who took the lock
 	Since   time.Time // when it was taken
+}
+
+// Outside is a lock that is not WOPI's, as it was met lately: a DAV lock, or the lock file
+// of a program on a desktop.
+type Outside struct {
+	Holder  string    // who has it, "" not known
+	Program string    // of a lock file: "LibreOffice"; "" a DAV lock
+	Since   time.Time // when it was first met, without a longer gap
 }
 
 // A Shadow is the DAV lock that stands behind a WOPI lock.

@@ -206,7 +206,11 @@ func (s *site) did(w http.ResponseWriter, r *http.Request, folder idmap.FileID, 
 // failChange is fail for what was to be done with name. do is the key of what that was,
 // for the words that say when it can be done.
 func (s *site) failChange(w http.ResponseWriter, r *http.Request, who oauth.Principal, at place, do string, err error) {
-	s.answer(w, r, who, s.changeTrouble(r.Context(), at, do, err), err)
+	t := s.changeTrouble(r.Context(), at, do, err)
+	if t.Status == http.StatusInsufficientStorage {
+		t.Words = append(s.room(r.Context(), who, at, err), t.Words...)
+	}
+	s.answer(w, r, who, t, err)
 }
 
 // changeTrouble is the table from errors of a change to what people are told.
@@ -222,6 +226,9 @@ func (s *site) changeTrouble(ctx context.Context, at place, do string, err error
 	switch {
 	case errors.As(err, &mismatch):
 		t.Title, t.Words = s.heldWords(ctx, at, mismatch, do)
+		if at.Entry.Kind == idmap.File {
+			t.Actions = append(t.Actions, step{words.Say("step.read"), s.path("view", string(at.Entry.ID))})
+		}
 		t.Actions = append(t.Actions, step{words.Say("step.see_who"), s.path("open")})
 	case errors.Is(err, dav.ErrExists):
 		t.Title, t.Words = words.Say("taken.title"), []words.Text{words.Say("taken.words")}
@@ -253,14 +260,19 @@ func (s *site) changeTrouble(ctx context.Context, at place, do string, err error
 	return t
 }
 
-// heldWords say who has a document open, as far as this person may know.
+// heldWords say who has a document open, how and since when, as far as this person may
+// know.
 func (s *site) heldWords(ctx context.Context, at place, m *locks.MismatchError, do string) (title words.Text, list []words.Text) {
-	name, holder := at.Entry.Name, strings.TrimSuffix(m.Holder, " via davwopi")
+	name, who := at.Entry.Name, holder{Program: m.Program}
+	if m.Holder != "" {
+		who.Name = holderName(m.Holder)
+	}
+	editor := words.Text(nil)
 	if m.File != "" {
 		name = m.File
 	} else if at.Entry.Kind == idmap.File {
-		if state, err := s.Locks.State(ctx, at.Entry.ID); err == nil && state.Holder.Name != "" {
-			holder = strings.TrimSuffix(state.Holder.Name, " via davwopi")
+		if held, state, err := s.holder(ctx, at.Entry.ID); err == nil && held.Name != nil {
+			who, editor = held, s.editorNames()[state.Holder.Editor]
 		}
 	}
 	if m.Reason == locks.ErrWaiting().Reason {
@@ -270,8 +282,17 @@ func (s *site) heldWords(ctx context.Context, at place, m *locks.MismatchError, 
 	if at.Entry.Kind == idmap.Container && m.File == "" {
 		title = words.Say("held.below", "name", at.Entry.Name) // who may not see it is not told its name
 	}
-	if holder != "" {
-		list = append(list, words.Say("held.by", "name", holder))
+	if who.Program != "" {
+		editor = words.Plain(who.Program)
+	}
+	switch {
+	case who.Name == nil:
+	case who.Since.IsZero():
+		list = append(list, words.Say("held.by", "name", who.Name))
+	case editor == nil:
+		list = append(list, words.Say("held.since", "name", who.Name, "at", who.Since))
+	default:
+		list = append(list, words.Say("held.in", "name", who.Name, "editor", editor, "at", who.Since))
 	}
 	return title, append(list, words.Say("held."+do))
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
@@ -22,11 +23,14 @@ import (
 	"github.com/gorilla/mux"
 
 	"davwopi/bridge/access"
+	"davwopi/bridge/discovery"
 	"davwopi/bridge/history"
+	"davwopi/bridge/locks"
 	"davwopi/bridge/web"
 	"davwopi/bridge/wopi"
 	"davwopi/bridge/words"
 	"davwopi/davbackend"
+	"davwopi/davbackend/dav"
 	"davwopi/oauth"
 	"davwopi/test/idp"
 	"davwopi/test/upstream"
@@ -84,6 +88,11 @@ func newCrawler(t *testing.T) *crawler {
 		m = regexp.MustCompile(`/server/sessions/([a-z2-7]{26})/end`).FindStringSubmatch(c.b.get("/server").body)
 	}
 	c.paths["session"] = m[1]
+	for _, one := range ids {
+		if one[1] != c.paths["id"] {
+			c.paths["odt"] = one[1]
+		}
+	}
 	c.paths["mode"], c.paths["name"], c.paths["to"] = "edit", "style.css", "docx"
 	c.walk()
 	return c
@@ -300,6 +309,68 @@ func (c *crawler) says(situation, path, key string, status int, args ...any) {
 	}
 }
 
+// refuses sends a form, which must be answered with that status and all these texts.
+func (c *crawler) refuses(situation, path string, form url.Values, status int, texts ...words.Text) {
+	c.t.Helper()
+	bdi := strings.NewReplacer("<bdi>", "", "</bdi>", "")
+	for _, l := range words.All() {
+		got := c.ask(http.MethodPost, path, l.Tag(), form)
+		where := situation + ", " + l.Tag() + ", " + path
+		c.isPage(where, l.Tag(), got)
+		c.tells(where, got)
+		for _, text := range texts {
+			want := before(l, text)
+			if got.status != status || !strings.Contains(bdi.Replace(got.body), want) {
+				c.t.Errorf("%s: %d without %q:\n%.3000s", where, got.status, want, got.body[strings.Index(got.body, "<main"):])
+			}
+		}
+	}
+}
+
+// lockElsewhere is a lock of another WebDAV program on the document.
+func (c *crawler) lockElsewhere(owner string) {
+	c.t.Helper()
+	p, err := dav.ParsePath("/folder/" + evilName + ".odt")
+	c.must(err)
+	_, _, err = c.up.View(c.t).Lock(c.t.Context(), p, davbackend.LockRequest{Owner: owner, Timeout: time.Hour})
+	c.must(err)
+}
+
+// meet is an editor that wants the lock and does not get it: from then on it is known here
+// who has the document.
+func (c *crawler) meet(id string) {
+	c.t.Helper()
+	var taken *locks.MismatchError
+	if err := c.tryLock(id, locks.Actor{Member: "m", Editor: c.Editors.List[0].URL, Office: wopi.Collabora, UserID: "boss", Name: "boss"}); !errors.As(err, &taken) || !taken.Foreign {
+		c.t.Fatalf("the lock: %v", err)
+	}
+}
+
+// heldByZoe: who has the document, how and since when, wherever one meets with it; and it
+// can be read.
+func (c *crawler) heldByZoe(zoe words.Text, bar, refused string, how ...any) {
+	c.t.Helper()
+	id, folder := c.paths["odt"], "/folder/"+c.paths["folder"]
+	said := append([]any{"name", zoe, "at", time.Now()}, how...)
+	for _, l := range words.All() {
+		for _, path := range []string{"/edit/" + id, "/view/" + id} {
+			if got := c.ask(http.MethodGet, path, l.Tag(), nil); got.status != http.StatusOK || !strings.Contains(strings.NewReplacer("<bdi>", "", "</bdi>", "").Replace(got.body), before(l, words.Say(bar, said...))) {
+				c.t.Errorf("%s, %s: %d without %q:\n%.3000s", l.Tag(), path, got.status, before(l, words.Say(bar, said...)), got.body)
+			}
+		}
+		contains(c.t, c.ask(http.MethodGet, folder, l.Tag(), nil).body, `<bdi>Zoe Zebra</bdi></span>`)
+	}
+	for path, key := range map[string]string{"/rename/" + id: "held.rename", "/delete/" + id: "held.delete"} {
+		c.refuses(refused, path, url.Values{"name": {"new name.odt"}}, http.StatusConflict, words.Say("held.title", "name", evilName+".odt"), words.Say(refused, said...), words.Say(key), words.Say("step.read"))
+	}
+}
+
+// before is what a text says before the first time in it.
+func before(l *words.Language, text words.Text) string {
+	said, _, _ := strings.Cut(string(l.HTML(text)), "<time")
+	return strings.NewReplacer("<bdi>", "", "</bdi>", "").Replace(said)
+}
+
 // TestEveryRouteInEverySituation: DESIGN 11, in both languages. Whatever happens, people get
 // a page in their language with the cause and what to do.
 func TestEveryRouteInEverySituation(t *testing.T) {
@@ -345,12 +416,60 @@ func TestEveryRouteInEverySituation(t *testing.T) {
 		{"there is no space", func(c *crawler) {
 			c.up.Quirks.Fail(upstream.Fault{Method: http.MethodPut, Status: http.StatusInsufficientStorage})
 		}, func(c *crawler) {
+			c.up.Quirks.Set(func(q *upstream.Quirks) { q.Quota = "1536" })
+			c.refuses("no space", "/saves/"+c.paths["entry"]+"/restore", nil, http.StatusInsufficientStorage, words.Say("full.free", "name", "Home NAS", "free", words.Size(1536)))
+			c.refuses("no space", "/folder/"+c.paths["folder"]+"/new", url.Values{"kind": {"txt"}, "name": {"more"}}, http.StatusInsufficientStorage, words.Say("full.free", "name", "Home NAS", "free", words.Size(1536)), words.Say("full.words"))
 			for _, l := range words.All() {
 				got := c.ask(http.MethodPost, "/saves/"+c.paths["entry"]+"/restore", l.Tag(), nil)
 				if got.status != http.StatusInsufficientStorage || !strings.Contains(got.body, l.Say("save_full.title")) || !strings.Contains(got.body, l.Say("save_full.words")) {
 					c.t.Errorf("no space, %s: %d\n%s", l.Tag(), got.status, got.body)
 				}
 			}
+		}},
+		{"the person's own password is refused", func(c *crawler) {
+			c.userMode()
+			c.up.Quirks.Fail(upstream.Fault{Status: http.StatusUnauthorized})
+		}, func(c *crawler) {
+			for _, path := range []string{"/folder/" + c.paths["folder"], id(c, "edit")} {
+				if got := c.ask(http.MethodGet, path, "de", nil); got.status != http.StatusSeeOther || !strings.HasPrefix(got.header.Get("Location"), "/signin?") {
+					c.t.Errorf("%s: %d to %q", path, got.status, got.header.Get("Location"))
+				}
+			}
+			c.says("again", "/signin?why=again", "signin.again", http.StatusOK)
+		}},
+		{"a WebDAV program has locked it", func(c *crawler) { c.lockElsewhere("Zoe Zebra") }, func(c *crawler) {
+			zoe := words.Plain("Zoe Zebra")
+			c.says("locked", "/edit/"+c.paths["odt"], "host.taken_now", http.StatusOK, "name", zoe)
+			c.meet(c.paths["odt"])
+			c.heldByZoe(zoe, "script.host.taken", "held.since")
+		}},
+		{"a program on a desktop has it open", func(c *crawler) {
+			c.Locks.Respect = true
+			c.up.Write(c.t, "folder/.~lock."+evilName+".odt#", ",Zoe Zebra,desk,28.11.2026 12:00,file:///home/zoe/;")
+		}, func(c *crawler) {
+			c.meet(c.paths["odt"])
+			c.heldByZoe(words.Plain("Zoe Zebra"), "script.host.taken_with", "held.in", "program", "LibreOffice", "editor", "LibreOffice")
+		}},
+		{"another editor has it open", func(c *crawler) {
+			c.Editors.List = append(c.Editors.List, discovery.Editor{URL: "https://other.example", Name: "Other Office"})
+			c.lock(c.paths["odt"], "Zoe Zebra", "https://other.example")
+		}, func(c *crawler) {
+			c.heldByZoe(words.Plain("Zoe Zebra"), "script.host.taken", "held.in", "editor", words.Plain("Other Office"))
+		}},
+		{"others have changed it", func(c *crawler) {
+			w := c.writes(c.paths["odt"], "boss", wopi.Microsoft)
+			c.up.Write(c.t, "folder/"+evilName+".odt", "by another program")
+			if err := w.save("mine"); err == nil {
+				c.t.Fatal("no conflict")
+			}
+		}, func(c *crawler) {
+			state := c.b.state(c.paths["odt"])
+			if state.Conflict == nil || state.Conflict.Theirs.File == "" || state.Conflict.Mine.File == "" || state.Conflict.Mine.File == state.Conflict.Theirs.File {
+				c.t.Fatalf("both versions are not named: %+v", state.Conflict)
+			}
+			c.says("changed", "/saves", "saves.copies_hint", http.StatusOK)
+			c.says("changed", "/open", "state.both", http.StatusOK)
+			contains(c.t, c.b.get("/saves").body, html.EscapeString(state.Conflict.Mine.File), state.Conflict.Mine.Open, "/view/"+c.paths["odt"])
 		}},
 		{"the editor is down", func(c *crawler) {
 			c.Editors.List = c.Editors.List[1:]

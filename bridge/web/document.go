@@ -88,7 +88,9 @@ func (s *site) document(r *http.Request, session oauth.Session, at place) (docum
 	if body.Timeline, err = s.timeline(ctx, at.Entry.ID); err != nil {
 		return body, err
 	}
-	if body.Holder, body.Since, _, err = s.holder(ctx, at.Entry.ID); err != nil || s.Comments == nil {
+	held, _, err := s.holder(ctx, at.Entry.ID)
+	body.Holder, body.Since = held.Name, held.Since
+	if err != nil || s.Comments == nil {
 		return body, err
 	}
 	body.Kept = true

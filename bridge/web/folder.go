@@ -29,7 +29,7 @@ type row struct {
 	Apps           []launchLink
 	Size           int64 // bytes, -1 none
 	Modified       time.Time
-	Holder         string // who has it open, "" nobody
+	Holder         words.Text // who has it open, nil nobody
 	Since          time.Time
 	Waits          string // the upstream that this waits for, "" it is there
 	About          string // the page that says all about it, with all that can be done
@@ -387,8 +387,9 @@ func (s *site) holders(ctx context.Context, body *folderBody) error {
 	}
 	for i := range rows {
 		if state, ok := states[rows[i].ID]; ok {
-			rows[i].Holder, rows[i].Since = holderOf(state, now)
-			body.Held = body.Held || rows[i].Holder != ""
+			h := holderOf(state, now)
+			rows[i].Holder, rows[i].Since = h.Name, h.Since
+			body.Held = body.Held || h.Name != nil
 		}
 	}
 	return nil

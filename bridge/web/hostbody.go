@@ -5,11 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
+	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
 	"davwopi/bridge/words"
+	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
 
@@ -18,9 +21,9 @@ import (
 type hostBody struct {
 	ActionURL string
 	Token     string
-	TTL       int64 // access_token_ttl: ms since 1970
-	Holder    string
-	Config    string // ONLYOFFICE's docs_api_config
+	TTL       int64      // access_token_ttl: ms since 1970
+	Holder    words.Text // who has the file, for the text editor; nil nobody
+	Config    string     // ONLYOFFICE's docs_api_config
 	Icon      string
 	Name      string
 	Kind      string
@@ -147,22 +150,50 @@ func (s *site) backFrom(ctx context.Context, o opening) (step, error) {
 	return step{words.Say("step.files"), s.path()}, err
 }
 
+// seenLock is who locks a file on its server, by this request's own look: nobody of ours
+// holds it, so nobody has met that lock yet.
+func seenLock(seen dav.Resource, state locks.State) holder {
+	if state.Lock.ID != "" || state.Shadow.Token != "" {
+		return holder{}
+	}
+	for _, l := range seen.Locks {
+		if name, _, ours := strings.Cut(l.Owner, " via davwopi"); !ours { // else one of ours that is just being released
+			return holder{Name: holderName(name)}
+		}
+	}
+	return holder{}
+}
+
+// says says that a document can only be read for now.
+func (h holder) says() words.Text {
+	switch {
+	case h.Since.IsZero():
+		return words.Say("host.taken_now", "name", h.Name)
+	case h.Program != "":
+		return words.Say("script.host.taken_with", "name", h.Name, "at", h.Since, "program", h.Program)
+	}
+	return words.Say("script.host.taken", "name", h.Name, "at", h.Since)
+}
+
 // whoElse fills in what stands above the editor. The text editor says by itself
 // who has the file, when it is refused the lock.
 func (s *site) whoElse(ctx context.Context, o opening, a discovery.Action, asked discovery.Mode, body *hostBody) error {
-	name, since, state, err := s.holder(ctx, o.Place.Entry.ID)
+	held, state, err := s.holder(ctx, o.Place.Entry.ID)
 	if err != nil {
 		return err
 	}
-	other := name != "" && state.Holder.UserID != o.Who.UserID() && a.Mode != discovery.ModeConvert // which leaves the file as it is
+	if held.Name == nil {
+		held = seenLock(o.Place.Seen, state)
+	}
+	other := held.Name != nil && state.Holder.UserID != o.Who.UserID() && a.Mode != discovery.ModeConvert // which leaves the file as it is
 	if other && body.Own {
-		body.Holder = name
+		body.Holder = held.Name
 	}
 	switch {
 	case other && !body.Own && state.Holder.Editor == a.Editor.URL:
-		body.Note = words.Say("host.together", "name", name)
+		body.Note = words.Say("host.together", "name", held.Name)
 	case other && !body.Own:
-		body.Note, body.NoteKey = words.Say("script.host.taken", "name", name, "at", since), "holder"
+		body.Note, body.NoteKey = held.says(), "holder"
 	case asked == discovery.ModeEdit && a.Mode == discovery.ModeView && o.Place.Rights < access.Edit && !body.Own:
 		body.Note = words.Say("host.read_only")
 	case a.Mode != discovery.ModeView || o.Place.Rights < access.Edit:

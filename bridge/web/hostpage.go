@@ -178,29 +178,35 @@ func (s *site) params(id idmap.FileID, r *http.Request) discovery.Params {
 	return discovery.Params{WOPISrc: s.URLs.WOPISrc(id), UI: language(r), Business: s.Offers.BusinessUsers, Category: category(r)}
 }
 
-// holder asks the database who has a file open; "" nobody.
-func (s *site) holder(ctx context.Context, id idmap.FileID) (string, time.Time, locks.State, error) {
+// A holder is who has a file open, and how.
+type holder struct {
+	Name    words.Text // nil nobody
+	Since   time.Time
+	Program string // on a desktop, "" none that is known
+}
+
+// holder asks the database who has a file open.
+func (s *site) holder(ctx context.Context, id idmap.FileID) (holder, locks.State, error) {
 	state, err := s.Locks.State(ctx, id)
 	if err != nil {
-		return "", time.Time{}, state, err
+		return holder{}, state, err
 	}
 	now, err := s.IDs.DB.Now(ctx)
 	if err != nil {
-		return "", time.Time{}, state, err
+		return holder{}, state, err
 	}
-	name, since := holderOf(state, now)
-	return name, since, state, nil
+	return holderOf(state, now), state, nil
 }
 
 // holderOf names who has a file, for people.
-func holderOf(state locks.State, now time.Time) (string, time.Time) {
-	if state.Lock.Held(now) {
-		if name := strings.TrimSuffix(state.Holder.Name, " via davwopi"); name != "" {
-			return name, state.Since
-		}
-		return "somebody", state.Since
+func holderOf(state locks.State, now time.Time) holder {
+	switch {
+	case state.Lock.Held(now):
+		return holder{Name: holderName(state.Holder.Name), Since: state.Since}
+	case state.Met != nil:
+		return holder{Name: holderName(state.Met.Holder), Since: state.Met.Since, Program: state.Met.Program}
 	}
-	return strings.TrimSuffix(state.Foreign, " via davwopi"), state.Since
+	return holder{}
 }
 
 // passed hands the wd* parameters of the host page on to the editor, as Microsoft

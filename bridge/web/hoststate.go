@@ -12,6 +12,7 @@ import (
 
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
+	"davwopi/bridge/words"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -32,6 +33,7 @@ type hostState struct {
 	Holder   string        `json:"holder"`             // who else has the file, "" nobody
 	Since    int64         `json:"since"`              // and since when
 	With     string        `json:"with"`               // identity of their editor, "" a program of their own
+	Program  string        `json:"program"`            // which, "" not known
 	Conflict *hostConflict `json:"conflict,omitempty"` // others have changed the file under the editing
 }
 
@@ -78,7 +80,7 @@ func (s *site) serveState(w http.ResponseWriter, r *http.Request, session oauth.
 	at, err := s.hostSight(r.Context(), session.Principal, idmap.FileID(mux.Vars(r)["id"]))
 	var state hostState
 	if err == nil {
-		state, err = s.hostState(r.Context(), session.Principal, at)
+		state, err = s.hostState(r.Context(), words.For(r), session.Principal, at)
 	}
 	if err != nil {
 		s.refuseJSON(w, r, err)
@@ -108,15 +110,15 @@ func (s *site) hostSight(ctx context.Context, who oauth.Principal, id idmap.File
 }
 
 // hostState describes a document from the database.
-func (s *site) hostState(ctx context.Context, who oauth.Principal, at place) (hostState, error) {
+func (s *site) hostState(ctx context.Context, l *words.Language, who oauth.Principal, at place) (hostState, error) {
 	id := at.Entry.ID
 	out := hostState{Name: at.Entry.Name}
-	name, since, lock, err := s.holder(ctx, id)
+	held, lock, err := s.holder(ctx, id)
 	if err != nil {
 		return out, err
 	}
-	if name != "" && lock.Holder.UserID != who.UserID() {
-		out.Holder, out.Since, out.With = name, millis(since), lock.Holder.Editor
+	if held.Name != nil && lock.Holder.UserID != who.UserID() {
+		out.Holder, out.Since, out.With, out.Program = l.Text(held.Name), millis(held.Since), lock.Holder.Editor, held.Program
 	}
 	if s.Saves == nil {
 		return out, nil

@@ -278,6 +278,14 @@ func (h *house) lock(id, name, editor string) {
 
 func (h *house) locked(id string, a locks.Actor) {
 	h.t.Helper()
+	if err := h.tryLock(id, a); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// tryLock is an editor's Lock.
+func (h *house) tryLock(id string, a locks.Actor) error {
+	h.t.Helper()
 	ctx := h.t.Context()
 	space, err := h.IDs.Space(ctx, "main", "")
 	if err != nil {
@@ -295,9 +303,7 @@ func (h *house) locked(id string, a locks.Actor) {
 		Pin: func(ctx context.Context) ([]byte, error) {
 			return h.Upstreams.Pin(ctx, "main", oauth.Principal{Issuer: "link", Subject: a.Name})
 		}}
-	if err := h.Locks.Lock(ctx, target, a, "lock-of-"+wopi.LockID(a.Name)); err != nil {
-		h.t.Fatal(err)
-	}
+	return h.Locks.Lock(ctx, target, a, "lock-of-"+wopi.LockID(a.Name))
 }
 
 // withEditor adds an editor's server for the given extensions.
@@ -337,7 +343,7 @@ func mustJSON[T any](t *testing.T, body string) T {
 	return v
 }
 
-func contains(t *testing.T, page string, words ...string) {
+func contains(t testing.TB, page string, words ...string) {
 	t.Helper()
 	plain := strings.NewReplacer("<bdi>", "", "</bdi>", "")
 	for _, w := range words {

@@ -74,6 +74,7 @@ func (s *site) list(ctx context.Context, at place) (l listing, release func(), e
 	turn := false
 	release = func() {
 		if turn {
+			s.thrift.end()
 			<-s.big
 		}
 	}
@@ -81,6 +82,7 @@ func (s *site) list(ctx context.Context, at place) (l listing, release func(), e
 		select {
 		case s.big <- struct{}{}:
 			turn = true
+			s.thrift.begin()
 			return nil
 		default:
 			return errTurn
@@ -92,6 +94,7 @@ func (s *site) list(ctx context.Context, at place) (l listing, release func(), e
 	select {
 	case s.big <- struct{}{}:
 		turn = true
+		s.thrift.begin()
 	case <-ctx.Done():
 		return listing{}, release, fmt.Errorf("web: waiting for other large folders: %w", ctx.Err())
 	}

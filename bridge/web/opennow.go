@@ -146,7 +146,7 @@ func (s *site) openRow(ctx context.Context, who oauth.Principal, r locks.Row, at
 	}
 	if r.Lock.ID != "" {
 		row.Until, row.Lost = r.Lock.Expires, r.Shadow.Lost
-		row.People = []words.Text{holderName(r.Holder)}
+		row.People = []words.Text{holderName(r.Holder.Name)}
 	}
 	if s.mayRelease(who, r.State) {
 		row.Release = s.path("open", string(r.File), "release")
@@ -200,12 +200,12 @@ func (s *site) editorNames() map[string]words.Text {
 	return names
 }
 
-// holderName is who took a lock, for people.
-func holderName(a locks.Actor) words.Text {
-	if name := strings.TrimSuffix(a.Name, " via davwopi"); name != "" {
+// holderName is who took a lock, for people: at the beginning of a sentence, or alone.
+func holderName(name string) words.Text {
+	if name = strings.TrimSuffix(name, " via davwopi"); name != "" {
 		return words.Plain(name)
 	}
-	return words.Say("person.somebody")
+	return words.Say("person.somebody_first")
 }
 
 // mayRelease reports whether this person may release a lock: it is theirs, or they run
@@ -247,7 +247,7 @@ func (s *site) serveRelease(w http.ResponseWriter, r *http.Request, session oaut
 	}
 	s.confirm(w, r, who, confirmBody{
 		Title:  words.Say("release.title", "name", at.Entry.Name),
-		Words:  []words.Text{words.Say("release.who", "name", holderName(state.Holder)), words.Say("release.safe")},
+		Words:  []words.Text{words.Say("release.who", "name", holderName(state.Holder.Name)), words.Say("release.safe")},
 		Action: s.path("open", string(id), "release"), Button: words.Say("release.do"), Back: step{words.Say("step.leave_it"), s.path("open")},
 	})
 }

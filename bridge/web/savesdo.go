@@ -53,7 +53,8 @@ func (s *site) serveRestore(w http.ResponseWriter, r *http.Request, session oaut
 		_, err = s.Saves.Restore(ctx, e.ID, to)
 	}
 	if err != nil {
-		s.failSave(w, r, who, err)
+		up, _ := s.Upstreams.Get(to.Upstream) // nil before it is known
+		s.failSave(w, r, who, place{Upstream: up}, err)
 		return
 	}
 	s.deed(r, Deed{What: "restore", Who: who, File: e.File, ID: e.ID, Name: e.Name})
@@ -125,7 +126,7 @@ func (s *site) serveDrop(w http.ResponseWriter, r *http.Request, session oauth.S
 		}
 	}
 	if err != nil {
-		s.failSave(w, r, who, err)
+		s.failSave(w, r, who, place{}, err)
 		return
 	}
 	told := []words.Text{words.Say("drop.words", "at", e.At)}
@@ -156,7 +157,7 @@ func (s *site) serveUndo(w http.ResponseWriter, r *http.Request, session oauth.S
 		}
 	}
 	if err != nil {
-		s.failSave(w, r, who, err)
+		s.failSave(w, r, who, at, err)
 		return
 	}
 	s.confirm(w, r, who, confirmBody{
@@ -193,28 +194,47 @@ func (s *site) serveDeliver(w http.ResponseWriter, r *http.Request, session oaut
 		err = s.Saves.LendTo(ctx, e.ID, s.target(who, at))
 	}
 	if err != nil {
-		s.failSave(w, r, who, err)
+		s.failSave(w, r, who, at, err)
 		return
 	}
 	s.deed(r, Deed{What: "deliver", Who: who, File: e.File, ID: e.ID, Name: e.Name})
 	s.done(w, r, "saves", "delivered")
 }
 
-// failSave is fail for what was to be done with an entry.
-func (s *site) failSave(w http.ResponseWriter, r *http.Request, who oauth.Principal, err error) {
+// failSave is fail for what was to be done with an entry. at is where its document is, or
+// of it at least the upstream; zero not known.
+func (s *site) failSave(w http.ResponseWriter, r *http.Request, who oauth.Principal, at place, err error) {
 	back := step{words.Say("step.back_to_saves"), s.path("saves")}
 	var mismatch *locks.MismatchError
 	switch {
 	case errors.As(err, &mismatch):
+		_, told := s.heldWords(r.Context(), at, mismatch, "make")
+		told[len(told)-1] = words.Say("save_open.words")
 		s.answer(w, r, who, trouble{Status: http.StatusConflict, Title: words.Say("save_open.title"),
-			Words: []words.Text{words.Say("save_open.words")}, Actions: []step{back, {words.Say("step.see_who"), s.path("open")}}}, err)
+			Words: told, Actions: []step{back, {words.Say("step.see_who"), s.path("open")}}}, err)
 	case errors.Is(err, dav.ErrChanged):
 		s.answer(w, r, who, trouble{Status: http.StatusConflict, Title: words.Say("save_changed.title"),
 			Words: []words.Text{words.Say("save_changed.words")}, Actions: []step{back}}, err)
 	case errors.Is(err, dav.ErrFull), errors.Is(err, saves.ErrNoRoom):
 		s.answer(w, r, who, trouble{Status: http.StatusInsufficientStorage, Title: words.Say("save_full.title"),
-			Words: []words.Text{words.Say("save_full.words")}, Actions: []step{back}}, err)
+			Words: append(s.room(r.Context(), who, at, err), words.Say("save_full.words")), Actions: []step{back}}, err)
 	default:
 		s.fail(w, r, who, err)
 	}
+}
+
+// room says how much is free where something did not fit, as far as the server there tells.
+func (s *site) room(ctx context.Context, who oauth.Principal, at place, err error) []words.Text {
+	if at.Upstream == nil || !errors.Is(err, dav.ErrFull) {
+		return nil
+	}
+	view, err := s.Upstreams.View(ctx, at.Upstream.Name, who)
+	if err != nil {
+		return nil // one sentence less
+	}
+	root, err := view.Stat(ctx, dav.Root)
+	if err != nil || root.QuotaAvailable < 0 {
+		return nil
+	}
+	return []words.Text{words.Say("full.free", "name", s.upstreamName(at.Upstream.Name), "free", words.Size(root.QuotaAvailable))}
 }

@@ -166,7 +166,7 @@
     if (data.office === 'text' || !data.editing && !taken) return;
     const apart = state.holder && state.with !== data.editor;
     if (apart && !modified) {
-      note('holder', 'info', say('script.host.taken', { name: state.holder, at: hostSays.moment(state.since) }));
+      note('holder', 'info', hostSays.taken(state));
       taken = true;
     } else if (!state.holder && taken) {
       note('holder', 'good', say('script.host.free'), ...(data.edit ? [[say('script.host.edit'), () => go(data.edit)]] : []));

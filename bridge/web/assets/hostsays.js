@@ -26,6 +26,12 @@ const hostSays = (() => {
     return say(unit, { count: n < 9.95 ? Math.round(n * 10) / 10 : Math.round(n) });
   }
 
+  // Who has the document in another program.
+  function taken({ holder: name, since, program }) {
+    const at = moment(since);
+    return program ? say('script.host.taken_with', { name, at, program }) : say('script.host.taken', { name, at });
+  }
+
   // ---- notes: one per key. Ways are [words, where or what to do]; a way to another page
   // opens beside this one.
 
@@ -105,5 +111,5 @@ const hostSays = (() => {
     for (const a of more.querySelectorAll('a.app')) a.hidden = !('tablet' in a.dataset);
   }
 
-  return { note, drop, find, state, title, people, clock, moment, size };
+  return { note, drop, find, state, title, people, clock, moment, taken, size };
 })();
