@@ -2,10 +2,9 @@ package rehearse
 
 import (
 	"context"
-	"davwopi/bridge/words"
+	"encoding/json"
 	"errors"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
+	"davwopi/bridge/words"
 	"davwopi/davbackend/dav"
 	"davwopi/davbackend/profile"
 	"davwopi/idmap"
@@ -81,12 +81,22 @@ func TestScenesOnRealServers(t *testing.T) {
 					t.Errorf("%s: %s, want %s", result.Scene, result.Outcome, c.want[i])
 				}
 			}
-			if last, known, err := r.Last(t.Context(), "main"); err != nil || !known || !reflect.DeepEqual(last, report) {
+			if last, known, err := r.Last(t.Context(), "main"); err != nil || !known || written(t, last) != written(t, report) {
 				t.Errorf("kept %+v %v %v", last, known, err)
 			}
 			nothingLeft(t, r, s)
 		})
 	}
+}
+
+// written is all of a report that is kept: what it says in other languages is not.
+func written(t *testing.T, r Report) string {
+	t.Helper()
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // nothingLeft: neither on the upstream nor among IDs, locks and saves.
