@@ -3,6 +3,8 @@ package idmap
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"davwopi/davbackend/dav"
 	"davwopi/idmap/sqldb"
@@ -66,6 +68,23 @@ func members(ctx context.Context, q sqldb.Queryer, s SpaceID, parent int64) (map
 	return all, rows.Err()
 }
 
+// membersOf is members, if the listing is complete. Of another, which may be a page of a
+// folder with very many, it reads only the names that the listing shows.
+func membersOf(ctx context.Context, q sqldb.Queryer, s SpaceID, parent int64, res []dav.Resource, complete bool) (map[string]member, error) {
+	if complete {
+		return members(ctx, q, s, parent)
+	}
+	all := make(map[string]member, len(res))
+	for part := range slices.Chunk(res, MaxBatch) {
+		known, err := membersCalled(ctx, q, s, parent, part)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, known)
+	}
+	return all, nil
+}
+
 // listingNothingNew answers AtAll where there is nothing to write.
 func (m *Map) listingNothingNew(ctx context.Context, s SpaceID, parent dav.Path, res []dav.Resource, complete bool) ([]Entry, bool, error) {
 	q, names := m.DB.Read(), parent.Segments()
@@ -78,7 +97,7 @@ func (m *Map) listingNothingNew(ctx context.Context, s SpaceID, parent dav.Path,
 			return nil, false, nil
 		}
 	}
-	known, err := members(ctx, q, s, chain[len(chain)-1].resource)
+	known, err := membersOf(ctx, q, s, chain[len(chain)-1].resource, res, complete)
 	if err != nil {
 		return nil, false, err
 	}
@@ -120,7 +139,7 @@ func (c *change) listing(ctx context.Context, parent dav.Path, res []dav.Resourc
 	if err != nil {
 		return nil, err
 	}
-	known, err := members(ctx, c.tx, c.space, parents[len(parents)-1])
+	known, err := membersOf(ctx, c.tx, c.space, parents[len(parents)-1], res, complete)
 	if err != nil {
 		return nil, err
 	}
