@@ -184,6 +184,7 @@ func (s *site) folder(r *http.Request, who oauth.Principal, at place) (folderBod
 	body.Query = r.URL.Query().Get("q")
 	page := s.paginate(r, matching(s.visible(who, at, l, r.URL.Query().Has("all"), &body), body.Query), &body)
 	truth()
+	l, page = l.narrow(page)
 	entries, err := s.identify(ctx, at, l, page)
 	if err != nil {
 		return folderBody{}, err

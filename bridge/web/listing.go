@@ -126,6 +126,44 @@ func read(ctx context.Context, at place, big func() error) (listing, error) {
 	return l, err
 }
 
+// narrow keeps of a big folder the page and what identify needs beside it, and returns
+// both: what was kept of the rest is free while the page is made.
+func (l listing) narrow(page []*member) (listing, []*member) {
+	if len(l.members) <= bigFolder {
+		return l, page
+	}
+	kept := make([]member, 0, bigFolder)
+	for _, m := range page {
+		kept = append(kept, *m)
+	}
+	onPage, evidence := shownBy(page)
+	for i := range l.members {
+		m := &l.members[i]
+		if len(kept) < bigFolder && !onPage[m] && (evidence[m.nativeID()] || evidence[m.resourceID()]) {
+			kept = append(kept, *m)
+		}
+	}
+	page = make([]*member, len(page))
+	for i := range page {
+		page[i] = &kept[i]
+	}
+	return listing{members: kept}, page // not whole any more
+}
+
+// shownBy is the page as a set, and the evidence that it shows.
+func shownBy(page []*member) (onPage map[*member]bool, evidence map[string]bool) {
+	onPage, evidence = make(map[*member]bool, len(page)), make(map[string]bool, len(page))
+	for _, m := range page {
+		onPage[m] = true
+		for _, e := range []string{m.nativeID(), m.resourceID()} {
+			if e != "" {
+				evidence[e] = true
+			}
+		}
+	}
+	return onPage, evidence
+}
+
 // identify gives the members of one page their IDs. Of a big folder nothing else is
 // recorded, but for entries that show the same evidence as one of the page (hard
 // links): alone, the page's would take the ID of the other along.
@@ -137,18 +175,12 @@ func (s *site) identify(ctx context.Context, at place, l listing, page []*member
 		res = append(res, r)
 		return err
 	}
-	onPage, evidence := make(map[*member]bool, len(page)), make(map[string]bool, len(page))
 	for _, m := range page {
 		if err := add(m); err != nil {
 			return nil, err
 		}
-		onPage[m] = true
-		for _, e := range []string{m.nativeID(), m.resourceID()} {
-			if e != "" {
-				evidence[e] = true
-			}
-		}
 	}
+	onPage, evidence := shownBy(page)
 	for i := range l.members {
 		m := &l.members[i]
 		if onPage[m] || len(res) == bigFolder || !complete && !evidence[m.nativeID()] && !evidence[m.resourceID()] {
