@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"davwopi/davbackend/dav"
 	"davwopi/idmap/sqldb"
@@ -22,8 +23,8 @@ const seenAgain = int64(60 * 60 * 1000)
 // dav.ErrBadPath if the path is too deep; nothing is recorded then.
 func (m *Map) At(ctx context.Context, s SpaceID, res dav.Resource) (Entry, error) {
 	names := res.Path.Segments()
-	if e, ok, err := m.nothingNew(ctx, s, names, res); ok || err != nil {
-		return e, err
+	if r, err := m.unchanged(ctx, s, names, res); r != nil || err != nil {
+		return r.entryAt(s, res.Path), err
 	}
 	var e Entry
 	err := m.change(ctx, s, func(c *change) error {
@@ -39,27 +40,24 @@ func (m *Map) At(ctx context.Context, s SpaceID, res dav.Resource) (Entry, error
 	return e, nil
 }
 
-// nothingNew answers At where there is nothing to write.
-func (m *Map) nothingNew(ctx context.Context, s SpaceID, names []string, res dav.Resource) (Entry, bool, error) {
-	fail := func(err error) (Entry, bool, error) {
-		return Entry{}, false, fmt.Errorf("idmap: at %q: %w", res.Path, err)
-	}
+// unchanged is what is at res.Path, if At has nothing to write; else nil.
+func (m *Map) unchanged(ctx context.Context, s SpaceID, names []string, res dav.Resource) (*resource, error) {
 	q := m.DB.Read()
 	r, p, missing, err := downTo(ctx, q, s, names)
 	if errors.Is(err, ErrNotFound) || missing != 0 {
-		return Entry{}, false, nil
+		return nil, nil
+	}
+	var now time.Time
+	if err == nil {
+		now, err = m.DB.Now(ctx)
 	}
 	if err != nil {
-		return fail(err)
-	}
-	now, err := m.DB.Now(ctx)
-	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("idmap: at %q: %w", res.Path, err)
 	}
 	if r.news(p, res, sqldb.Millis(now)) {
-		return Entry{}, false, nil
+		return nil, nil
 	}
-	return r.entry(s, res.Path), true, nil
+	return r, nil
 }
 
 // news reports whether a sight of res at p, which r owns, has to be written down.

@@ -19,6 +19,26 @@ import (
 // any other error of f as it is (dav.ErrUnavailable, dav.ErrDenied, ...), without
 // a note.
 func (m *Map) Find(ctx context.Context, s SpaceID, id FileID, f Finder) (Entry, dav.Resource, error) {
+	return m.find(ctx, s, id, newLooker(f), "")
+}
+
+// FindFrom is [Map.Find] of an ID whose entry was read a moment ago: it begins at
+// known.Path without reading it again.
+func (m *Map) FindFrom(ctx context.Context, s SpaceID, known Entry, f Finder) (Entry, dav.Resource, error) {
+	l, looked := newLooker(f), dav.Path("")
+	if known.Missing.IsZero() {
+		looked = known.Path
+		e, res, err := m.lookAgain(ctx, s, known.ID, known.Path, l)
+		if err == nil || !errors.Is(err, ErrMissing) {
+			return e, res, wrap(known.ID, err)
+		}
+	}
+	return m.find(ctx, s, known.ID, l, looked)
+}
+
+// find is Find by a looker that has found something else, or nothing, at looked; "": it
+// has not looked.
+func (m *Map) find(ctx context.Context, s SpaceID, id FileID, l *looker, looked dav.Path) (Entry, dav.Resource, error) {
 	fail := func(err error) (Entry, dav.Resource, error) {
 		return Entry{}, dav.Resource{}, fmt.Errorf("idmap: finding %s: %w", id, err)
 	}
@@ -27,9 +47,8 @@ func (m *Map) Find(ctx context.Context, s SpaceID, id FileID, f Finder) (Entry, 
 		return fail(err)
 	}
 	known := located(s, r, chain)
-	l := newLooker(f)
 	for range maxFollowed {
-		if chain[0].waiting != 0 {
+		if chain[0].waiting != 0 || known.Path == looked {
 			break
 		}
 		e, res, err := m.lookAgain(ctx, s, id, known.Path, l)
@@ -84,10 +103,21 @@ func (m *Map) look(ctx context.Context, s SpaceID, id FileID, p dav.Path, f Find
 	if err != nil {
 		return Entry{}, dav.Resource{}, err
 	}
-	if err := m.settleOne(ctx, s, res, newLooker(f)); err != nil {
+	l := newLooker(f)
+	l.note(res)
+	r, err := m.undoubted(ctx, s, res)
+	if r == nil && err == nil {
+		if err = m.settleOne(ctx, s, res, l); err == nil {
+			return m.take(ctx, s, id, res)
+		}
+	}
+	if err == nil && r.id != id {
+		err = ErrMissing
+	}
+	if err != nil {
 		return Entry{}, dav.Resource{}, err
 	}
-	return m.take(ctx, s, id, res)
+	return r.entry(s, res.Path), res, nil
 }
 
 // maxFollowed bounds the Stats of follow.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"davwopi/davbackend/dav"
+	"davwopi/idmap/sqldb"
 )
 
 // Wrote records contents that we wrote ourselves and verified: res is what the
@@ -20,6 +22,23 @@ func (m *Map) Wrote(ctx context.Context, s SpaceID, id FileID, res dav.Resource,
 	return m.own(ctx, "wrote", s, id, res, sha256, true)
 }
 
+// WroteIn is [Map.Wrote] inside the transaction that writes down what follows from it.
+func (m *Map) WroteIn(ctx context.Context, tx sqldb.Queryer, s SpaceID, id FileID, res dav.Resource, sha256 []byte, now time.Time) (Entry, error) {
+	if err := checkHash(sha256); err != nil {
+		return Entry{}, err
+	}
+	upstream, err := m.upstreamRow(ctx, s)
+	if err != nil {
+		return Entry{}, err
+	}
+	c := &change{tx: tx, space: s, upstream: upstream, now: sqldb.Millis(now)}
+	e, err := c.own(ctx, id, res, sha256, true)
+	if err != nil {
+		return Entry{}, fmt.Errorf("idmap: wrote %s: %w", id, err)
+	}
+	return e, nil
+}
+
 // Rebind records that res is the present revision of id, under new evidence: the
 // ETag changed, but the bytes were compared and did not. It makes no revision.
 // Errors are those of [Map.Wrote].
@@ -32,32 +51,37 @@ func (m *Map) own(ctx context.Context, what string, s SpaceID, id FileID, res da
 		return Entry{}, err
 	}
 	var e Entry
-	err := m.change(ctx, s, func(c *change) error {
-		r, _, err := c.mine(ctx, id)
-		if err != nil {
-			return err
-		}
-		if r.kind != File || res.Collection {
-			return ErrKind
-		}
-		if _, err := c.place(ctx, r, res.Path, false); err != nil {
-			return err
-		}
-		if isNew {
-			if err := c.advance(ctx, r, res, sha256); err != nil {
-				return err
-			}
-		}
-		if err := c.bind(ctx, r, res); err != nil {
-			return err
-		}
-		e = r.entry(s, res.Path)
-		return nil
+	err := m.change(ctx, s, func(c *change) (err error) {
+		e, err = c.own(ctx, id, res, sha256, isNew)
+		return err
 	})
 	if err != nil {
 		return Entry{}, fmt.Errorf("idmap: %s %s: %w", what, id, err)
 	}
 	return e, nil
+}
+
+// own makes res what the file is, and a new revision of it if isNew.
+func (c *change) own(ctx context.Context, id FileID, res dav.Resource, sha256 []byte, isNew bool) (Entry, error) {
+	r, _, err := c.mine(ctx, id)
+	if err != nil {
+		return Entry{}, err
+	}
+	if r.kind != File || res.Collection {
+		return Entry{}, ErrKind
+	}
+	if _, err := c.place(ctx, r, res.Path, false); err != nil {
+		return Entry{}, err
+	}
+	if isNew {
+		if err := c.advance(ctx, r, res, sha256); err != nil {
+			return Entry{}, err
+		}
+	}
+	if err := c.bind(ctx, r, res); err != nil {
+		return Entry{}, err
+	}
+	return r.entry(c.space, res.Path), nil
 }
 
 // mine reads a living resource that has a place in the space.

@@ -102,16 +102,14 @@ func (m *Map) owners(ctx context.Context, s SpaceID, dir dav.Path, res []dav.Res
 
 // ownerAt is who owns a path, as far as we know; nil if nobody does.
 func (m *Map) ownerAt(ctx context.Context, s SpaceID, p dav.Path) (*resource, *place, error) {
-	names := p.Segments()
-	chain, err := down(ctx, m.DB.Read(), s, names)
-	if err != nil || len(chain) != len(names)+1 {
-		return nil, nil, err
+	r, at, _, err := downTo(ctx, m.DB.Read(), s, p.Segments())
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil, nil
 	}
-	r, err := resourceBy(ctx, m.DB.Read(), `r.num = ?`, chain[len(names)].resource)
 	if err != nil {
 		return nil, nil, err
 	}
-	return r, &chain[len(names)], nil
+	return r, &at, nil
 }
 
 // matches are the files within reach of the start that have the fingerprint of r or bear

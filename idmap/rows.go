@@ -307,6 +307,14 @@ func (r *resource) entry(s SpaceID, p dav.Path) Entry {
 	return Entry{ID: r.id, Space: s, Kind: r.kind, Path: p, Name: p.Base(), Revision: r.present()}
 }
 
+// entryAt is entry; zero of nil.
+func (r *resource) entryAt(s SpaceID, p dav.Path) Entry {
+	if r == nil {
+		return Entry{}
+	}
+	return r.entry(s, p)
+}
+
 // present is the present revision of a file, zero for a container.
 func (r *resource) present() Revision {
 	if r.kind != File {

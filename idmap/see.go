@@ -12,10 +12,26 @@ import (
 // requests then (one where the upstream has a look-up by ID), and none where nothing is
 // new. Errors of f are returned as they are.
 func (m *Map) See(ctx context.Context, s SpaceID, res dav.Resource, f Finder) (Entry, error) {
+	if r, err := m.undoubted(ctx, s, res); r != nil || err != nil {
+		return r.entryAt(s, res.Path), err
+	}
 	if err := m.settleOne(ctx, s, res, newLooker(f)); err != nil {
 		return Entry{}, wrapPath(res.Path, err)
 	}
 	return m.At(ctx, s, res)
+}
+
+// undoubted is what is at res.Path, if the sight shows nothing new and raises no doubt;
+// else nil. It is the one query of the usual look.
+func (m *Map) undoubted(ctx context.Context, s SpaceID, res dav.Resource) (*resource, error) {
+	r, err := m.unchanged(ctx, s, res.Path.Segments(), res)
+	if r == nil || err != nil {
+		return nil, err
+	}
+	if sp := (spot{path: res.Path, owner: r, shown: sight{res, true}}); printed(res) && !sp.home() {
+		return nil, nil
+	}
+	return r, nil
 }
 
 // settleOne settles the doubts that one sight raises, before it is recorded.

@@ -81,12 +81,15 @@ const maxFinds = 5
 // find is [idmap.Map.Find], which may be wrong about a file that is moved through the
 // bridge at this very moment, or that lies in a folder that is: then it is repeated.
 func (e *Endpoint) find(ctx context.Context, q *Request, view *davbackend.View) (idmap.Entry, dav.Resource, error) {
+	before := q.Known // the shared steps have just read it
 	for try := 1; ; try++ {
-		before, err := e.IDs.Known(ctx, q.Grant.Space, q.File)
-		if err != nil {
-			return idmap.Entry{}, dav.Resource{}, err
+		var err error
+		if try > 1 || before.ID != q.File {
+			if before, err = e.IDs.Known(ctx, q.Grant.Space, q.File); err != nil {
+				return idmap.Entry{}, dav.Resource{}, err
+			}
 		}
-		found, seen, err := e.IDs.Find(ctx, q.Grant.Space, q.File, view)
+		found, seen, err := e.IDs.FindFrom(ctx, q.Grant.Space, before, view)
 		if !errors.Is(err, idmap.ErrMissing) || try == maxFinds {
 			return found, seen, err
 		}

@@ -54,7 +54,8 @@ func (d *delivery) commit(ctx context.Context, res dav.Resource) (idmap.Revision
 	if err := d.mine(ctx); err != nil {
 		return idmap.Revision{}, err
 	}
-	e, err := d.s.IDs.Wrote(ctx, d.t.File.Space, d.file, res, d.r.sha256)
+	temp := d.unusedTemp()
+	later, err := d.settled(ctx, res)
 	if err != nil {
 		return idmap.Revision{}, d.unrecorded(err)
 	}
@@ -62,18 +63,31 @@ func (d *delivery) commit(ctx context.Context, res dav.Resource) (idmap.Revision
 	if err := d.s.step("recorded"); err != nil {
 		return idmap.Revision{}, err
 	}
-	d.entry = e
-	return d.settled(ctx, e, res)
+	return d.told(ctx, later, temp)
 }
 
-// settled writes down what follows from the verified revision of e, and returns the one
-// that the editor is told: that of a newer save of the same editing, if one was
-// acknowledged meanwhile (behind.go), whose base stays, too.
-func (d *delivery) settled(ctx context.Context, e idmap.Entry, res dav.Resource) (idmap.Revision, error) {
-	rev, temp := e.Revision, d.unusedTemp()
-	var later *row
-	err := d.s.advance(ctx, d.r, func(n *row) { n.arrived(rev, res) }, func(tx sqldb.Queryer) (err error) {
-		if err := wrote(ctx, tx, d.r.changed, d.r.hand(), d.file, rev, d.r.sha256); err != nil {
+// settled makes res the file's new revision, and writes down all that follows from it, in
+// one transaction. later is a newer save of the same editing that was acknowledged
+// meanwhile (behind.go), whose base stays.
+func (d *delivery) settled(ctx context.Context, res dav.Resource) (later *row, err error) {
+	now, err := d.s.DB.Now(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("saves: %w", err)
+	}
+	var e idmap.Entry
+	next := *d.r
+	err = d.s.DB.Write(ctx, func(tx sqldb.Queryer) (err error) {
+		later = nil
+		if e, err = d.s.IDs.WroteIn(ctx, tx, d.t.File.Space, d.file, res, d.r.sha256, now); err != nil {
+			return err
+		}
+		next = *d.r
+		next.changed = now
+		next.arrived(e.Revision, res)
+		if err := d.s.update(ctx, tx, d.r, &next); err != nil {
+			return err
+		}
+		if err := wrote(ctx, tx, now, d.r.hand(), d.file, e.Revision, d.r.sha256); err != nil {
 			return err
 		}
 		if err := d.replaced(ctx, tx); err != nil {
@@ -85,11 +99,19 @@ func (d *delivery) settled(ctx context.Context, e idmap.Entry, res dav.Resource)
 		if err := d.lease.Still(ctx, tx); err != nil {
 			return err
 		}
-		return d.s.Locks.Based(ctx, tx, d.file, d.permit.Editing.ID, rev.Number, d.r.changed)
+		return d.s.Locks.Based(ctx, tx, d.file, d.permit.Editing.ID, e.Revision.Number, now)
 	})
 	if err != nil {
-		return idmap.Revision{}, d.unrecorded(err)
+		return nil, d.s.notChanged(d.r, err)
 	}
+	*d.r, d.entry = next, e
+	return later, nil
+}
+
+// told is the revision that the editor is told: that of later, if there is one. temp is not
+// needed any more.
+func (d *delivery) told(ctx context.Context, later *row, temp dav.Path) (idmap.Revision, error) {
+	rev := d.entry.Revision
 	if ed := d.permit.Editing; ed != nil && ed.Reported != 0 {
 		if err := d.s.Locks.SetConflict(ctx, d.lease, ed.ID, 0, ed.Diverted); err != nil {
 			return idmap.Revision{}, d.unrecorded(err)

@@ -228,6 +228,18 @@ func (s *Saves) insert(ctx context.Context, r *row) error {
 // the entry was taken over, nothing is changed and the error wraps
 // [locks.ErrStale]. also, if not nil, joins the transaction.
 func (s *Saves) advance(ctx context.Context, r *row, set func(*row), also func(sqldb.Queryer) error) error {
+	return s.advanceBy(ctx, s.DB.Write, r, set, also)
+}
+
+// advanceUnsynced is advance for what is promised to nobody, and announces nothing: the
+// advance that comes before the first request to the upstream, or before an answer, makes
+// it durable, too.
+func (s *Saves) advanceUnsynced(ctx context.Context, r *row, set func(*row)) error {
+	return s.advanceBy(ctx, s.DB.WriteUnsynced, r, set, nil)
+}
+
+func (s *Saves) advanceBy(ctx context.Context, write func(context.Context, func(sqldb.Queryer) error) error, r *row, set func(*row),
+	also func(sqldb.Queryer) error) error {
 	now, err := s.DB.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("saves: %w", err)
@@ -235,7 +247,7 @@ func (s *Saves) advance(ctx context.Context, r *row, set func(*row), also func(s
 	next := *r
 	set(&next)
 	next.changed = now
-	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {
+	err = write(ctx, func(tx sqldb.Queryer) error {
 		if err := s.update(ctx, tx, r, &next); err != nil || also == nil {
 			return err
 		}

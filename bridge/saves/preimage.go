@@ -74,7 +74,7 @@ func (d *delivery) previousSpool(ctx context.Context) (bool, error) {
 		}
 		// One that is a pre-image already is replaced once more: the newest is the one to
 		// go back to.
-		err = d.s.advance(ctx, r, func(n *row) { n.state, n.reason = statePreimage, "" }, nil)
+		err = d.s.advanceUnsynced(ctx, r, func(n *row) { n.state, n.reason = statePreimage, "" })
 		d.s.live.leave(r.id)
 		if err == nil {
 			d.pre = r

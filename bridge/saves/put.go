@@ -247,9 +247,9 @@ func (d *delivery) claim(ctx context.Context) error {
 	if d.permit.Editing != nil {
 		editing = d.permit.Editing.ID
 	}
-	if err := d.s.advance(ctx, d.r, func(n *row) {
+	if err := d.s.advanceUnsynced(ctx, d.r, func(n *row) {
 		n.state, n.serial, n.editing, n.base = stateSpooled, d.lease.Serial, editing, d.base
-	}, nil); err != nil {
+	}); err != nil {
 		return err
 	}
 	if newer, err := d.s.newer(ctx, d.r); err != nil || newer {
