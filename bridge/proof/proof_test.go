@@ -17,7 +17,7 @@ import (
 	"davwopi/bridge/wopi"
 )
 
-func vectorKeys(t *testing.T) proof.Keys {
+func vectorKeys(t testing.TB) proof.Keys {
 	t.Helper()
 	current, err := proof.ParseKey(vectorModulus, "AQAB", "")
 	if err != nil {
