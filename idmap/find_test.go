@@ -9,36 +9,43 @@ import (
 )
 
 func TestFind(t *testing.T) {
-	for _, c := range []struct {
+	type look struct {
 		name        string
 		rid, native bool
 		do          func(w *world)
 		want        dav.Path // "" ErrMissing
 		asked       string
-	}{
-		{"where it was", true, false, func(*world) {}, "/a/x", "stat /a/x"},
-		{"edited", true, false, func(w *world) { w.tr.edit("/a/x") }, "/a/x", "stat /a/x"},
-		{"edited, by fingerprint", false, false, func(w *world) { w.tr.edit("/a/x") }, "/a/x", "stat /a/x, list /a, list /, list /b"},
-		{"edited and seen, by fingerprint", false, false, func(w *world) { w.tr.edit("/a/x"); w.seeAll("/a"); w.tr.asks() }, "/a/x", "stat /a/x"},
-		{"edited, a native id", false, true, func(w *world) { w.tr.edit("/a/x") }, "/a/x", "stat /a/x"},
-		{"renamed, by fingerprint", false, false, func(w *world) { w.tr.move("/a/x", "/a/y") }, "/a/y", "stat /a/x, list /a, list /, list /b"},
-		{"renamed beside", true, false, func(w *world) { w.tr.move("/a/x", "/a/y") }, "/a/y", "stat /a/x, list /a"},
-		{"renamed beside, another at the old name", true, false, func(w *world) { w.tr.move("/a/x", "/a/y"); w.tr.add("/a/x", false) }, "/a/y", "stat /a/x, list /a"},
-		{"deleted", true, false, func(w *world) { w.tr.remove("/a/x") }, "", "stat /a/x, list /a, list /, list /b"},
-		{"deleted with its folder", true, false, func(w *world) { w.tr.remove("/a") }, "", "stat /a/x, list /a, list /, list /b"},
-		{"moved far away", true, false, func(w *world) { w.tr.move("/a/x", "/b/x") }, "/b/x", "stat /a/x, list /a, list /, list /b"},
-		{"moved far away, by fingerprint", false, false, func(w *world) { w.tr.move("/a/x", "/b/z") }, "/b/z", "stat /a/x, list /a, list /, list /b"},
-		{"moved far away, a native id", false, true, func(w *world) { w.tr.move("/a/x", "/b/x") }, "/b/x", "stat /a/x, native oc4, stat /b/x"},
-		{"its folder moved, a native id", false, true, func(w *world) { w.tr.move("/a", "/b/c") }, "/b/c/x", "stat /a/x, native oc4, stat /b/c/x"},
-		{"deleted, a native id", false, true, func(w *world) { w.tr.remove("/a/x") }, "", "stat /a/x, native oc4, list /a"},
-		{"replaced by a file with other evidence", true, false, func(w *world) { w.tr.add("/a/x", false) }, "/a/x", "stat /a/x, list /a, list /, list /b"},
-		{"replaced, a native id", false, true, func(w *world) { w.tr.add("/a/x", false) }, "/a/x", "stat /a/x, native oc4"},
-		{"replaced by a folder", false, false, func(w *world) { w.tr.add("/a/x", true) }, "", "stat /a/x, list /a, list /, list /a/x, list /b"},
-		{"its folder renamed, by fingerprint", false, false, func(w *world) { w.tr.move("/a", "/c") }, "/c/x", "stat /a/x, list /a, list /, list /b, list /c"},
-		{"its folder moved, by fingerprint", false, false, func(w *world) { w.tr.move("/a", "/b/a") }, "/b/a/x", "stat /a/x, list /a, list /, list /b, list /b/a"},
-		{"renamed and copied", false, false, func(w *world) { w.tr.move("/a/x", "/a/y"); *w.tr.add("/b/y", false) = *w.tr.nodes["/a/y"] }, "", "stat /a/x, list /a, list /, list /b"},
-		{"moved, another at the old name", false, false, func(w *world) { w.tr.move("/a/x", "/a/y"); w.tr.add("/a/x", false) }, "", "stat /a/x, list /a"},
-	} {
+		from        bool // what was known is handed in
+	}
+	looks := []look{
+		{"where it was", true, false, func(*world) {}, "/a/x", "stat /a/x", false},
+		{"edited", true, false, func(w *world) { w.tr.edit("/a/x") }, "/a/x", "stat /a/x", false},
+		{"edited, by fingerprint", false, false, func(w *world) { w.tr.edit("/a/x") }, "/a/x", "stat /a/x, list /a, list /, list /b", false},
+		{"edited and seen, by fingerprint", false, false, func(w *world) { w.tr.edit("/a/x"); w.seeAll("/a"); w.tr.asks() }, "/a/x", "stat /a/x", false},
+		{"edited, a native id", false, true, func(w *world) { w.tr.edit("/a/x") }, "/a/x", "stat /a/x", false},
+		{"renamed, by fingerprint", false, false, func(w *world) { w.tr.move("/a/x", "/a/y") }, "/a/y", "stat /a/x, list /a, list /, list /b", false},
+		{"renamed beside", true, false, func(w *world) { w.tr.move("/a/x", "/a/y") }, "/a/y", "stat /a/x, list /a", false},
+		{"renamed beside, another at the old name", true, false, func(w *world) { w.tr.move("/a/x", "/a/y"); w.tr.add("/a/x", false) }, "/a/y", "stat /a/x, list /a", false},
+		{"deleted", true, false, func(w *world) { w.tr.remove("/a/x") }, "", "stat /a/x, list /a, list /, list /b", false},
+		{"deleted with its folder", true, false, func(w *world) { w.tr.remove("/a") }, "", "stat /a/x, list /a, list /, list /b", false},
+		{"moved far away", true, false, func(w *world) { w.tr.move("/a/x", "/b/x") }, "/b/x", "stat /a/x, list /a, list /, list /b", false},
+		{"moved far away, by fingerprint", false, false, func(w *world) { w.tr.move("/a/x", "/b/z") }, "/b/z", "stat /a/x, list /a, list /, list /b", false},
+		{"moved far away, a native id", false, true, func(w *world) { w.tr.move("/a/x", "/b/x") }, "/b/x", "stat /a/x, native oc4, stat /b/x", false},
+		{"its folder moved, a native id", false, true, func(w *world) { w.tr.move("/a", "/b/c") }, "/b/c/x", "stat /a/x, native oc4, stat /b/c/x", false},
+		{"deleted, a native id", false, true, func(w *world) { w.tr.remove("/a/x") }, "", "stat /a/x, native oc4, list /a", false},
+		{"replaced by a file with other evidence", true, false, func(w *world) { w.tr.add("/a/x", false) }, "/a/x", "stat /a/x, list /a, list /, list /b", false},
+		{"replaced, a native id", false, true, func(w *world) { w.tr.add("/a/x", false) }, "/a/x", "stat /a/x, native oc4", false},
+		{"replaced by a folder", false, false, func(w *world) { w.tr.add("/a/x", true) }, "", "stat /a/x, list /a, list /, list /a/x, list /b", false},
+		{"its folder renamed, by fingerprint", false, false, func(w *world) { w.tr.move("/a", "/c") }, "/c/x", "stat /a/x, list /a, list /, list /b, list /c", false},
+		{"its folder moved, by fingerprint", false, false, func(w *world) { w.tr.move("/a", "/b/a") }, "/b/a/x", "stat /a/x, list /a, list /, list /b, list /b/a", false},
+		{"renamed and copied", false, false, func(w *world) { w.tr.move("/a/x", "/a/y"); *w.tr.add("/b/y", false) = *w.tr.nodes["/a/y"] }, "", "stat /a/x, list /a, list /, list /b", false},
+		{"moved, another at the old name", false, false, func(w *world) { w.tr.move("/a/x", "/a/y"); w.tr.add("/a/x", false) }, "", "stat /a/x, list /a", false},
+	}
+	for _, c := range looks {
+		c.name, c.from = c.name+", from what is known", true // it asks no more
+		looks = append(looks, c)
+	}
+	for _, c := range looks {
 		t.Run(c.name, func(t *testing.T) {
 			each(t, func(w *world) {
 				w.tr.rids, w.tr.natives = c.rid, c.native
@@ -46,8 +53,13 @@ func TestFind(t *testing.T) {
 				w.tr.add("/b", true)
 				w.tr.last = 3
 				x := w.add("/a/x")
+				known := w.known(x.ID)
 				c.do(w)
-				e, res, err := w.m.Find(w.ctx(), w.s, x.ID, w.tr)
+				find := func() (idmap.Entry, dav.Resource, error) { return w.m.Find(w.ctx(), w.s, x.ID, w.tr) }
+				if c.from {
+					find = func() (idmap.Entry, dav.Resource, error) { return w.m.FindFrom(w.ctx(), w.s, known, w.tr) }
+				}
+				e, res, err := find()
 				if got := w.tr.asks(); got != c.asked {
 					w.Errorf("asked %q, want %q", got, c.asked)
 				}
