@@ -2,6 +2,8 @@ package saves
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -591,4 +593,128 @@ func TestWhoWaitsBehind(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNeverLostBehind is TestNeverLostInOutages with saves that find the lease held, at any
+// step of a save, a delivery or an Unlock, which goes on or dies then.
+func TestNeverLostBehind(t *testing.T) {
+	for _, profile := range []davbackend.Profile{davbackend.Embedded, davbackend.Unknown, inChunks} {
+		for _, office := range []wopi.Office{wopi.Collabora, wopi.OnlyOffice} {
+			t.Run(profile.Name+", "+office.String(), func(t *testing.T) {
+				g := newRigFor(t, profile)
+				g.pieces()
+				g.patient(Auto, nil)
+				waited := 0
+				for seed := range outages() {
+					s := &behindStory{outageStory: outageStory{storm: storm{
+						g: g, rand: rand.New(rand.NewPCG(seed, uint64(office)+70)), name: fmt.Sprintf("b%d.odt", seed),
+					}}}
+					s.run(t, office)
+					waited += s.behind
+					if t.Failed() {
+						t.Fatalf("seed %d: %s", seed, strings.Join(s.story, "; "))
+					}
+				}
+				if waited == 0 {
+					t.Error("no save was acknowledged behind another: nothing was tested")
+				}
+				t.Logf("%d saves were acknowledged behind another", waited)
+			})
+		}
+	}
+}
+
+type behindStory struct {
+	outageStory
+	behind int // saves that were acknowledged without the lease
+}
+
+func (s *behindStory) run(t *testing.T, office wopi.Office) {
+	s.g.server.Write(t, s.name, "what it began with")
+	s.o = s.g.open(s.name, office)
+	for n := range 14 {
+		switch s.rand.IntN(8) {
+		case 0:
+			s.outside = fmt.Sprintf("theirs %d of %s", n, s.name)
+			s.say("outside")
+			s.g.outside(s.name, s.outside)
+		case 1:
+			s.say("down")
+			s.g.down()
+		case 2:
+			s.say("up")
+			s.g.up()
+			s.g.saves.sweep(t.Context())
+		case 3:
+			s.trouble()
+		default:
+			s.holding(t, n)
+		}
+		if s.outside != "" {
+			s.g.somewhere(s.outside)
+		}
+		s.told()
+	}
+	s.end(t)
+}
+
+// holding is something that takes the lease, and a save that comes meanwhile.
+func (s *behindStory) holding(t *testing.T, n int) {
+	at, dies := steps[s.rand.IntN(len(steps))].step, s.rand.IntN(3) == 0
+	body, newest := fmt.Sprintf("mine %d of %s", n, s.name), ""
+	s.g.saves.crash = func(step string) error {
+		if step != at || newest != "" || step == "spooled" { // before it is journaled nothing has an order
+			return nil
+		}
+		newest = fmt.Sprintf("newer words %d at %s in %s", n, at, s.name)
+		_, err := s.o.putBehind(newest)
+		switch {
+		case err == nil:
+			s.behind++
+			s.acked = newest
+			s.say("acknowledged behind %s", at)
+		case beside(err):
+			s.acked = newest
+			s.say("beside, at %s", at)
+		default:
+			s.say("behind %s: %v", at, err)
+			s.kept(newest, err)
+		}
+		if dies {
+			return errCrash
+		}
+		return nil
+	}
+	var err error
+	switch s.rand.IntN(3) {
+	case 0:
+		s.say("sweep")
+		s.g.saves.live.hurry()
+		s.g.saves.sweep(t.Context())
+		body = ""
+	default:
+		_, err = s.o.put(body)
+		s.say("put %d, dies %v: %v", n, dies, err)
+	}
+	s.g.saves.crash = nil
+	if body != "" && (err == nil || beside(err)) && (newest == "" || s.acked != newest) {
+		s.acked = body // else the newer one is it
+	}
+	if dies && newest != "" {
+		s.g.later(2 * time.Minute)
+		s.g.patient(Auto, nil)
+		s.g.recover()
+		if on, _ := s.g.on(s.name); on == body && s.acked != newest {
+			s.acked = body
+		}
+	}
+	if err := s.g.locks.Lock(t.Context(), s.o.target, s.o.actor, s.o.id); err != nil {
+		s.say("lock: %v", err)
+	}
+}
+
+// beside reports whether the bytes are in a conflict copy.
+func beside(err error) bool {
+	var conflict *ConflictError
+	return errors.As(err, &conflict) && conflict.Copy != ""
 }

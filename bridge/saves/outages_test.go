@@ -86,6 +86,11 @@ func (s *outageStory) run(t *testing.T, office wopi.Office) {
 		s.g.somewhere(s.outside)
 		s.told()
 	}
+	s.end(t)
+}
+
+// end is when all is well again: nothing waits and nothing is pinned.
+func (s *outageStory) end(t *testing.T) {
 	s.say("the end")
 	s.g.up()
 	for range 3 {
