@@ -80,6 +80,9 @@ func (l *Locks) states(ctx context.Context, f []idmap.FileID, out map[idmap.File
 	if err := l.addEditings(ctx, `file IN `+marks, args, out); err != nil {
 		return err
 	}
+	if len(f) == 1 && out[f[0]].Lock.ID != "" {
+		return nil // as for every save: who else was met does not count then
+	}
 	return l.addForeign(ctx, marks, args, out, now)
 }
 
