@@ -84,7 +84,7 @@ func (s *Saves) sumOf(path string) (spooled, error) {
 	}
 	defer f.Close()
 	hash := sha256.New()
-	n, err := io.CopyBuffer(onlyWriter{hash}, f, make([]byte, chunk))
+	n, err := copyBytes(hash, f)
 	if err == nil {
 		err = f.Sync()
 	}

@@ -161,7 +161,7 @@ func hashAt(ctx context.Context, v *davbackend.View, p dav.Path) ([]byte, error)
 	}
 	defer c.Close()
 	hash := sha256.New()
-	n, err := io.CopyBuffer(onlyWriter{hash}, c, make([]byte, chunk))
+	n, err := copyBytes(hash, c)
 	if err != nil {
 		return nil, fmt.Errorf("saves: reading back: %w", err)
 	}

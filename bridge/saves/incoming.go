@@ -215,7 +215,7 @@ func (s *Saves) addToDatabase(ctx context.Context, in Incoming, body io.Reader) 
 // pieceOf copies a piece of at most max bytes, and returns how much of it came.
 func pieceOf(w io.Writer, body io.Reader, max int64) (int64, error) {
 	src := &source{r: body}
-	n, err := io.CopyBuffer(onlyWriter{w}, io.LimitReader(src, max), make([]byte, chunk))
+	n, err := copyBytes(w, io.LimitReader(src, max))
 	if err == nil && n == max {
 		if m, _ := io.ReadFull(src, make([]byte, 1)); m > 0 {
 			return n, fmt.Errorf("saves: a piece beyond the end: %w", dav.ErrTooLarge)

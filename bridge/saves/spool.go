@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
@@ -97,7 +98,7 @@ func fill(f io.Writer, body io.Reader, length, max int64) (spooled, error) {
 	hash := sha256.New()
 	src := &source{r: body}
 	// One byte more than allowed, to tell a body that ends from one that goes on.
-	n, err := io.CopyBuffer(onlyWriter{io.MultiWriter(f, hash)}, io.LimitReader(src, max+1), make([]byte, chunk))
+	n, err := copyBytes(io.MultiWriter(f, hash), io.LimitReader(src, max+1))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(src.err, &tooLarge), n > max:
@@ -126,5 +127,18 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// onlyWriter hides ReadFrom, which would go round our buffer.
-type onlyWriter struct{ io.Writer }
+// buffers are of chunk bytes: most bodies are smaller than one of these.
+var buffers = sync.Pool{New: func() any { return new([chunk]byte) }}
+
+// copyBytes is io.Copy through one of the buffers.
+func copyBytes(w io.Writer, r io.Reader) (int64, error) {
+	b := buffers.Get().(*[chunk]byte)
+	defer buffers.Put(b)
+	return io.CopyBuffer(onlyWriter{w}, onlyReader{r}, b[:])
+}
+
+// onlyWriter and onlyReader hide ReadFrom and WriteTo, which would go round our buffer.
+type (
+	onlyWriter struct{ io.Writer }
+	onlyReader struct{ io.Reader }
+)

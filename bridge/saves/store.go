@@ -133,7 +133,7 @@ func (s *Saves) hashBytes(ctx context.Context, r *row) (spooled, error) {
 	}
 	defer f.Close()
 	hash := sha256.New()
-	n, err := io.CopyBuffer(onlyWriter{hash}, f, make([]byte, chunk))
+	n, err := copyBytes(hash, f)
 	if err != nil {
 		return spooled{}, err
 	}
