@@ -532,6 +532,61 @@ func TestBehindAnOverwrite(t *testing.T) {
 	})
 }
 
+// TestNothingWaitsBehindWithoutACredential: nobody could deliver it.
+func TestNothingWaitsBehindWithoutACredential(t *testing.T) {
+	g := busyRig(t, sqldbtest.Prepared(t, "saves", tables(t)), davbackend.Embedded, Auto)
+	o := g.open("a.txt", wopi.OnlyOffice)
+	lease := g.hold(o, "another")
+	defer lease.Release()
+	up := g.locks.Upstreams.List[0]
+	service := up.Service
+	up.Service = nil
+	_, err := o.putBehind("the save")
+	up.Service = service
+	keptEntry(t, err)
+	g.wantState("the save", stateUnacknowledged)
+}
+
+// TestDivertedSaveBehind: an editing of ONLYOFFICE that goes on beside its file stays there.
+func TestDivertedSaveBehind(t *testing.T) {
+	eachBusy(t, func(t *testing.T, g *rig) {
+		o := g.open("a.txt", wopi.OnlyOffice)
+		g.outside("a.txt", "theirs")
+		_, err := o.put("the first save")
+		copied := conflictOf(t, err).Copy
+		lease := g.hold(o, "another")
+		o.mustPutBehind("the second save")
+		g.wantState("the second save", stateAside)
+		lease.Release()
+		g.arrives()
+		g.wantOn("a.txt", "theirs")
+		g.wantOn(copied, "the second save")
+		if n := g.names(); len(n) != 2 {
+			t.Errorf("the folder holds %v", n)
+		}
+	})
+}
+
+// TestStaleSaveBehind: what others have written is known already. The save is safe, and goes
+// beside the file.
+func TestStaleSaveBehind(t *testing.T) {
+	eachBusy(t, func(t *testing.T, g *rig) {
+		o := g.open("a.txt", wopi.Collabora)
+		g.outside("a.txt", "theirs")
+		g.target("a.txt") // somebody looks
+		lease := g.hold(o, "another")
+		o.mustPutBehind("the save")
+		g.wantState("the save", stateAside)
+		lease.Release()
+		g.arrives()
+		g.wantOn("a.txt", "theirs")
+		g.somewhere("the save")
+		if n := g.names(); len(n) != 2 {
+			t.Errorf("the folder holds %v", n)
+		}
+	})
+}
+
 // TestWhoWaitsBehind: 7.5 decides, with all of its conditions.
 func TestWhoWaitsBehind(t *testing.T) {
 	plenty := room{free: 1 << 40, total: 1 << 41}
@@ -541,7 +596,7 @@ func TestWhoWaitsBehind(t *testing.T) {
 		office wopi.Office
 		room   room
 		own    bool
-		old    bool
+		old    bool // something has waited for a day
 		waits  bool
 	}{
 		{"auto, ONLYOFFICE", Auto, wopi.OnlyOffice, plenty, true, false, true},
