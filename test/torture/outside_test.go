@@ -70,6 +70,7 @@ func (s *saboteur) editOne(ctx context.Context, name string, number int, n int) 
 
 // wroteOver notes an edit, and what it was made from. False: what was there was not whole.
 func (s *saboteur) wroteOver(ctx context.Context, old []byte, path, id, what string) (bool, error) {
+	ctx = context.WithoutCancel(ctx) // what was done is noted, also when the rage ends
 	was, whole := versionOf(old)
 	if !whole {
 		return false, s.book.write(ctx, note{What: noteTorn, Version: was, Who: "somebody at " + path})
