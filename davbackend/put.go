@@ -28,6 +28,9 @@ type Body struct {
 	Open func() (io.ReadCloser, error)
 	Size int64  // bytes, sent as Content-Length; never chunked
 	Type string // Content-Type, "" application/octet-stream
+	// Tag is set to the ETag that the answer to a PUT gives to what was written, "" if it
+	// names none. Many servers' is not PROPFIND's. May be nil.
+	Tag *dav.ETag
 }
 
 // Put writes the file at p. It returns [dav.ErrChanged] if c does not hold,
@@ -61,6 +64,9 @@ func (v *View) Put(ctx context.Context, p dav.Path, b Body, c Condition) error {
 	a, err := v.send(ctx, request)
 	if err != nil {
 		return err
+	}
+	if b.Tag != nil {
+		*b.Tag, _ = dav.ParseETag(a.resp.Header.Get("ETag"))
 	}
 	err = v.done(request, a)
 	if errors.Is(err, dav.ErrLocked) && c.Token != "" && v.client.unmeasured() {

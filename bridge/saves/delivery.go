@@ -45,6 +45,7 @@ type delivery struct {
 	reshadowed bool           // the DAV lock was taken again, once
 	missed     bool           // the file was not there, once
 	tempSeen   dav.Resource   // the temp when it was verified
+	putTag     dav.ETag       // of what the last PUT into place has written, "" not told
 	stamp      string         // that was written on a temp
 	stampOn    dav.Path       // which one
 	staged     bool           // that was in this round

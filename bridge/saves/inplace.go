@@ -65,6 +65,8 @@ func (d *delivery) linger(ctx context.Context) func(sqldb.Queryer) error {
 // nowhere, or as a piece that is known as ours.
 func (d *delivery) overwrite(ctx context.Context) error {
 	body := d.body(ctx)
+	d.putTag = ""
+	body.Tag = &d.putTag
 	if d.lease == nil || d.s.lacks(theFence) {
 		return d.view.Put(ctx, d.entry.Path, body, d.condition())
 	}

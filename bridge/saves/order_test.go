@@ -96,6 +96,23 @@ func TestWriterWithoutLocksDuringTheUpload(t *testing.T) {
 	}
 }
 
+// TestWriterBetweenPutAndLook: somebody writes as many bytes right after the PUT. That is
+// no save of ours.
+func TestWriterBetweenPutAndLook(t *testing.T) {
+	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+	g.server.Write(t, "a.txt", "old")
+	o := g.open("a.txt", wopi.Microsoft)
+	g.server.Quirks.Fail(upstream.Fault{Method: http.MethodPut, Name: "a.txt", Times: 1, Then: func() {
+		if err := os.WriteFile(filepath.Join(g.server.Dir, "a.txt"), []byte("their save"), 0o666); err != nil {
+			t.Error(err)
+		}
+	}})
+	_, err := o.put("this save.")
+	conflictOf(t, err)
+	g.wantOn("a.txt", "their save")
+	g.somewhere("this save.")
+}
+
 // TestCopyInTheFilesPlace: the file is moved away on the disk, and an equal copy is
 // put where it was. The save goes to the file.
 func TestCopyInTheFilesPlace(t *testing.T) {

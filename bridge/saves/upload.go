@@ -73,17 +73,24 @@ func (d *delivery) verify(ctx context.Context, target dav.Path) (dav.Resource, e
 	}
 	if res.Size == d.r.size {
 		switch {
+		case d.writtenSince(res):
 		case res.ETag == "", d.r.tempETag != "" && res.ETag.Same(d.r.tempETag), !res.ETag.Same(d.r.before):
 			return res, nil
 		}
 	}
-	// The old ETag over what should be new contents, or another size, or none: only
-	// the bytes can tell.
+	// The old ETag over what should be new contents, or another size, or none, or not that
+	// of what was just written: only the bytes can tell.
 	ok, err := d.holds(ctx, res)
 	if err != nil || ok {
 		return res, err
 	}
 	return res, d.mangled(ctx, res)
+}
+
+// writtenSince reports whether somebody has written the file between our PUT and the look.
+// Only the embedded server is known to answer a PUT with the ETag that it shows.
+func (d *delivery) writtenSince(res dav.Resource) bool {
+	return d.r.sent == sentPut && d.putTag != "" && d.view.Client().Profile().Name == davbackend.Embedded.Name && !res.ETag.Same(d.putTag)
 }
 
 // mangled deals with contents that are not ours although ours were sent: a piece
