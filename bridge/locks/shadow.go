@@ -196,10 +196,12 @@ func (l *Locks) store(ctx context.Context, x *Lease, t Target, old, next *row, g
 func (l *Locks) lose(ctx context.Context, r *row, cause error) {
 	now, err := l.now(ctx)
 	if err == nil {
+		var before row
 		_, err = l.amend(ctx, r.file, func(p *row) error {
 			if p.token != r.token || p.phase != r.phase {
 				return errRaced
 			}
+			before = *p
 			p.lost, p.token, p.holder = true, "", ""
 			var m *MismatchError
 			if errors.As(cause, &m) {
@@ -208,7 +210,15 @@ func (l *Locks) lose(ctx context.Context, r *row, cause error) {
 			p.tries++
 			p.next = now.Add(backoff(p.tries))
 			return nil
-		}, nil)
+		}, func(tx sqldb.Queryer) error {
+			// It may be there all the same: nobody else would give it back after Unlock.
+			o, any := before.leave()
+			if !any || before.lost {
+				return nil
+			}
+			_, err := addLeftover(ctx, tx, kindUnlock, &before, o, 0, now)
+			return err
+		})
 	}
 	if !errors.Is(err, errRaced) {
 		l.failed("marking a DAV lock as lost", err)

@@ -3,6 +3,7 @@ package locks
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -347,6 +348,30 @@ func TestReshadow(t *testing.T) {
 	x.Release()
 	if _, err = h.Reshadow(ctx, x, h.target(f)); !errors.Is(err, ErrStale) {
 		t.Errorf("without the lease: %v", err)
+	}
+}
+
+// TestLockThatOnlySeemsLostIsGivenBack: the old DAV lock could not be given back, so that no
+// other was taken. The row has lost it, but the upstream has not; Unlock leaves nothing.
+func TestLockThatOnlySeemsLostIsGivenBack(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	f := h.file("a.docx", "hello")
+	ok(t, h.Lock(ctx, h.target(f), anna, "A"))
+	x, err := h.Lease(ctx, f, "put", 0)
+	ok(t, err)
+	h.server.Quirks.Fail(upstream.Fault{Method: "UNLOCK", Status: http.StatusServiceUnavailable, Times: 1})
+	if _, err := h.Reshadow(ctx, x, h.target(f)); err == nil {
+		t.Fatal("it was taken anew")
+	}
+	x.Release()
+	if r := h.row(f); !r.lost || len(h.davLocks("/a.docx")) != 1 {
+		t.Fatalf("row %+v, locks %+v", r, h.davLocks("/a.docx"))
+	}
+	ok(t, h.Unlock(ctx, h.target(f), anna, "A"))
+	h.clock.forward(2 * time.Minute)
+	h.tend()
+	if locks := h.davLocks("/a.docx"); h.row(f) != nil || len(locks) != 0 || h.count("locks_intent") != 0 {
+		t.Errorf("row %+v, locks %+v, %d intents", h.row(f), locks, h.count("locks_intent"))
 	}
 }
 
