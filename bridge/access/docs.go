@@ -18,6 +18,7 @@ const (
 	DocsDownload DocsUse = 'd' // a document server fetches bytes
 	DocsCallback DocsUse = 'c' // it tells what happens to a document
 	DocsPage     DocsUse = 'p' // the page around its editor asks
+	HostState    DocsUse = 's' // a host page that has no session asks how its document stands
 )
 
 const (

@@ -28,7 +28,8 @@
 //     editor's frame and icon on its host page, and the script of a document server that
 //     is spoken to by the Docs API, which the operator has named and given a secret.
 //   - An access token appears only in the host page's form and in the answer to
-//     the page's own script. Never in an address, but that of a picture, which opens
+//     the page's own script (what the page of a ticket asks with can nothing but ask how its
+//     document stands). Never in an address, but that of a picture, which opens
 //     nothing else and lives for minutes.
 //   - A host page hears its editor's frame at the editor's origin and nobody else, and
 //     sends to that origin, or to one of frame_ancestors, never to "*".

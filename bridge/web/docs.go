@@ -109,6 +109,8 @@ func (s *site) docsPage(w http.ResponseWriter, r *http.Request, o opening, a dis
 	body.ActionURL, allow.Form = "", ""
 	if o.Session != "" {
 		err = s.ownAddresses(r, o, a, &body)
+	} else {
+		s.askedByToken(g, &body)
 	}
 	if err == nil {
 		err = s.whoElse(ctx, o, a, asked, &body)

@@ -35,7 +35,7 @@ type hostBody struct {
 	Switch    step // to editing, or to reading
 	Apps      []launchLink
 	Formats   []format // in which the file can be downloaded besides its own
-	Rename    bool     // by the page; editors of others have their own way
+	Rename    bool     // by the page; editors have their own ways besides
 	SaveAs    bool     // likewise
 	Note      words.Text
 	NoteKey   string // what the script knows the note by, "" it stays until it is hidden
@@ -53,8 +53,10 @@ type hostScript struct {
 	Folder    string   `json:"folder"`
 	Page      string   `json:"page"`     // this one
 	Edit      string   `json:"edit"`     // host page in edit mode, "" not allowed
+	Rename    string   `json:"rename"`   // where the document gets another name, "" by the editor
 	Renew     string   `json:"renew"`    // where a new token is asked for, "" nowhere
 	State     string   `json:"state"`    // where to ask how things stand, "" nowhere
+	Ask       string   `json:"ask"`      // the token for that, "" the session is enough
 	Beside    string   `json:"beside"`   // where to ask for the page of a file beside this one, "" nowhere
 	Pictures  string   `json:"pictures"` // where pictures are listed, "" nowhere
 	Picture   string   `json:"picture"`  // where the address of one is asked for
@@ -122,7 +124,10 @@ func (s *site) ownAddresses(r *http.Request, o opening, a discovery.Action, body
 	if j.Editing && (a.Office == wopi.Collabora || a.Office == wopi.OnlyOffice) {
 		j.Pictures, j.Picture = s.path("edit", id, "pictures"), s.path("edit", id, "picture")
 	}
-	body.Rename = body.Own && j.Editing && !s.guest()
+	body.Rename = j.Editing && s.mayChange(o.Who, o.Place.Upstream.Name, e)
+	if !body.Own && body.Rename {
+		j.Rename = s.path("edit", id, "name")
+	}
 	l, err := s.launcher(r, o.Who)
 	if err != nil {
 		return err

@@ -156,6 +156,8 @@ func (s *site) hostPage(w http.ResponseWriter, r *http.Request, o opening) {
 	body, allow := s.hostBody(r, o, a, token, g.Expires.UnixMilli())
 	if o.Session != "" {
 		err = s.ownAddresses(r, o, a, &body)
+	} else {
+		s.askedByToken(g, &body)
 	}
 	if err == nil {
 		err = s.whoElse(r.Context(), o, a, asked, &body)

@@ -71,7 +71,7 @@ func (s *site) scripted(next personal) http.HandlerFunc {
 
 // forScript tells the addresses that the script of a host page asks.
 func forScript(address string) bool {
-	return slices.Contains([]string{"token", "state", "beside", "pictures", "picture"}, path.Base(address))
+	return slices.Contains([]string{"token", "state", "beside", "pictures", "picture", "name"}, path.Base(address))
 }
 
 // serveState is GET /view/{id}/state, for the script of the host page. The upstream, which

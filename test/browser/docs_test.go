@@ -330,3 +330,49 @@ func TestOlderFormatsAreConverted(t *testing.T) {
 	w.Sees("Try again")
 	shots.take(w, "47-converting-failed")
 }
+
+// TestTemplatesInTheDocsAPI: the editor offers the house's own templates for its kind of
+// document, and what is made of one lies beside the document.
+func TestTemplatesInTheDocsAPI(t *testing.T) {
+	driver := Start(t)
+	ds := docserver.Start(t, nil)
+	secret := filepath.Join(t.TempDir(), "jwt")
+	if err := os.WriteFile(secret, []byte(docserver.Secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := daemon.StartEmpty(t, "upstream: {templates: /Vorlagen}\neditors:\n  - url: "+ds.URL+"\n    name: Docs\n    jwt_secret_file: "+secret+"\n")
+	d.Write("Brief.docx", "one")
+	d.Write("Vorlagen/Rechnung & Mahnung.docx", "a template")
+	d.Write("Vorlagen/Kasse.xlsx", "another kind")
+	w := driver.Open(t, 1200, 800)
+	w.Go(d.Link)
+	w.Sees("Brief.docx")
+	follow(w, "Brief.docx")
+	inDocs(w)
+	w.Sees("edit as")
+	var config struct {
+		EditorConfig struct {
+			Templates []struct{ Title, Image, URL string }
+		}
+	}
+	if err := json.Unmarshal(pageConfig(w), &config); err != nil || len(config.EditorConfig.Templates) != 1 {
+		t.Fatalf("%+v, %v", config, err)
+	}
+	one := config.EditorConfig.Templates[0]
+	if one.Title != "Rechnung & Mahnung.docx" || !strings.HasPrefix(one.URL, d.URL+"/folder/") || !strings.HasPrefix(one.Image, d.URL+"/static/") {
+		t.Errorf("%+v", one)
+	}
+	w.Go(one.URL) // as the editor opens it
+	w.Sees("Rechnung & Mahnung.docx")
+	w.Type("#name", control+"a"+release+"Rechnung 1\n")
+	onDisk(w, d, "Rechnung 1.docx", "a template")
+	inDocs(w)
+	w.Sees("edit as")
+	w.Frame("")
+	w.Click("#more summary") // and the bar renames here, too: all who have it open are told
+	w.Click("#rename")
+	w.Type("#ask-name", control+"a"+release+"Rechnung 2.docx\n")
+	w.Title("Rechnung 2.docx – ")
+	onDisk(w, d, "Rechnung 2.docx", "a template")
+	clean(t, w)
+}

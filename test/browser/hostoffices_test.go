@@ -1,6 +1,8 @@
 package browser
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -83,11 +85,34 @@ func TestHostPageAroundMicrosoft(t *testing.T) {
 		k.Click("#rename")
 	})
 	k.Title("Kasse 2026.xlsx – ")
+
+	// By the page's bar, under the editor's lock: it saves on to the new name.
+	k.Click("#more summary")
+	k.Click("#rename")
+	k.Type("#ask-name", control+"a"+release+"Kasse & Co\n")
+	k.Title("Kasse & Co.xlsx – ")
+	k.Sees("The document is now called “Kasse & Co.xlsx”.")
+	k.shots.take(k.Window, "56-host-renamed")
+	k.types("3")
+	k.presses("save")
+	k.Until("the save at the new name", func() bool {
+		b, err := os.ReadFile(filepath.Join(d.Dir, "Kasse & Co.xlsx"))
+		return err == nil && len(b) == 3
+	})
+	k.Click("#more summary")
+	k.Click("#rename")
+	k.Type("#ask-name", control+"a"+release+"a/b\n")
+	k.Sees("The document could not be renamed. A name cannot hold slashes")
+	k.inside(func() {
+		k.Type("#name", control+"a"+release+"Kasse 2026")
+		k.Click("#rename")
+	})
+	k.Title("Kasse 2026.xlsx – ")
 	k.presses("share")
 	k.Until("the page of links in a tab of its own", func() bool { return k.windows() == 2 })
 	k.presses("close")
 	k.Sees("Kasse 2026.xlsx")
-	if got := d.Read("Kasse 2026.xlsx"); len(got) != 2 {
+	if got := d.Read("Kasse 2026.xlsx"); len(got) != 3 {
 		t.Errorf("on the disk is %q", got)
 	}
 	k.calm()

@@ -8,57 +8,28 @@
   const docs = data.docs;
   let name = data.name;
   let modified = false;
-  let failed = false;
   let online = true;
-  let now = {};      // how things stand on the server
   let editor = null; // DocsAPI's
-  let told = '';     // the conflict that was shown last
 
   function go(where) { location.assign(where); }
 
   // ---- how the document stands ----
 
-  function show() {
-    hostSays.title(name, modified);
-    const held = { waits: ['script.host.waits', 'script.host.waits_note'], aside: ['script.host.aside', 'script.host.aside_note'], signin: ['script.host.wants_sign_in', 'script.host.wants_sign_in_note'] }[now.save];
-    const wait = { name: now.for || '' };
-    if (!online) hostSays.state('offline', say('script.host.offline'));
-    else if (!editor) hostSays.state('opening', say('script.host.opening'));
-    else if (failed) hostSays.state('failed', say('script.host.failed'));
-    else if (modified) hostSays.state('unsaved', say('script.host.unsaved'));
-    else if (held) hostSays.state('waits', say(held[0], wait));
-    else if (!data.editing) hostSays.state('reading', say('script.host.reading'));
-    else if (now.saved) hostSays.state('saved', say('script.host.saved_at', { time: hostSays.clock(now.saved) }));
-    else hostSays.state('saved', say('script.host.saved'));
-    if (held) note('waiting', 'warn', say(held[1], wait));
-    else drop('waiting');
-    if (!online) note('offline', 'bad', say('script.host.offline_note'));
-    else drop('offline');
-  }
+  const stands = hostStands({ data, go });
+  const show = () => stands.show({ name, modified, loaded: Boolean(editor), online, saving: false, failed: false, reading: !data.editing, save: null });
 
   async function look() {
     if (!data.state || document.hidden) return;
-    try {
-      const r = await fetch(data.state, { cache: 'no-store', signal: AbortSignal.timeout(20000) });
-      online = true;
-      if (r.status === 401) note('session', 'bad', say('script.host.session_over'), [say('script.host.sign_in'), data.signIn]);
-      if (r.status === 410) note('session', 'bad', say('script.host.link_over'));
-      if (r.ok) known(await r.json());
-    } catch {
-      online = false;
-    }
+    const r = await stands.ask();
+    online = Boolean(r);
+    if (r && r.ok) known(await r.json().catch(() => ({})));
+    else if (r) stands.over(r.status);
     show();
   }
   function known(state) {
     drop('session');
-    now = state;
     if (state.name) name = state.name; // others have renamed it
-    if (state.lost && data.editing) note('lost', 'warn', say('script.host.lost'));
-    else drop('lost');
-    if (state.conflict && state.conflict.key !== told) {
-      told = state.conflict.key;
-      hostAsks.conflict(state.conflict, state.conflict.goes ? say('script.host.conflict_goes') : '', '');
-    }
+    stands.known(state, modified);
   }
   setInterval(look, 15000);
   document.addEventListener('visibilitychange', look);
@@ -88,6 +59,20 @@
   function share() {
     if (!data.share) return;
     if (!window.open(data.share, '_blank')) note('share', 'info', say('script.host.share_note'), [say('script.host.share_do'), data.share]);
+  }
+
+  async function rename(wanted) {
+    const made = await ask('rename', { name: wanted });
+    if (!made) return;
+    name = made.name;
+    show();
+  }
+  const button = document.getElementById('rename');
+  if (button) {
+    button.addEventListener('click', async () => {
+      const wanted = await hostAsks.rename(name);
+      if (wanted) rename(wanted);
+    });
   }
 
   async function restore(version) {
@@ -143,12 +128,7 @@
     onRequestClose: () => go(data.folder),
     onRequestEditRights: () => { if (data.edit) go(data.edit); },
     onRequestSharingSettings: share,
-    onRequestRename: async ({ data: wanted }) => {
-      const made = await ask('rename', { name: String(wanted) });
-      if (!made) return;
-      name = made.name;
-      show();
-    },
+    onRequestRename: ({ data: wanted }) => rename(String(wanted)),
     onRequestSaveAs: async ({ data: made }) => {
       const copy = await ask('saveas', { name: String(made.title), url: String(made.url) });
       if (copy) note('copied', 'good', say('script.host.copied', { name: copy.name }), ...(docs.copies ? [[say('script.host.open_copy'), `${docs.copies}/${copy.id}`]] : []));

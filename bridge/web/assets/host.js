@@ -32,8 +32,6 @@
   let failed = false;
   let reading = !data.editing;
   let online = true;
-  let now = {};           // how things stand on the server
-  let savedFirst = null;  // when the last save had arrived as the page was opened
   let expires = data.expires;
   let renewing = null;
   let refused = false;    // the editor's save was refused for its token
@@ -77,6 +75,8 @@
 
   // ---- how the document stands ----
 
+  const stands = hostStands({ data, go });
+
   const askSave = () => {
     saving = true;
     savingSince = Date.now();
@@ -86,29 +86,14 @@
   };
 
   function show() {
-    hostSays.title(name, modified);
     if (saving && Date.now() - savingSince > 60000) saving = false;
-    const wait = now.for || '';
-    const held = { waits: ['script.host.waits', 'script.host.waits_note'], aside: ['script.host.aside', 'script.host.aside_note'], signin: ['script.host.wants_sign_in', 'script.host.wants_sign_in_note'] }[now.save];
-    if (!online) hostSays.state('offline', say('script.host.offline'));
-    else if (!loaded) hostSays.state('opening', say('script.host.opening'));
-    else if (saving || now.save === 'busy') hostSays.state('saving', say('script.host.saving'));
-    else if (failed) hostSays.state('failed', say('script.host.failed'), dialect.saves ? askSave : null);
-    else if (modified) hostSays.state('unsaved', say('script.host.unsaved'), dialect.saves ? askSave : null);
-    else if (held) hostSays.state('waits', say(held[0], { name: wait }));
-    else if (reading) hostSays.state('reading', say('script.host.reading'));
-    else if (now.saved && now.saved !== savedFirst) hostSays.state('saved', say('script.host.saved_at', { time: hostSays.clock(now.saved) }));
-    else hostSays.state('saved', say('script.host.saved'));
-    if (held) note('waiting', 'warn', say(held[1], { name: wait }));
-    else drop('waiting');
+    stands.show({ name, modified, loaded, online, saving, failed, reading, save: dialect.saves ? askSave : null });
     if (failed && data.office !== 'text' && !hostSays.find('session')) note('failed', 'bad', say('script.host.failed_note'), ...(dialect.saves ? [[say('script.host.again'), askSave]] : []));
     else drop('failed');
-    if (!online) note('offline', 'bad', say('script.host.offline_note'));
-    else drop('offline');
   }
 
   function heardModified(on) {
-    if (on && !modified) before = now.saved || 0;
+    if (on && !modified) before = stands.now().saved || 0;
     modified = on;
     failed = failed && on;
     if (!on) saving = false;
@@ -122,7 +107,7 @@
 
   let turn = 0;
   let looking = false;
-  const restless = () => !online || saving || failed || now.save || (modified && !dialect.tells);
+  const restless = () => !online || saving || failed || stands.now().save || (modified && !dialect.tells);
   function look(wait) {
     clearTimeout(turn);
     turn = setTimeout(ask, wait);
@@ -132,16 +117,12 @@
     clearTimeout(turn);
     if (!document.hidden || !online) {
       looking = true;
-      try {
-        const r = await fetch(data.state, { cache: 'no-store', signal: AbortSignal.timeout(20000) });
-        const back = !online;
-        online = true;
-        if (r.ok) known(await r.json());
-        else if (r.status === 401 || r.status === 410) renew();
-        if (back) returned();
-      } catch {
-        online = false;
-      }
+      const r = await stands.ask();
+      const back = !online;
+      online = Boolean(r);
+      if (r && r.ok) known(await r.json().catch(() => ({})));
+      else if (r && (r.status === 401 || r.status === 410)) renew();
+      if (back && online) returned();
       looking = false;
       show();
     }
@@ -149,38 +130,10 @@
   }
 
   function known(state) {
-    now = state;
-    if (savedFirst === null) savedFirst = state.saved;
     if (state.name && state.name !== name) name = state.name; // others have renamed it
     if (modified && !dialect.tells && state.saved && state.saved !== before) heardModified(false);
     if (state.save === 'busy' || state.conflict) saving = false; // it is told by that
-    if (state.lost && data.editing) note('lost', 'warn', say('script.host.lost'));
-    else drop('lost');
-    holder(state);
-    conflict(state.conflict);
-  }
-
-  // Somebody else has the document, or not any more. The text editor says so by itself.
-  let taken = Boolean(hostSays.find('holder'));
-  function holder(state) {
-    if (data.office === 'text' || !data.editing && !taken) return;
-    const apart = state.holder && state.with !== data.editor;
-    if (apart && !modified) {
-      note('holder', 'info', hostSays.taken(state));
-      taken = true;
-    } else if (!state.holder && taken) {
-      note('holder', 'good', say('script.host.free'), ...(data.edit ? [[say('script.host.edit'), () => go(data.edit)]] : []));
-      taken = false;
-    }
-  }
-
-  let told = ''; // the conflict that was shown last
-  function conflict(c) {
-    if (!c || !data.editing || data.office === 'text') return; // which asks by itself
-    if (c.key === told) return;
-    told = c.key;
-    const more = c.goes ? say('script.host.conflict_goes') : data.office === 'collabora' ? say('script.host.conflict_asks', { name: data.called }) : '';
-    hostAsks.conflict(c, more, c.mine.open && !c.mine.kept && data.office !== 'collabora' ? c.mine.open.replace('/view/', '/edit/') : '');
+    stands.known(state, modified);
   }
 
   // The server is back: what could not be saved meanwhile is saved now.
@@ -194,11 +147,8 @@
 
   // ---- the access token ----
 
-  // over says what ended: the sign-in, the link, or that it is somebody else's by now.
   function over(status) {
-    const ways = status === 410 ? [] : [[say('script.host.sign_in'), data.signIn]];
-    const words = { 401: say('script.host.session_over'), 410: say('script.host.link_over'), 403: say('script.host.other_person') }[status];
-    if (words) note('session', 'bad', words, ...ways);
+    stands.over(status);
     show();
   }
 
@@ -225,7 +175,7 @@
   async function renew() {
     if (!dialect.token) {
       if (!data.state) return '';
-      const r = await fetch(data.state, { cache: 'no-store' }).catch(() => null);
+      const r = await stands.ask();
       if (r && r.ok) drop('session');
       else if (r) over(r.status);
       if (Date.now() > expires - EARLY) note('ends', 'warn', say('script.host.ends', { name: data.called, time: hostSays.clock(expires) }), [say('script.host.reload'), () => location.reload()]);
@@ -254,7 +204,13 @@
 
   // ---- what a person does on the page ----
 
-  const acts = hostActs({ data, order, go, name: () => name });
+  function renamed(to) {
+    name = to;
+    tell('File_Rename', { NewName: name });
+    show();
+  }
+
+  const acts = hostActs({ data, order, go, renamed, name: () => name });
 
   // close leaves the document. The text editor is asked first, which may want to save.
   function close() {
@@ -338,11 +294,8 @@
     // it; how its saving goes.
     Davwopi_TokenExpired: async () => { if (!(await renew())) post('Reset_Access_Token', { token: '' }); },
     Davwopi_Ask: async () => {
-      let state = {};
-      try {
-        if (data.state) state = await (await fetch(data.state, { cache: 'no-store' })).json();
-      } catch { /* then it is not known */ }
-      post('Davwopi_State', state);
+      const r = data.state ? await stands.ask() : null;
+      post('Davwopi_State', r && r.ok ? await r.json().catch(() => ({})) : {}); // {}: it is not known
     },
     Davwopi_Saving: ({ State }) => {
       saving = State === 'saving';

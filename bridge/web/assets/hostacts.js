@@ -2,7 +2,7 @@
 // What a person does on the host page besides working in the editor: a copy, another name,
 // a picture, sharing. hostActs gets what the page knows and gives it what it can do.
 
-const hostActs = ({ data, order, go, name }) => {
+const hostActs = ({ data, order, go, renamed, name }) => {
   const { note } = hostSays;
   const { like, stem, extension } = hostActs;
   let copying = ''; // the name under which a copy is being saved
@@ -41,9 +41,23 @@ const hostActs = ({ data, order, go, name }) => {
     else note('copied', 'good', say('script.host.copied', { name: to }), [say('script.host.open_copy'), page || data.folder]);
   }
 
+  // rename gives the document another name: the text editor does it by itself; under an
+  // editor of others the server does, and that editor shows it when it is loaded anew.
   async function rename() {
-    const wanted = await hostAsks.name(say('script.host.rename_title'), say('script.host.rename_label'), say('script.host.rename_do'), name());
-    if (wanted && wanted !== name()) order('Davwopi_Rename', { Name: stem(like(wanted, extension(name()))) });
+    const typed = await hostAsks.rename(name());
+    if (!typed) return;
+    const wanted = stem(like(typed, extension(name())));
+    if (data.office === 'text') {
+      order('Davwopi_Rename', { Name: wanted });
+      return;
+    }
+    const asked = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ editor: data.editor, user: data.user, name: wanted }) };
+    const r = await fetch(data.rename, asked).catch(() => null);
+    const answer = r ? await r.json().catch(() => ({})) : {};
+    if (r && r.ok) {
+      renamed(answer.name);
+      note('renamed', 'good', say('script.host.renamed', { name: answer.name, editor: data.called }), [say('script.host.reload'), () => location.reload()]);
+    } else note('renamed', 'bad', say('script.host.not_renamed') + (answer.error === 'name' ? ' ' + answer.message : ''), [say('script.host.again'), rename]);
   }
 
   async function insertPicture() {

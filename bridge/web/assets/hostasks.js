@@ -32,6 +32,12 @@ const hostAsks = (() => {
     return (await answer) === 'do' ? input.value.trim() : '';
   }
 
+  // rename promises another name for a document, '' if there is none.
+  async function rename(from) {
+    const wanted = await name(say('script.host.rename_title'), say('script.host.rename_label'), say('script.host.rename_do'), from);
+    return wanted === from ? '' : wanted;
+  }
+
   // ---- pictures ----
 
   function entry(item, kind, extra, act) {
@@ -119,5 +125,5 @@ const hostAsks = (() => {
     if (!el('conflict').open) shown(el('conflict'));
   }
 
-  return { name, picture, conflict, by, onOpen: (f) => { around = f; } };
+  return { name, rename, picture, conflict, by, onOpen: (f) => { around = f; } };
 })();
