@@ -247,13 +247,18 @@ func (d *Daemon) start(listen string) {
 	}
 }
 
+// environment is ours without the variables of test/bench, which are no configuration.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "DAVWOPI_BENCH_") })
+}
+
 // begin starts the daemon; false if it ended, or was not ready within limit and is
 // dead now.
 func (d *Daemon) begin(listen string, limit time.Duration) bool {
 	d.t.Helper()
 	args := append(slices.Clone(d.under), d.program, "serve", "-config", d.config, "-listen", listen, "-state", d.State, "-dir", d.Dir)
 	d.command = exec.Command(args[0], args[1:]...)
-	d.command.Env = append(append(os.Environ(), "DAVWOPI_SECRET_KEY="), d.env...)
+	d.command.Env = append(append(environment(), "DAVWOPI_SECRET_KEY="), d.env...)
 	d.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	d.command.Stderr = d.log
 	out, err := d.command.StdoutPipe()

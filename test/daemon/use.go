@@ -21,7 +21,7 @@ func (d *Daemon) Run(args ...string) (string, error) { return d.RunIn("C", args.
 func (d *Daemon) RunIn(locale string, args ...string) (string, error) {
 	args = append([]string{args[0], "-config", d.config, "-state", d.State}, args[1:]...)
 	command := exec.Command(d.program, args...)
-	command.Env = append(os.Environ(), "LC_ALL="+locale)
+	command.Env = append(environment(), "LC_ALL="+locale)
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
 	if err := command.Run(); err != nil {
