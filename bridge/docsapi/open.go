@@ -292,7 +292,6 @@ func (d *Docs) otherHolder(ctx context.Context, file idmap.FileID, editor string
 		return nameOr(state.Holder.Name), nil
 	case !state.Lock.Held(now) && state.Met != nil:
 		return nameOr(state.Met.Holder), nil
-		return "somebody", nil
 	}
 	return "", nil
 }
