@@ -607,6 +607,8 @@ func TestWhoWaitsBehind(t *testing.T) {
 		{"refuse, Collabora", Refuse, wopi.Collabora, plenty, true, false, false},
 		{"tmpfs or overlay", Auto, wopi.Collabora, room{fleeting: true, free: 1 << 40, total: 1 << 41}, true, false, false},
 		{"nearly full", Auto, wopi.Collabora, room{free: 4 << 30, total: 100 << 30}, true, false, false},
+		{"a NAS with 8 GiB left", Auto, wopi.Collabora, room{free: 8 << 30, total: 4 << 40}, true, false, true},
+		{"a NAS with less", Auto, wopi.Collabora, room{free: 8<<30 - 1, total: 4 << 40}, true, false, false},
 		{"something has waited for too long", Auto, wopi.Collabora, plenty, true, true, false},
 		{"spools of one replica", Auto, wopi.Collabora, plenty, false, false, false},
 	} {

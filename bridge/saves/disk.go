@@ -29,6 +29,12 @@ type room struct {
 	free, total uint64 // bytes
 }
 
+// nearlyFull reports whether so little is free that nothing may wait here: others write to
+// the disk too. A twentieth of a NAS is more than all the saves of a day.
+func (r room) nearlyFull() bool {
+	return r.free < leastFree || r.free < min(r.total/leastPart, enoughFree)
+}
+
 type spoolFile struct {
 	io.Writer
 	sync  func() error

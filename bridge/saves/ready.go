@@ -21,7 +21,7 @@ func (s *Saves) Ready() error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("saves: looking at the disk of the journal: %w", err)
-	case room.free < leastFree || room.free < room.total/leastPart:
+	case room.nearlyFull():
 		return ErrNearlyFull
 	}
 	return nil

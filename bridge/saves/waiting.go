@@ -32,7 +32,8 @@ const (
 const (
 	defaultMaxAge = 24 * time.Hour
 	leastFree     = 256 << 20 // bytes
-	leastPart     = 20        // a twentieth of the disk: 5 %
+	leastPart     = 20        // a twentieth of the disk: 5 %, or
+	enoughFree    = 8 << 30   // bytes: two of the largest bodies
 )
 
 const (
@@ -81,7 +82,7 @@ func (s *Saves) mayQueue(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("saves: looking at the state directory: %w", err)
 	}
-	if room.fleeting || room.free < leastFree || room.free < room.total/leastPart {
+	if room.fleeting || room.nearlyFull() {
 		return false, nil
 	}
 	return s.freshEnough(ctx)

@@ -194,7 +194,7 @@ func NeedsDisk(t testing.TB) {
 	if err := syscall.Statfs(t.TempDir(), &st); err != nil {
 		t.Fatal(err)
 	}
-	if kind := uint32(st.Type); kind == 0x01021994 || kind == 0x794c7630 || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail < st.Blocks/20 {
+	if kind := uint32(st.Type); kind == 0x01021994 || kind == 0x794c7630 || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail*uint64(st.Bsize) < min(st.Blocks/20*uint64(st.Bsize), 8<<30) {
 		t.Skip("the temporary directory is a tmpfs or an overlay, or nearly full: no save would wait")
 	}
 }

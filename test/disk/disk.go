@@ -29,7 +29,7 @@ func Folder(t testing.TB) string {
 	if err := syscall.Statfs(dir, &st); err != nil {
 		t.Fatal(err)
 	}
-	if kind := uint32(st.Type); kind == tmpfs || kind == overlay || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail < st.Blocks/20 {
+	if kind := uint32(st.Type); kind == tmpfs || kind == overlay || st.Bavail*uint64(st.Bsize) < 256<<20 || st.Bavail*uint64(st.Bsize) < min(st.Blocks/20*uint64(st.Bsize), 8<<30) {
 		t.Skip("/var/tmp is a tmpfs or an overlay, or nearly full: no save would wait")
 	}
 	return dir
