@@ -15,25 +15,29 @@ import (
 // assetKinds are the types of embedded files.
 var assetKinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
-// zipped are the embedded files, compressed once, by name. They hold no secret: pages,
-// which do, are not compressed, or their length would tell of it.
+// zipped are the embedded files, compressed once, by name. They hold no secret; of pages
+// see [site.maySqueeze].
 var zipped = sync.OnceValue(func() map[string][]byte {
-	out := map[string][]byte{"words.js": squeeze(words.Script)}
+	out := map[string][]byte{"words.js": squeeze(words.Script, gzip.BestCompression)}
 	list, _ := assets.ReadDir("assets") // it is embedded
 	for _, e := range list {
 		if b, err := assets.ReadFile("assets/" + e.Name()); err == nil && assetKinds[path.Ext(e.Name())] != "" {
-			out[e.Name()] = squeeze(b)
+			out[e.Name()] = squeeze(b, gzip.BestCompression)
 		}
 	}
 	return out
 })
 
-func squeeze(b []byte) []byte {
+func squeeze(b []byte, level int) []byte {
 	var out bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is one
-	_, _ = w.Write(b)                                       // a buffer takes all
+	w, _ := gzip.NewWriterLevel(&out, level) // the level is one
+	_, _ = w.Write(b)                        // a buffer takes all
 	_ = w.Close()
 	return out.Bytes()
+}
+
+func takesGzip(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 }
 
 // serveAsset sends one embedded file; with the stamp of this build in the
@@ -59,7 +63,7 @@ func serveAsset(w http.ResponseWriter, r *http.Request, name string) {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	h.Set("Vary", "Accept-Encoding")
-	if small := zipped()[path.Base(name)]; small != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if small := zipped()[path.Base(name)]; small != nil && takesGzip(r) {
 		h.Set("Content-Encoding", "gzip")
 		b = small
 	}

@@ -620,6 +620,41 @@ func TestPartsOfPagesAreCompressed(t *testing.T) {
 	}
 }
 
+// TestLongListsAreCompressed: a page of a folder is under 50 KB on the wire, however long it
+// is; but not where it shows what the address says, or the secret of a link.
+func TestLongListsAreCompressed(t *testing.T) {
+	h := newHouse(t, nil)
+	for i := range 600 {
+		h.up.Write(t, fmt.Sprintf("team/%03d report of the quarter.odt", i*7919%1000), "hello")
+	}
+	get := func(b *browser, path, encoding string) answer {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.server.URL+path, nil)
+		h.must(err)
+		req.Header.Set("Accept-Encoding", encoding)
+		return b.do(req)
+	}
+	b := h.person("ben")
+	team := "/folder/" + b.get("/").id(t, "team")
+	plain, small := get(b, team, "identity"), get(b, team, "gzip, br")
+	if plain.header.Get("Content-Encoding") != "" || small.header.Get("Content-Encoding") != "gzip" {
+		t.Fatalf("%v, %v", plain.header, small.header)
+	}
+	z, err := gzip.NewReader(strings.NewReader(small.body))
+	h.must(err)
+	body, err := io.ReadAll(z)
+	h.must(err)
+	if rows := bytes.Count(body, []byte("<tr data-id=")); rows != 500 || len(small.body) > 50<<10 {
+		t.Errorf("%d rows in %d bytes, of %d", rows, len(small.body), len(body))
+	}
+	t.Logf("%d bytes, %d on the wire", len(body), len(small.body))
+	for _, path := range []string{team + "?q=report", "/document/" + team[len("/folder/"):], "/signin"} {
+		if got := get(b, path, "gzip"); got.header.Get("Content-Encoding") != "" {
+			t.Errorf("%s is compressed", path)
+		}
+	}
+}
+
 // TestSignInOfEveryKind: each way to sign in has its page in each language, with the privacy
 // statement; and each of its troubles says what it is.
 func TestSignInOfEveryKind(t *testing.T) {

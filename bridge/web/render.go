@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/rand"
 	"crypto/sha256"
 	"embed"
@@ -125,9 +126,20 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pg pag
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-cache, no-store")
 	h.Set("Content-Language", language.Tag())
-	h.Add("Vary", "Accept-Language, Cookie")
+	h.Add("Vary", "Accept-Language, Cookie, Accept-Encoding")
+	if s.maySqueeze(r, pg.View) && takesGzip(r) {
+		h.Set("Content-Encoding", "gzip")
+		b = *bytes.NewBuffer(squeeze(b.Bytes(), gzip.BestSpeed))
+	}
 	w.WriteHeader(status)
 	_, _ = b.WriteTo(w) // a browser that went away needs no answer
+}
+
+// maySqueeze reports whether a page is sent compressed: lists, which are long. The length of
+// what is compressed tells whoever can put something into it whether that is there already;
+// so nothing of the address may be on the page, nor may it hold the secret of a link.
+func (s *site) maySqueeze(r *http.Request, view string) bool {
+	return view == "folder" && s.visit == nil && !r.URL.Query().Has("q")
 }
 
 func personName(p oauth.Principal) string {
