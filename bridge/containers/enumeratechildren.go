@@ -67,18 +67,19 @@ type folder struct {
 // A pourer writes the children of one container.
 type pourer struct {
 	*Containers
-	q       *endpoint.Request
-	view    idmap.Finder // as the person who asks
-	at      idmap.Entry
-	to      io.Writer
-	filter  wopi.ExtensionFilter
-	batches *idmap.Batches
-	some    []dav.Resource
-	waits   saves.Waitings
-	seen    int // children that have come
-	files   int // that were written
-	folders []folder
-	names   int // bytes of the names of folders
+	q         *endpoint.Request
+	view      idmap.Finder // as the person who asks
+	at        idmap.Entry
+	to        io.Writer
+	filter    wopi.ExtensionFilter
+	batches   *idmap.Batches
+	some      []dav.Resource
+	waits     saves.Waitings
+	seen      int // children that have come
+	files     int // that were written
+	folders   []folder
+	names     int    // bytes of the names of folders
+	endThrift func() // ends the thrift; nil: it has not begun
 }
 
 func (c *Containers) pour(ctx context.Context, q *endpoint.Request, t locks.Target, w io.Writer) error {
@@ -90,12 +91,20 @@ func (c *Containers) pour(ctx context.Context, q *endpoint.Request, t locks.Targ
 		Containers: c, q: q, view: t.View, at: t.File, to: w, filter: wopi.ParseExtensionFilter(q.Headers.Extensions),
 		batches: c.IDs.Batches(q.Grant.Space, t.File.Path), some: make([]dav.Resource, 0, batch), waits: waits,
 	}
+	defer func() {
+		if p.endThrift != nil {
+			p.endThrift()
+		}
+	}()
 	if _, err := io.WriteString(w, `{"ChildFiles":[`); err != nil {
 		return err
 	}
 	err = t.View.List(ctx, t.File.Path, func(res dav.Resource) error {
 		if p.seen++; p.seen > maxChildren {
 			return errTooMany
+		}
+		if p.seen == endpoint.BigFolder {
+			p.endThrift = endpoint.Thrift()
 		}
 		if p.some = append(p.some, res); len(p.some) < batch {
 			return nil

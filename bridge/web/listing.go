@@ -8,16 +8,17 @@ import (
 	"slices"
 	"time"
 
+	"davwopi/bridge/endpoint"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 )
 
 const (
-	pageRows   = 500      // rows per page of a listing
-	bigFolder  = 2000     // entries; a folder with more is recorded by the page
-	bigAtOnce  = 2        // listings of big folders at the same time
-	maxEntries = 50000    // more are not shown at all
-	maxText    = 16 << 20 // bytes of names and evidence in one listing; more are not shown
+	pageRows   = 500                // rows per page of a listing
+	bigFolder  = endpoint.BigFolder // entries; a folder with more is recorded by the page
+	bigAtOnce  = 2                  // listings of big folders at the same time
+	maxEntries = 50000              // more are not shown at all
+	maxText    = 16 << 20           // bytes of names and evidence in one listing; more are not shown
 )
 
 // A member is what a listing keeps of each entry while it arrives: what sorting
@@ -71,18 +72,17 @@ var (
 // turns, and waits for it without an open request upstream. release gives the turn
 // back and must be called; it is never nil.
 func (s *site) list(ctx context.Context, at place) (l listing, release func(), err error) {
-	turn := false
+	var endThrift func() // nil: no turn
 	release = func() {
-		if turn {
-			s.thrift.end()
+		if endThrift != nil {
+			endThrift()
 			<-s.big
 		}
 	}
 	take := func() error {
 		select {
 		case s.big <- struct{}{}:
-			turn = true
-			s.thrift.begin()
+			endThrift = endpoint.Thrift()
 			return nil
 		default:
 			return errTurn
@@ -93,8 +93,7 @@ func (s *site) list(ctx context.Context, at place) (l listing, release func(), e
 	}
 	select {
 	case s.big <- struct{}{}:
-		turn = true
-		s.thrift.begin()
+		endThrift = endpoint.Thrift()
 	case <-ctx.Done():
 		return listing{}, release, fmt.Errorf("web: waiting for other large folders: %w", ctx.Err())
 	}

@@ -102,7 +102,6 @@ type site struct {
 	live    *streams      // pages that listen
 	arrived *oauth.Tries  // sign-ins that failed on the way back from the provider
 	big     chan struct{} // holds one for each listing of a big folder that is under way
-	thrift  *thrift       // while there is one
 	trash   *trashes
 }
 
@@ -185,7 +184,6 @@ func (p *Pages) site() *site {
 			live:    newStreams(),
 			arrived: oauth.NewTries(0, 0), // by peer alone
 			big:     make(chan struct{}, bigAtOnce),
-			thrift:  new(thrift),
 			trash:   new(trashes),
 		}
 	})

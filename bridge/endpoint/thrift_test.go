@@ -1,4 +1,4 @@
-package web
+package endpoint
 
 import (
 	"runtime/debug"
@@ -15,15 +15,15 @@ func TestThrift(t *testing.T) {
 	defer debug.SetGCPercent(was)
 	for _, usual := range []int{100, 20, -1} {
 		debug.SetGCPercent(usual)
-		wanted := usual
-		if usual > thriftPercent {
-			wanted = thriftPercent
-		}
-		var s thrift
+		wanted := min(usual, thriftPercent)
+		var first, second func()
 		for step, c := range []struct {
 			do     func()
 			wanted int
-		}{{s.begin, wanted}, {s.begin, wanted}, {s.end, wanted}, {s.end, usual}} {
+		}{
+			{func() { first = Thrift() }, wanted}, {func() { second = Thrift() }, wanted},
+			{func() { first(); first() }, wanted}, {func() { second() }, usual},
+		} {
 			if c.do(); percent() != c.wanted {
 				t.Errorf("usual %d, step %d: %d instead of %d", usual, step, percent(), c.wanted)
 			}
