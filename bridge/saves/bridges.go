@@ -111,6 +111,7 @@ func (s *Saves) inherit(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("saves: journal: %w", err)
 		}
+		s.preRoom.recount()
 	}
 	err = s.DB.Write(ctx, func(tx sqldb.Queryer) error {
 		_, err := tx.Exec(ctx, `DELETE FROM saves_bridge WHERE seen < ? AND store NOT IN (SELECT store FROM saves_entry)`, sqldb.Millis(now.Add(-forgotten)))

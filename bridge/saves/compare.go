@@ -212,6 +212,7 @@ func (d *delivery) copyByHand(ctx context.Context, names func(int) (string, bool
 		return err
 	}
 	defer d.s.live.leave(r.id)
+	d.s.preRoom.recount()
 	sub := &delivery{s: d.s, r: r, t: d.t, until: d.until, view: d.view, own: make(map[int64]bool), inflight: statePreimage}
 	if _, err = sub.makeNew(ctx, d.entry.Path.Parent(), names); err != nil {
 		return err

@@ -148,6 +148,9 @@ var migrations = []string{
 		touched BIGINT NOT NULL
 	);
 	CREATE INDEX saves_incoming_user ON saves_incoming (user_id, touched)`,
+	`-- With what the pre-images are counted and found by, without a look at the rows.
+	DROP INDEX saves_entry_state;
+	CREATE INDEX saves_entry_state ON saves_entry (store, state, changed, size)`,
 }
 
 // A row is an entry of the journal. The fields above the line never change.
@@ -312,7 +315,11 @@ func (s *Saves) anywhere(ctx context.Context, where string, args ...any) ([]*row
 }
 
 func rowsOf(ctx context.Context, q sqldb.Queryer, where string, args ...any) ([]*row, error) {
-	rows, err := q.Query(ctx, `SELECT num, `+columns+` FROM saves_entry WHERE `+where+` ORDER BY num`, args...)
+	return rowsIn(q.Query(ctx, `SELECT num, `+columns+` FROM saves_entry WHERE `+where+` ORDER BY num`, args...))
+}
+
+// rowsIn are the entries that a query found.
+func rowsIn(rows *sql.Rows, err error) ([]*row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("saves: journal: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
@@ -35,7 +34,7 @@ func (d *delivery) keepPreimage(ctx context.Context) error {
 	case err == nil:
 		d.pre, d.fetched = r, true
 		d.s.live.leave(r.id)
-		return d.s.trim(ctx, r.id)
+		return d.s.trim(ctx, r)
 	case errors.Is(err, errAgain), lost(err), errors.Is(err, errCrash):
 		return err
 	case d.r.size == 0 || d.undoable:
@@ -78,7 +77,7 @@ func (d *delivery) previousSpool(ctx context.Context) (bool, error) {
 		d.s.live.leave(r.id)
 		if err == nil {
 			d.pre = r
-			return true, d.s.trim(ctx, r.id)
+			return true, d.s.trim(ctx, r)
 		}
 	}
 	return false, nil
@@ -130,35 +129,6 @@ func (d *delivery) unseen(ctx context.Context, r *row) error {
 	}
 	_, err = d.s.IDs.Wrote(ctx, d.t.File.Space, d.file, res, r.sha256)
 	return err
-}
-
-// trim keeps the pre-images below their limit, oldest first, but for the one that
-// is in use.
-func (s *Saves) trim(ctx context.Context, except string) error {
-	all, err := s.entries(ctx, `state = ?`, statePreimage)
-	if err != nil {
-		return err
-	}
-	slices.SortStableFunc(all, func(a, b *row) int { return a.changed.Compare(b.changed) }) // when it was replaced
-	total := int64(0)
-	for _, r := range all {
-		total += r.size
-	}
-	for _, r := range all {
-		if total <= s.preBytes {
-			return nil
-		}
-		if r.id == except || !s.live.take(r.id) {
-			continue
-		}
-		err := s.forget(ctx, r)
-		s.live.leave(r.id)
-		if err != nil {
-			return err
-		}
-		total -= r.size
-	}
-	return nil
 }
 
 // restore puts the pre-image back after an upload in place has broken off for

@@ -77,6 +77,7 @@ type Saves struct {
 	pause    func(context.Context, time.Duration) error
 	clock    func() time.Time // of patience
 	preBytes int64            // of all pre-images, and of one; 0 none
+	preRoom  *allowance       // for more of them
 	chunk    int64            // bytes of one chunk; defaultChunk, smaller in tests
 	without  protection       // that is left out, "" none: a test sets it to prove that it would notice
 	// crash is asked after each step that leaves a trace; a test lets it fail to see
@@ -156,7 +157,7 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 		s.preBytes = preimageTotal
 	}
 	s.sights = &sights{at: make(map[sight]time.Time)}
-	s.keeper = new(keeper)
+	s.keeper, s.preRoom = new(keeper), new(allowance)
 	s.live = &live{ids: make(map[string]bool), tries: make(map[string]try)}
 	if err := makeDir(s.Dir); err != nil {
 		return nil, fmt.Errorf("saves: %w", err)

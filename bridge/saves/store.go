@@ -216,6 +216,7 @@ func (s *Saves) takeFrom(ctx context.Context, r *row) error {
 	case n == 0:
 		return ErrInUse
 	}
+	s.preRoom.recount()
 	r.store = s.store
 	return nil
 }
