@@ -6,7 +6,7 @@ const shown = (() => {
   const language = document.documentElement.lang;
 
   const state = (words) => { el('state').textContent = words; };
-  const clock = () => new Date().toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit' });
+  const clock = () => new Date().toLocaleTimeString(language, { hour: 'numeric', minute: '2-digit' });
   const moment = (at) => at.toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
 
   function button(words, act, primary) {

@@ -8,7 +8,7 @@ const hostSays = (() => {
   const language = document.documentElement.lang;
   const brand = JSON.parse(el('data').textContent).brand;
 
-  const clock = (ms) => new Date(ms).toLocaleTimeString(language, { hour: '2-digit', minute: '2-digit' });
+  const clock = (ms) => new Date(ms).toLocaleTimeString(language, { hour: 'numeric', minute: '2-digit' });
   const moment = (ms) => (new Date(ms).toDateString() === new Date().toDateString() ? clock(ms)
     : new Date(ms).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' }));
   const list = (names) => new Intl.ListFormat(language).format(names);
