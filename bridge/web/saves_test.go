@@ -59,7 +59,7 @@ func TestSavesThatDidNotGetThrough(t *testing.T) {
 			t.Errorf("somebody else: %d", got.status)
 		}
 	}
-	contains(t, anna.get(drop).body, "Drop this save of “a &lt;b&gt;.txt”?")
+	contains(t, anna.get(drop).body, "Throw away this save of “a &lt;b&gt;.txt”?")
 	if got := anna.post(restore, nil); got.status != http.StatusSeeOther || got.header.Get("Location") != "/saves?said=restored" {
 		t.Fatalf("restore: %d %q", got.status, got.body)
 	}

@@ -6,6 +6,7 @@
   const el = (id) => document.getElementById(id);
 
   function end(words, again) {
+    el('what').hidden = true; // it is not being made any more
     el('said').textContent = words;
     el('progress').hidden = true;
     el('again').hidden = !again;
@@ -41,6 +42,7 @@
 
   el('again').addEventListener('click', () => {
     el('again').hidden = true;
+    el('what').hidden = false;
     el('progress').hidden = false;
     el('progress').removeAttribute('value');
     el('said').textContent = say('script.converting.begins');
