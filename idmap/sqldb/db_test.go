@@ -226,7 +226,7 @@ func TestCompareAndSwapHasOneWinner(t *testing.T) {
 }
 
 func TestRowsMayBeOpenWhileTheSameTextRunsOnSQLite(t *testing.T) {
-	db := sqldbtest.New(t)
+	db := sqldbtest.SQLite(t) // a connection of PostgreSQL does one thing at a time
 	ctx := t.Context()
 	migrate(t, db, "things", things)
 	err := db.Write(ctx, func(tx sqldb.Queryer) error {

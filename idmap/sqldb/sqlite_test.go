@@ -80,7 +80,7 @@ func TestSQLiteFile(t *testing.T) {
 
 func TestBackup(t *testing.T) {
 	ctx := t.Context()
-	db := sqldbtest.New(t)
+	db := sqldbtest.SQLite(t)
 	migrate(t, db, "things", things)
 	err := db.Write(ctx, func(tx sqldb.Queryer) error {
 		_, err := tx.Exec(ctx, `INSERT INTO thing (name, n) VALUES ('kept', 42)`)

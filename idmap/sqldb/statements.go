@@ -3,6 +3,8 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -99,6 +101,15 @@ func (s *statements) prepareWriter(ctx context.Context, write *sql.DB, query str
 		return
 	}
 	s.written[query] = st
+}
+
+// Statements are the texts that SQLite has prepared so far, of both sides: for tests that
+// look at their plans. Of PostgreSQL there are none.
+func (db *DB) Statements() []string {
+	s := db.stmts
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Concat(slices.Collect(maps.Keys(s.prepared)), slices.Collect(maps.Keys(s.written)))
 }
 
 func (s *statements) close() {

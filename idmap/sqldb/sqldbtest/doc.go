@@ -8,7 +8,8 @@
 //
 // A test of a store wraps its body in [Each], and it runs on SQLite and on
 // PostgreSQL. Where PostgreSQL is not installed that half is skipped by name.
-// A test that only needs some database takes [New].
+// A test that only needs some database takes [New], one of what only SQLite has
+// [SQLite].
 //
 // # Rules
 //

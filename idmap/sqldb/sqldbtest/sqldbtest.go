@@ -38,6 +38,12 @@ func New(t testing.TB) *sqldb.DB {
 	if os.Getenv("DAVWOPI_TEST_STATE") == "postgres" {
 		return open(t, Postgres(t))
 	}
+	return SQLite(t)
+}
+
+// SQLite is [New] for what is about SQLite alone, whatever the suites are run on.
+func SQLite(t testing.TB) *sqldb.DB {
+	t.Helper()
 	return open(t, filepath.Join(t.TempDir(), "state.db"))
 }
 
