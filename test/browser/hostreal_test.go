@@ -1,14 +1,18 @@
 package browser
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"davwopi/bridge/wopi"
 	"davwopi/test/daemon"
+	"davwopi/test/standins"
 )
 
 // TestRealEditors: a person's way through a real editor. It runs where
@@ -22,76 +26,116 @@ func TestRealEditors(t *testing.T) {
 			if url == "" {
 				t.Skipf("set %s to the address of a real editor", variable)
 			}
-			realEditor(t, url, variable)
+			host := cmp.Or(os.Getenv("DAVWOPI_TEST_HOST"), "127.0.0.1")
+			listener, err := net.Listen("tcp", "0.0.0.0:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, port, _ := net.SplitHostPort(listener.Addr().String()) // it is one
+			listener.Close()
+			d := daemon.StartAt(t, fmt.Sprintf("insecure_http: true\npublic_url: http://127.0.0.1:%[1]s\nwopi_url: http://%[2]s:%[1]s\nprefer: {txt: %[3]q}\neditors: [%[3]q]\n", port, host, url), "0.0.0.0:"+port)
+			wayThrough(t, Start(t), d, variable)
 		})
 	}
 }
 
-// realEditor opens, types, saves, saves a copy where the page's bar does that, changes the
-// document from outside, and closes. The editor's own surface is worked by keys alone, which
-// all versions share; renaming is by its title, and tried by the stand-ins only.
-func realEditor(t *testing.T, url, variable string) {
-	const name = "Brief.txt"
-	host := os.Getenv("DAVWOPI_TEST_HOST")
-	if host == "" {
-		host = "127.0.0.1"
+// TestTheWayThroughRealEditors goes the same way through the stand-ins, so that it is known
+// to lead through when a real editor is at hand.
+func TestTheWayThroughRealEditors(t *testing.T) {
+	driver := Start(t)
+	for _, kind := range []wopi.Office{wopi.Collabora, wopi.OnlyOffice, wopi.Microsoft} {
+		t.Run(kind.String(), func(t *testing.T) {
+			url := standins.New(t, kind, "txt").URL
+			wayThrough(t, driver, daemon.StartEmpty(t, fmt.Sprintf("prefer: {txt: %[1]q}\neditors: [%[1]q]\n", url)), kind.String())
+		})
 	}
-	listener, err := net.Listen("tcp", "0.0.0.0:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String()) // it is one
-	listener.Close()
-	d := daemon.StartAt(t, fmt.Sprintf("insecure_http: true\npublic_url: http://127.0.0.1:%[1]s\nwopi_url: http://%[2]s:%[1]s\nprefer: {txt: %[3]q}\neditors: [%[3]q]\n", port, host, url), "0.0.0.0:"+port)
+}
+
+// wayThrough opens, types, saves, saves a copy where the page's bar does that, renames by the
+// bar, changes the document from outside, and closes. The editor's own surface is worked by a
+// click into it and by keys alone, which all versions share; renaming by its title is tried by
+// the stand-ins only (TestHostPageAround...).
+func wayThrough(t *testing.T, driver *Driver, d *daemon.Daemon, editor string) {
+	name := "Brief.txt"
 	d.Write(name, "one\n")
-	k := desk{Start(t).Open(t, 1200, 800), nil, newShots(t)}
+	k := desk{driver.Open(t, 1200, 800), nil, newShots(t)}
 	k.Go(d.Link)
-	k.Sees(name)
-	follow(k.Window, name)
-	k.patiently("the document", `#state[data-state=saved]`)
-	k.shots.take(k.Window, "60-real-open-"+variable)
-	k.Frame("iframe[name=editor]")
-	k.keys("two ")
-	k.Frame("")
+	opens := func() {
+		t.Helper()
+		k.Sees(name)
+		follow(k.Window, name)
+		k.patiently("the document", `#state[data-state=saved]`)
+	}
+	saves := func(text string) {
+		t.Helper()
+		k.writes(control + "s" + release)
+		k.Until("the words on the disk", func() bool { return strings.Contains(d.Read(name), text) })
+	}
+	opens()
+	k.shots.take(k.Window, "60-real-open-"+editor)
+	k.writes("two ")
 	k.patiently("what was typed is not saved", `#state[data-state=unsaved]`)
-	k.Frame("iframe[name=editor]")
-	k.keys(control + "s" + release)
-	k.Frame("")
+	saves("two ")
 	k.patiently("it is saved", `#state[data-state=saved]`)
-	k.Until("the words on the disk", func() bool { return strings.Contains(d.Read(name), "two ") })
 	if k.has("#copy") {
 		k.Click("#more summary")
 		k.Click("#copy")
 		k.Type("#ask-name", control+"a"+release+"Kopie.txt\n")
-		k.Title("Kopie.txt – ")
+		k.patiently("the copy", `#name[title="Kopie.txt"], [data-key=copied]`)
 		onDisk(k.Window, d, "Kopie.txt", d.Read(name))
 		k.Go(d.URL + "/")
-		k.Sees(name)
-		follow(k.Window, name)
-		k.patiently("the document again", `#state[data-state=saved]`)
+		opens()
 	}
 
+	k.Click("#more summary")
+	k.Click("#rename")
+	k.Type("#ask-name", control+"a"+release+"Neuer Brief\n")
+	name = "Neuer Brief.txt"
+	k.Title(name + " – ")
+	k.Until("the new name on the disk", func() bool {
+		_, err := os.Stat(filepath.Join(d.Dir, "Brief.txt"))
+		return os.IsNotExist(err) && strings.Contains(d.Read(name), "two ")
+	})
+	k.writes("three ") // ONLYOFFICE and Microsoft's editors tell of no further words for a while
+	saves("three ")
+	k.patiently("it is saved", `#state[data-state=saved]`)
+	k.shots.take(k.Window, "61-real-renamed-"+editor)
+
 	d.Write(name, "by another program\n")
-	k.Frame("iframe[name=editor]")
-	k.keys("three " + control + "s" + release)
-	k.Frame("")
+	k.writes("four " + control + "s" + release)
 	k.patiently("both versions", `#conflict[open]`)
 	if got := d.Read(name); got != "by another program\n" {
 		t.Errorf("overwritten with %q", got)
 	}
-	k.shots.take(k.Window, "61-real-conflict-"+variable)
+	k.shots.take(k.Window, "62-real-conflict-"+editor)
 	k.Click("#conflict .primary")
 	k.Click("#back")
 	k.Sees("Sign out")
+	k.Sees(name)
 }
 
-// patiently is find for an editor that takes its time to load.
+// writes clicks into the middle of the editor, and types.
+func (k desk) writes(text string) {
+	k.t.Helper()
+	k.call("POST", "/actions", map[string]any{"actions": []any{map[string]any{
+		"type": "pointer", "id": "mouse", "parameters": map[string]string{"pointerType": "mouse"}, "actions": []any{
+			map[string]any{"type": "pointerMove", "duration": 0, "origin": map[string]string{elementKey: k.find("iframe[name=editor]")}, "x": 0, "y": 0},
+			map[string]any{"type": "pointerDown", "button": 0}, map[string]any{"type": "pointerUp", "button": 0},
+		},
+	}}}, nil)
+	k.inside(func() { k.keys(text) })
+}
+
+// patiently is find for an editor that takes its time. It lets the page ask how things stand
+// now and then, sooner than it would by itself.
 func (k desk) patiently(what, css string) {
 	k.t.Helper()
-	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
-		if k.has(css) {
-			return
+	end := time.Now().Add(3 * time.Minute)
+	for turn := 1; !k.has(css); turn++ {
+		if turn%8 == 0 {
+			k.looksNow()
 		}
+		time.Sleep(200 * time.Millisecond)
 		if time.Now().After(end) {
 			k.t.Fatalf("waited in vain for %s; the page says:\n%s\nthe console says: %v", what, k.Text(), k.Console())
 		}

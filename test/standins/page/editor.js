@@ -159,6 +159,11 @@
     if (kind === 'onlyoffice' && !data.forcesave) return status('saved when everybody has left');
     return save();
   };
+  window.addEventListener('keydown', (e) => {
+    if (!e.ctrlKey || e.key !== 's') return;
+    e.preventDefault();
+    el('save').onclick();
+  });
   el('saveas').onclick = async () => {
     if (collabora) say('UI_SaveAs');
     else status('copied to ' + (await server('saveas', 'Copy of ' + name)).name); // by its server alone
