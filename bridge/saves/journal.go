@@ -151,6 +151,9 @@ var migrations = []string{
 	`-- With what the pre-images are counted and found by, without a look at the rows.
 	DROP INDEX saves_entry_state;
 	CREATE INDEX saves_entry_state ON saves_entry (store, state, changed, size)`,
+	`-- A save asks for the file's entries of a few states, among all its pre-images.
+	DROP INDEX saves_entry_file;
+	CREATE INDEX saves_entry_file ON saves_entry (file, state, store, sha256)`,
 }
 
 // A row is an entry of the journal. The fields above the line never change.

@@ -24,8 +24,9 @@ func (d *delivery) keepPreimage(ctx context.Context) error {
 		return err
 	}
 	if d.r.size > 0 && d.r.editing != 0 {
-		first, err := d.s.entries(ctx, `file = ? AND editing = ? AND state = ? AND kind = ?`, string(d.file), d.r.editing, statePreimage, kindPreimage)
-		if err != nil || len(first) > 0 {
+		first, err := d.s.exists(ctx, `SELECT 1 FROM saves_entry WHERE store = ? AND file = ? AND editing = ? AND state = ? AND kind = ? LIMIT 1`,
+			d.s.store, string(d.file), d.r.editing, statePreimage, kindPreimage)
+		if err != nil || first {
 			return err
 		}
 	}

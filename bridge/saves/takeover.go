@@ -17,8 +17,8 @@ func (d *delivery) takeOver(ctx context.Context) error {
 	if d.s.lacks(theTakeOver) {
 		return nil
 	}
-	left, err := d.s.anywhere(ctx, `file = ? AND id <> ? AND (state = ? AND serial < ? OR state = ? AND editing = ? AND editing > 0 AND sent = ? OR state = ? AND (sent > 0 OR temp <> '') AND beside = 0)`,
-		string(d.file), d.r.id, stateDelivering, d.lease.Serial, stateUnacknowledged, d.r.editing, sentPut, stateWaiting)
+	left, err := d.s.anywhere(ctx, `file = ? AND state IN (?, ?, ?) AND id <> ? AND (state = ? AND serial < ? OR state = ? AND editing = ? AND editing > 0 AND sent = ? OR state = ? AND (sent > 0 OR temp <> '') AND beside = 0)`,
+		string(d.file), stateDelivering, stateUnacknowledged, stateWaiting, d.r.id, stateDelivering, d.lease.Serial, stateUnacknowledged, d.r.editing, sentPut, stateWaiting)
 	if err != nil {
 		return err
 	}

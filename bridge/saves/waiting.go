@@ -2,6 +2,7 @@ package saves
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -280,11 +281,15 @@ func (s *Saves) dropReplaced(ctx context.Context, file idmap.FileID) {
 
 // waitingRow is the newest waiting save of file but that of id; nil if there is none.
 func (s *Saves) waitingRow(ctx context.Context, file idmap.FileID, but string) (*row, error) {
-	all, err := s.anywhere(ctx, `file = ? AND state = ? AND id <> ?`, string(file), stateWaiting, but)
-	if err != nil || len(all) == 0 {
-		return nil, err
+	r, err := scan(s.DB.Read().QueryRow(ctx, `SELECT num, `+columns+` FROM saves_entry WHERE file = ? AND state = ? AND id <> ? ORDER BY num DESC LIMIT 1`,
+		string(file), stateWaiting, but))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
 	}
-	return all[len(all)-1], nil
+	if err != nil {
+		return nil, fmt.Errorf("saves: journal: %w", err)
+	}
+	return r, nil
 }
 
 // besideWaiting keeps what does not rest on a waiting save from being written over
