@@ -67,12 +67,6 @@ func SplitExt(name string) (stem, ext string) {
 	return name[:i], name[i:]
 }
 
-// Ext returns the extension as discovery has it: lower case, without the dot.
-func Ext(name string) string {
-	_, ext := SplitExt(name)
-	return strings.ToLower(strings.TrimPrefix(ext, "."))
-}
-
 // SuggestedName returns the name that X-WOPI-SuggestedTarget asks for, repaired.
 // If suggested begins with a dot it is only an extension, which takes the stem
 // of source, the name of the file that the request is about.

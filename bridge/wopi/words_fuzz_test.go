@@ -26,7 +26,8 @@ func FuzzNames(f *testing.F) {
 		if reason := CheckName(numbered); reason != "" {
 			t.Fatalf("%q, number %d: %q: %s", name, n, numbered, reason)
 		}
-		if Ext(numbered) != Ext(name) {
+		_, before := SplitExt(name)
+		if _, after := SplitExt(numbered); !strings.EqualFold(after, before) {
 			t.Fatalf("%q, number %d: %q has another extension", name, n, numbered)
 		}
 		if reason := CheckName(suggested); reason == "" && !utf8.ValidString(suggested) {

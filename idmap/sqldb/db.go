@@ -24,8 +24,7 @@ var (
 
 // A Queryer runs single statements. `?` stands for an argument on both databases.
 //
-// Errors are the driver's, unwrapped; sql.ErrNoRows comes from Row.Scan. See
-// [IsUnique] for violations.
+// Errors are the driver's, unwrapped; sql.ErrNoRows comes from Row.Scan.
 type Queryer interface {
 	// Exec returns the number of rows that were touched.
 	Exec(ctx context.Context, query string, args ...any) (int64, error)

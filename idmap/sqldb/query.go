@@ -129,19 +129,6 @@ func again(err, failed error, try int, since time.Duration) bool {
 	return false
 }
 
-// IsUnique reports whether err is a violation of a unique constraint or primary key.
-func IsUnique(err error) bool {
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) {
-		return pe.Code == "23505"
-	}
-	var se *sqlite.Error
-	if errors.As(err, &se) {
-		return se.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || se.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
-	}
-	return false
-}
-
 // IsFull reports whether err says that the database has no room for more.
 func IsFull(err error) bool {
 	var pe *pgconn.PgError

@@ -94,9 +94,6 @@ func (v *Visitor) Confirm(p Page, button, value string) Page {
 	return v.follow(http.MethodPost, to.String(), sent.values)
 }
 
-// Client is the visitor's cookies for requests of other kinds.
-func (v *Visitor) Client() *http.Client { return v.http }
-
 func (v *Visitor) follow(method, address string, values url.Values) Page {
 	v.t.Helper()
 	for range 20 {

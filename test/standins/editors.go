@@ -100,13 +100,6 @@ func (e *Editor) Tokens() []string {
 	return append([]string(nil), e.tokens...)
 }
 
-// Opened is how many pages were opened.
-func (e *Editor) Opened() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.views)
-}
-
 // page opens a view: the host page's form arrives.
 func (e *Editor) page(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
