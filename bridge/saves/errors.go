@@ -70,7 +70,7 @@ var (
 	// errUnderWay: who had the lease before is gone, and has left an upload into place.
 	errUnderWay = errors.New("saves: an upload of a bridge that is gone may be under way")
 	// errNoPreimage: the step needs a pre-image, and there is none.
-	errNoPreimage = errors.New("saves: the contents to be replaced are too large to be kept")
+	errNoPreimage = errors.New("saves: the contents to be replaced cannot be kept")
 	// errSuperseded: a newer save of the same editing is verified.
 	errSuperseded = errors.New("saves: a newer save of this editing is already there")
 )

@@ -38,6 +38,8 @@ func (d *delivery) keepPreimage(ctx context.Context) error {
 		return d.s.trim(ctx, r)
 	case errors.Is(err, errAgain), lost(err), errors.Is(err, errCrash):
 		return err
+	case errors.Is(err, errNoPreimage) && (d.r.size == 0 || d.undoable):
+		return err
 	case d.r.size == 0 || d.undoable:
 		return fmt.Errorf("%w: %w", errNoPreimage, err)
 	}
@@ -88,7 +90,7 @@ func (d *delivery) previousSpool(ctx context.Context) (bool, error) {
 // known of it. The entry is live; the caller takes it out.
 func (d *delivery) fetch(ctx context.Context) (*row, error) {
 	if d.was.Size < 0 || d.was.Size > d.s.preBytes {
-		return nil, errNoPreimage
+		return nil, fmt.Errorf("%w: they have %d bytes, the limit is %d", errNoPreimage, d.was.Size, d.s.preBytes)
 	}
 	c, err := d.view.Get(ctx, d.was.Path, 0, -1)
 	if err != nil {

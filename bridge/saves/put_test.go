@@ -174,8 +174,8 @@ func TestZeroBytesAfterAPreimage(t *testing.T) {
 		g.server.Write(t, "b.txt", "too large to keep")
 		b := g.open("b.txt", wopi.Collabora)
 		_, err := b.put("")
-		if k := keptEntry(t, err); !errors.Is(k, errNoPreimage) {
-			t.Errorf("error is %v", k)
+		if k := keptEntry(t, err); !errors.Is(k, errNoPreimage) || strings.Count(k.Error(), "to be replaced") != 1 || !strings.Contains(k.Error(), "17 bytes") {
+			t.Errorf("error is %v, want the reason, once", k)
 		}
 		g.wantOn("b.txt", "too large to keep")
 	})
