@@ -57,6 +57,17 @@ func (w *Window) axe() []string {
 	return found
 }
 
+// wears shows pages in light or dark colours, none of which is on its way to another; ""
+// as the browser does by itself.
+func (w *Window) wears(scheme string) {
+	w.t.Helper()
+	features := []map[string]string{}
+	if scheme != "" {
+		features = append(features, map[string]string{"name": "prefers-color-scheme", "value": scheme}, map[string]string{"name": "prefers-reduced-motion", "value": "reduce"})
+	}
+	w.call(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Emulation.setEmulatedMedia", "params": map[string]any{"features": features}}, nil)
+}
+
 // TestAxeFindsFaults: the checks that every page goes through see something.
 func TestAxeFindsFaults(t *testing.T) {
 	if _, err := axe(); err != nil {

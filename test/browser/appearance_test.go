@@ -86,7 +86,7 @@ func (e eye) sees(words, name string) {
 	for _, f := range found {
 		e.w.t.Errorf("%s: %s", name, f)
 	}
-	e.shots.take(e.w, "look-"+name+"-"+e.look.name)
+	e.shots.keep(e.w, "look-"+name+"-"+e.look.name)
 }
 
 const (

@@ -27,7 +27,21 @@ func newShots(t testing.TB) shots {
 	return shots{t, dir}
 }
 
+// take keeps a picture, and lets axe-core look at the page, or at the frame in which the
+// window is, in light and dark.
 func (s shots) take(w *Window, name string) {
+	s.t.Helper()
+	for _, scheme := range []string{"light", "dark"} {
+		w.wears(scheme)
+		for _, f := range w.axe() {
+			s.t.Errorf("%s, %s: %s", name, scheme, f)
+		}
+	}
+	w.wears("")
+	s.keep(w, name)
+}
+
+func (s shots) keep(w *Window, name string) {
 	s.t.Helper()
 	png := w.Screenshot()
 	if !bytes.HasPrefix(png, []byte("\x89PNG")) || len(png) < 2000 {

@@ -166,6 +166,8 @@
       if (heard[event]) events[event] = heard[event];
     }
     editor = new window.DocsAPI.DocEditor('editor', { ...docs.config, width: '100%', height: '100%', events });
+    const frame = document.querySelector('#frame iframe'); // its api.js gives it no name
+    if (frame) frame.title = say('script.host.editor', { name });
     show();
   }
 
