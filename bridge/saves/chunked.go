@@ -49,11 +49,7 @@ func (d *delivery) putChunks(ctx context.Context) (dav.Resource, error) {
 	}
 	if d.token == "" && d.was.ETag == "" {
 		// No lock, and no ETag to make a condition of: a look, as late as possible.
-		res, err := d.view.Stat(ctx, target)
-		if errors.Is(err, dav.ErrNotFound) || err == nil && !same(res, d.was) {
-			return dav.Resource{}, errAgain
-		}
-		if err != nil {
+		if err := d.lookAgain(ctx, target); err != nil {
 			return dav.Resource{}, err
 		}
 	}

@@ -53,7 +53,13 @@ func (d *delivery) lookPreimage(ctx context.Context) error {
 		return nil
 	}
 	d.fetched = false
-	res, err := d.view.Stat(ctx, d.was.Path)
+	return d.lookAgain(ctx, d.was.Path)
+}
+
+// lookAgain returns errAgain if the upstream does not have there any more what the last
+// look showed.
+func (d *delivery) lookAgain(ctx context.Context, at dav.Path) error {
+	res, err := d.view.Stat(ctx, at)
 	if errors.Is(err, dav.ErrNotFound) || err == nil && !same(res, d.was) {
 		return errAgain
 	}

@@ -163,6 +163,7 @@ func (h *house) openLocal(up *access.Upstream) (err error) {
 		Base:      &url.URL{Scheme: "http", Host: "embedded.invalid", Path: h.local.Prefix + "/"},
 		Transport: h.local.RoundTripper(),
 		Assumed:   davbackend.Embedded,
+		Join:      !h.config.Replicas,
 	}
 	return nil
 }

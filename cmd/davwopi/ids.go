@@ -265,31 +265,14 @@ func (k *call) exportIDs(ctx context.Context, to string) error {
 	if to == "-" {
 		return k.askIDs(ctx, false, "export-ids", struct{}{}, k.stdout)
 	}
-	if _, err := os.Lstat(to); err == nil {
-		return fmt.Errorf("%s is there already", to)
-	}
-	part := to + ".part"
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	size, err := k.newFile(to, "export", packed(to, func(w io.Writer) error {
+		return k.askIDs(ctx, false, "export-ids", struct{}{}, w)
+	}), nil)
 	if err != nil {
 		return err
 	}
-	shown := &progress{w: k.stderr, what: "export"}
-	err = k.writeIDs(ctx, to, io.MultiWriter(f, shown))
-	shown.end()
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err = publish(part, to, err); err != nil {
-		return err
-	}
-	fmt.Fprintf(k.stdout, "%s: %s\n", to, inBytes(shown.n))
+	fmt.Fprintf(k.stdout, "%s: %s\n", to, size)
 	return nil
-}
-
-func (k *call) writeIDs(ctx context.Context, name string, w io.Writer) error {
-	if !strings.HasSuffix(name, ".gz") {
-		return k.askIDs(ctx, false, "export-ids", struct{}{}, w)
-	}
-	z := gzip.NewWriter(w)
-	return errors.Join(k.askIDs(ctx, false, "export-ids", struct{}{}, z), z.Close())
 }
 
 // importIDs takes over what exportIDs wrote.

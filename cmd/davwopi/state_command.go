@@ -54,43 +54,17 @@ func (k *call) backup(ctx context.Context, c *config.Config, to string) error {
 	if info, err := os.Stat(to); err == nil && info.IsDir() {
 		to = filepath.Join(to, "davwopi-"+time.Now().UTC().Format("20060102-150405")+".backup")
 	}
-	if _, err := os.Lstat(to); err == nil {
-		return fmt.Errorf("%s is there already", to)
-	}
-	part := to + ".part"
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	var head backupHeader
+	size, err := k.newFile(to, "backup", func(w io.Writer) error { return k.streamBackup(ctx, c, w) }, func(part string) (err error) {
+		head, err = checkBackup(part)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	shown := &progress{w: k.stderr, what: "backup"}
-	err = k.streamBackup(ctx, c, io.MultiWriter(f, shown))
-	shown.end()
-	err = errors.Join(err, f.Sync(), f.Close())
-	var head backupHeader
-	if err == nil {
-		head, err = checkBackup(part)
-	}
-	if err = publish(part, to, err); err != nil {
-		return err
-	}
-	fmt.Fprintf(k.stdout, "%s: %s, with %s of the save journal, %d of them waiting for the file server\n", to, inBytes(shown.n), countFiles(head.Files), head.Waiting)
+	fmt.Fprintf(k.stdout, "%s: %s, with %s of the save journal, %d of them waiting for the file server\n", to, size, countFiles(head.Files), head.Waiting)
 	fmt.Fprintln(k.stdout, "The secret key is not in it. Keep a copy of that in another place.")
 	return nil
-}
-
-// publish gives part, which is written and synced, its name, unless there was an error
-// or somebody else has made a file of that name meanwhile. Either way part is gone.
-func publish(part, to string, err error) error {
-	if err == nil {
-		err = os.Link(part, to)
-		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, os.ErrPermission) {
-			err = os.Rename(part, to)
-		}
-	}
-	if _, gone := os.Lstat(part); gone == nil {
-		err = errors.Join(err, os.Remove(part))
-	}
-	return errors.Join(err, syncPath(filepath.Dir(to)))
 }
 
 func countFiles(n int) string {

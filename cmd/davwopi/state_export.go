@@ -1,7 +1,6 @@
 package main
 
 import (
-	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"davwopi/bridge/saves"
@@ -70,30 +68,16 @@ func (k *call) export(ctx context.Context, c *config.Config, to string) error {
 		sayLeft(k.stderr, left)
 		return err
 	}
-	if _, err := os.Lstat(to); err == nil {
-		return fmt.Errorf("%s is there already", to)
-	}
-	part := to + ".part"
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	var left []string
+	size, err := k.newFile(to, "export", packed(to, func(w io.Writer) (err error) {
+		left, err = exportState(ctx, c, w)
+		return err
+	}), nil)
 	if err != nil {
 		return err
 	}
-	shown := &progress{w: k.stderr, what: "export"}
-	var left []string
-	if out := io.MultiWriter(f, shown); strings.HasSuffix(to, ".gz") {
-		z := gzip.NewWriter(out)
-		left, err = exportState(ctx, c, z)
-		err = errors.Join(err, z.Close())
-	} else {
-		left, err = exportState(ctx, c, out)
-	}
-	shown.end()
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err = publish(part, to, err); err != nil {
-		return err
-	}
 	sayLeft(k.stdout, left)
-	fmt.Fprintf(k.stdout, "%s: %s. The secret key is not in it.\n", to, inBytes(shown.n))
+	fmt.Fprintf(k.stdout, "%s: %s. The secret key is not in it.\n", to, size)
 	return nil
 }
 
