@@ -40,6 +40,9 @@ type Client struct {
 	// Observe hears of every request that was sent: its method, the status of the answer (0: none came), and
 	// the time until the answer began. Called from many goroutines; nil: nobody listens.
 	Observe func(method string, status int, took time.Duration)
+	// Join lets equal questions of [View.Joining] at the same time be one request. Not to be
+	// set where other bridges write to this upstream, too: of their writes it does not know.
+	Join bool
 	// Assumed is what this upstream is taken to do until [Client.Learn] says better.
 	// The zero Profile is the careful one.
 	Assumed Profile
@@ -50,6 +53,9 @@ type Client struct {
 	byID     atomic.Int32 // a lookup: how this upstream finds a file by its ID
 	used     atomic.Int64 // when something was last asked, nanoseconds
 	silent   atomic.Int64 // since when nothing was answered, nanoseconds; 0: the last request was
+	flights  flights
+	writes   atomic.Int64 // requests that may have changed something, and have ended
+	stale    bool         // a test sets it to join also what was asked before a write
 	once     sync.Once
 	own      *http.Transport // guarded by once
 }

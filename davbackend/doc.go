@@ -79,4 +79,10 @@
 // 2026-11-20: idle connections live for four seconds, because Apache and lighttpd
 // close them after five and a PUT on a dying connection cannot be told from a lost
 // answer.
+//
+// 2026-11-29: equal PROPFINDs at the same time are one where only CheckFileInfo wants the
+// answer: many open one document at once. What decides about a write is always asked anew,
+// an answer that was begun before a write of ours ended is given to nobody who asked after
+// it, and what another program wrote meanwhile is seen as late as if it had been asked when
+// the request was sent. Listings are not shared: each would have to be held whole.
 package davbackend

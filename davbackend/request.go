@@ -175,6 +175,9 @@ func (v *View) once(ctx context.Context, c call, authorization string) (*answer,
 	began := time.Now()
 	resp, err := v.client.transport().RoundTrip(req)
 	w.answered()
+	if changes(c.method) {
+		v.client.writes.Add(1)
+	}
 	v.client.observed(ctx, c.method, resp, time.Since(began))
 	if err != nil {
 		err = v.sendError(inner, source, err)

@@ -8,6 +8,7 @@ import (
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
 	"davwopi/bridge/saves"
+	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
@@ -82,6 +83,10 @@ const maxFinds = 5
 // bridge at this very moment, or that lies in a folder that is: then it is repeated.
 func (e *Endpoint) find(ctx context.Context, q *Request, view *davbackend.View) (idmap.Entry, dav.Resource, error) {
 	before := q.Known // the shared steps have just read it
+	var finder idmap.Finder = view
+	if q.Operation == wopi.OpCheckFileInfo {
+		finder = view.Joining() // who opens the same document at the same time
+	}
 	for try := 1; ; try++ {
 		var err error
 		if try > 1 || before.ID != q.File {
@@ -89,7 +94,7 @@ func (e *Endpoint) find(ctx context.Context, q *Request, view *davbackend.View) 
 				return idmap.Entry{}, dav.Resource{}, err
 			}
 		}
-		found, seen, err := e.IDs.FindFrom(ctx, q.Grant.Space, before, view)
+		found, seen, err := e.IDs.FindFrom(ctx, q.Grant.Space, before, finder)
 		if !errors.Is(err, idmap.ErrMissing) || try == maxFinds {
 			return found, seen, err
 		}

@@ -140,7 +140,7 @@ func (h *house) openUpstreams(ctx context.Context) error {
 				return err
 			}
 		}
-		up.Client.Stamp, up.Client.Observe = stamp, h.counters.Upstream(up.Name)
+		up.Client.Stamp, up.Client.Observe, up.Client.Join = stamp, h.counters.Upstream(up.Name), !h.config.Replicas
 		h.upstreams.List = append(h.upstreams.List, up)
 	}
 	return h.openProfiles(ctx)
@@ -163,7 +163,6 @@ func (h *house) openLocal(up *access.Upstream) (err error) {
 		Base:      &url.URL{Scheme: "http", Host: "embedded.invalid", Path: h.local.Prefix + "/"},
 		Transport: h.local.RoundTripper(),
 		Assumed:   davbackend.Embedded,
-		Join:      !h.config.Replicas,
 	}
 	return nil
 }
