@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"davwopi/bridge"
@@ -32,6 +34,27 @@ type desk struct {
 
 	mu      sync.Mutex
 	answers map[string]int // guarded by mu: what was answered how often
+}
+
+// newDesk starts the ledger and the editors, which the plan then names. All people together
+// save so often a second.
+func newDesk(t *testing.T, p *plan, often int) *desk {
+	t.Helper()
+	d := &desk{
+		locks: filepath.Join(p.Dir, "locks"), editors: map[string]*office.Editor{}, answers: map[string]int{},
+		autosave: time.Duration(p.Files) * time.Second / time.Duration(often), waited: map[string]bool{},
+	}
+	if err := os.Mkdir(d.locks, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i, kind := range []wopi.Office{wopi.Collabora, wopi.OnlyOffice, wopi.Microsoft} {
+		e := office.NewEditor(t, kind, true, extensions[i][1:])
+		d.editors[extensions[i]] = e
+		p.Editors = append(p.Editors, e.URL)
+	}
+	startLedger(t, p.Ledger)
+	d.book = openBook(p.Ledger)
+	return d
 }
 
 // count notes an answer, and what the person has been through.

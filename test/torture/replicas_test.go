@@ -11,11 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
 	"davwopi/idmap/sqldb/sqldbtest"
 	"davwopi/test/daemon"
-	"davwopi/test/office"
 	"davwopi/test/upstream"
 )
 
@@ -46,20 +44,7 @@ func TestReplicas(t *testing.T) {
 		Kills: number(t, "DAVWOPI_TEST_TORTURE_REPLICA_KILLS", 5), Files: number(t, "DAVWOPI_TEST_TORTURE_REPLICA_DOCUMENTS", 12), Uptime: 2 * time.Second,
 	}
 	t.Logf("DAVWOPI_TEST_TORTURE_SEED=%d", p.Seed)
-	if err := os.Mkdir(filepath.Join(dir, "locks"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	d := &desk{
-		locks: filepath.Join(dir, "locks"), editors: map[string]*office.Editor{}, answers: map[string]int{},
-		autosave: time.Duration(p.Files) * time.Second / 10, waited: map[string]bool{},
-	}
-	for i, kind := range []wopi.Office{wopi.Collabora, wopi.OnlyOffice, wopi.Microsoft} {
-		e := office.NewEditor(t, kind, true, extensions[i][1:])
-		d.editors[extensions[i]] = e
-		p.Editors = append(p.Editors, e.URL)
-	}
-	startLedger(t, p.Ledger)
-	d.book = openBook(p.Ledger)
+	d := newDesk(t, &p, 10)
 	two := startPair(t, p, d.book, database.URL())
 	d.setting = two.setting(0)
 	people := d.people(t, p.Seed, p.Files)

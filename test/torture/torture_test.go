@@ -16,9 +16,7 @@ import (
 	"time"
 
 	"davwopi/bridge"
-	"davwopi/bridge/wopi"
 	"davwopi/test/daemon"
-	"davwopi/test/office"
 )
 
 func TestMain(m *testing.M) {
@@ -89,20 +87,7 @@ func torture(t *testing.T, p plan) {
 	t.Logf("DAVWOPI_TEST_TORTURE_SEED=%d", p.Seed)
 	dir := t.TempDir()
 	p.Dir, p.Ledger = dir, filepath.Join(dir, "l")
-	if err := os.Mkdir(filepath.Join(dir, "locks"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	d := &desk{
-		locks: filepath.Join(dir, "locks"), editors: map[string]*office.Editor{}, answers: map[string]int{},
-		autosave: time.Duration(p.Files) * time.Second / 15, waited: map[string]bool{},
-	}
-	for i, kind := range []wopi.Office{wopi.Collabora, wopi.OnlyOffice, wopi.Microsoft} {
-		e := office.NewEditor(t, kind, true, extensions[i][1:])
-		d.editors[extensions[i]] = e
-		p.Editors = append(p.Editors, e.URL)
-	}
-	startLedger(t, p.Ledger)
-	d.book = openBook(p.Ledger)
+	d := newDesk(t, &p, 15)
 	enraged := startSaboteur(t, p)
 	d.setting = await[setting](t, enraged, filepath.Join(dir, "setting.json"), 5*time.Minute)
 	if d.setting.Disk != "" {
