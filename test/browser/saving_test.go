@@ -104,6 +104,8 @@ func TestOpenNowAndSavesOnEveryScreen(t *testing.T) {
 		e.sees("Did not get through", "saves")
 		e.w.Run(`scrollTo(0, document.body.scrollHeight)`, nil)
 		e.sees("Undo last save", "saves-end")
+		e.w.Click(`a[href$="/drop"]`)
+		e.sees("Throw away this save of “", "drop")
 		clean(t, e.w)
 		if e.look.name == "desktop-light" || e.look.name == "phone-dark" {
 			savesInAnOutage(d, up, waits, e)
