@@ -12,9 +12,9 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -57,6 +57,9 @@ type frameData struct {
 // scripts are those of the page, in their order: each uses what the earlier ones name.
 var scripts = []string{"words.js", "shown.js", "hosting.js", "wopi.js", "text.js", "area.js", "editor.js"}
 
+// kinds are the types of the parts.
+var kinds = map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".js": "text/javascript; charset=utf-8"}
+
 type framePage struct {
 	Nonce   string
 	Base    string
@@ -80,18 +83,9 @@ func (e Editor) Mount(r *mux.Router) {
 		// Reached by typing the address or by a restored tab: the way in is the list.
 		http.Redirect(w, req, e.path(""), http.StatusSeeOther)
 	})
-	for name, kind := range map[string]string{
-		"editor.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml",
-	} {
-		r.Methods(http.MethodGet, http.MethodHead).Path("/textedit/" + name).HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			serveAsset(w, req, name, kind)
-		})
-	}
-	for _, name := range scripts {
-		const kind = "text/javascript; charset=utf-8"
-		r.Methods(http.MethodGet, http.MethodHead).Path("/textedit/" + name).HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			serveAsset(w, req, name, kind)
-		})
+	for _, name := range append([]string{"editor.css", "icon.svg"}, scripts...) {
+		b, _ := asset(name) // embedded: it is there or the build failed
+		r.Methods(http.MethodGet, http.MethodHead).Path("/textedit/" + name).HandlerFunc(endpoint.NewAsset(name, kinds[path.Ext(name)], b).Serve)
 	}
 }
 
@@ -208,25 +202,6 @@ func asset(name string) ([]byte, error) {
 		return words.Script, nil
 	}
 	return assets.ReadFile("assets/" + name)
-}
-
-// serveAsset sends one embedded file. The page asks with the stamp of this
-// build, so browsers may keep it.
-func serveAsset(w http.ResponseWriter, r *http.Request, name, kind string) {
-	b, err := asset(name)
-	if err != nil {
-		http.NotFound(w, r)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", kind)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
-	h.Set("Cache-Control", "no-cache")
-	if r.URL.Query().Has("v") {
-		h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	}
-	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(b))
 }
 
 // assetStamp changes with every change of an embedded file.

@@ -166,6 +166,12 @@ func TestTheFrameIsLockedDown(t *testing.T) {
 			if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") || w.Header().Get("X-Content-Type-Options") != "nosniff" {
 				t.Errorf("%s: %d %v", ref[1], w.Code, w.Header())
 			}
+			small, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, ref[1], nil)
+			req.Header.Set("Accept-Encoding", "gzip, br")
+			h.ServeHTTP(small, req)
+			if small.Header().Get("Content-Encoding") != "gzip" || w.Header().Get("Content-Encoding") != "" || small.Body.Len() >= w.Body.Len() {
+				t.Errorf("%s: %d bytes, compressed %d %v", ref[1], w.Body.Len(), small.Body.Len(), small.Header())
+			}
 		}
 		if strings.Contains(page, `"edit":true`) {
 			t.Error("the action view became edit")

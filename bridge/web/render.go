@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"davwopi/bridge/endpoint"
 	"davwopi/bridge/words"
 	"davwopi/oauth"
 )
@@ -127,9 +128,9 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, pg pag
 	h.Set("Cache-Control", "no-cache, no-store")
 	h.Set("Content-Language", language.Tag())
 	h.Add("Vary", "Accept-Language, Cookie, Accept-Encoding")
-	if s.maySqueeze(r, pg.View) && takesGzip(r) {
+	if s.maySqueeze(r, pg.View) && endpoint.TakesZip(r) {
 		h.Set("Content-Encoding", "gzip")
-		b = *bytes.NewBuffer(squeeze(b.Bytes(), gzip.BestSpeed))
+		b = *bytes.NewBuffer(endpoint.Zip(b.Bytes(), gzip.BestSpeed))
 	}
 	w.WriteHeader(status)
 	_, _ = b.WriteTo(w) // a browser that went away needs no answer

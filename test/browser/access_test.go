@@ -186,32 +186,65 @@ func TestNothingMoves(t *testing.T) {
 // maxPage bounds what a page takes with all that it loads, in bytes on the wire.
 const maxPage = 50 << 10
 
-// TestPagesAreSmallAndFast bounds the bytes of pages with their parts; times are only told.
+// measured tells what the page has taken: bytes with all parts, and when its first and last
+// parts were seen, in ms. The frame of a host page is counted by itself (bytes).
+type measured struct {
+	Bytes, First, Done float64
+	Parts              []string
+}
+
+const measure = `
+const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].filter((e) => e.initiatorType !== 'iframe' && e.initiatorType !== 'fetch');
+const paint = performance.getEntriesByName('first-contentful-paint')[0];
+return {Bytes: all.reduce((n, e) => n + e.encodedBodySize, 0), First: paint ? paint.startTime : 0, Done: all[0].domComplete,
+	Parts: all.map((e) => new URL(e.name).pathname + ' ' + e.encodedBodySize)}`
+
+// TestPagesAreSmallAndFast bounds the bytes of pages with their parts; times are only told,
+// the best of three.
 func TestPagesAreSmallAndFast(t *testing.T) {
-	d := daemon.StartEmpty(t, "admins: [jo]\n")
+	d := daemon.StartEmpty(t, "admins: [jo]\nprivacy_url: https://example.org/privacy\n")
 	for i := range 12 {
 		d.Write(fmt.Sprintf("Scan of the letter %d.txt", i), "x")
 	}
+	d.Write("Verein/Satzung.docx", "x")
 	w := Start(t).Open(t, 1200, 800, still)
+	weigh := func(path, name string) {
+		t.Helper()
+		var m measured
+		for range 3 {
+			w.Go(d.URL + path)
+			var now measured
+			w.Until("the first view of "+name, func() bool { w.Run(measure, &now); return now.First > 0 && now.Done > 0 })
+			if m.First == 0 || now.First < m.First {
+				m = now
+			}
+		}
+		t.Logf("%-12s %6.0f bytes, first view after %3.0f ms, all there after %3.0f ms", name, m.Bytes, m.First, m.Done)
+		if m.Bytes > maxPage || m.Bytes < 1000 {
+			t.Errorf("%s takes %.0f bytes: %q", name, m.Bytes, m.Parts)
+		}
+	}
+	weigh("/signin", "/signin")
 	w.Go(d.Invite("jo"))
 	w.Sees("Scan of the letter 11")
-	var document string
-	w.Run(`return document.querySelector('.name a').getAttribute('href').split('/').pop()`, &document)
-	for _, path := range []string{"/", "/open", "/saves", "/links", "/server", "/doctor", "/document/" + document, "/share/" + document, "/nothing"} {
-		w.Go(d.URL + path)
-		w.Sees("Sign out")
-		var m struct {
-			Bytes, First, Done float64
-			Parts              []string
-		}
-		w.Run(`
-			const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
-			const paint = performance.getEntriesByName('first-contentful-paint')[0];
-			return {Bytes: all.reduce((n, e) => n + e.encodedBodySize, 0), First: paint ? paint.startTime : 0, Done: all[0].domComplete,
-				Parts: all.map((e) => new URL(e.name).pathname + ' ' + e.encodedBodySize)}`, &m)
-		t.Logf("%-10.10s %6.0f bytes, first view after %3.0f ms, all there after %3.0f ms", path, m.Bytes, m.First, m.Done)
-		if m.Bytes > maxPage || m.Bytes < 1000 {
-			t.Errorf("%s takes %.0f bytes: %q", path, m.Bytes, m.Parts)
-		}
+	var folder, file string
+	w.Run(`return document.querySelector('.name a[href*="/folder/"]').getAttribute('href').split('/').pop()`, &folder)
+	w.Run(`return document.querySelector('.name a[href*="/edit/"]').getAttribute('href').split('/').pop()`, &file)
+	for _, path := range []string{"/", "/open", "/saves", "/links", "/server", "/doctor", "/nothing", "/closed"} {
+		weigh(path, path)
+	}
+	for _, page := range []string{"", "/new", "/upload"} {
+		weigh("/folder/"+folder+page, "/folder"+page)
+	}
+	for _, page := range []string{"document", "share", "rename", "move", "edit", "view"} {
+		weigh("/"+page+"/"+file, "/"+page)
+	}
+	w.Frame("iframe[name=editor]")
+	w.Until("the text editor", func() bool { return w.Text() != "" })
+	var m measured
+	w.Run(measure, &m)
+	t.Logf("%-12s %6.0f bytes, in its frame", "text editor", m.Bytes)
+	if m.Bytes > maxPage || m.Bytes < 1000 {
+		t.Errorf("the text editor takes %.0f bytes: %q", m.Bytes, m.Parts)
 	}
 }
