@@ -87,6 +87,7 @@ func (l Limits) filled() Limits {
 // (limits also [ErrBound]); an error of r is returned as it is.
 func DecodeElement(r io.Reader, l Limits) (Element, error) {
 	x := newXMLReader(r, l)
+	defer x.meter.end()
 	start, err := x.root()
 	if err != nil {
 		return Element{}, err

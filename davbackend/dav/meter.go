@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -21,8 +22,21 @@ type meter struct {
 	err    error
 }
 
+// readers are used again: most documents are shorter than one of these.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 16<<10) }}
+
+// newMeter returns a meter that must be ended by end.
 func newMeter(r io.Reader, l Limits) *meter {
-	return &meter{from: bufio.NewReaderSize(r, 16<<10), total: l.Bytes, token: l.Token, limit: l.Token}
+	from := readers.Get().(*bufio.Reader)
+	from.Reset(r)
+	return &meter{from: from, total: l.Bytes, token: l.Token, limit: l.Token}
+}
+
+// end gives back what m reads with; m is not to be read any more.
+func (m *meter) end() {
+	m.from.Reset(nil)
+	readers.Put(m.from)
+	m.from = nil
 }
 
 // refill begins a new token.

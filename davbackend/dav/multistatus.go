@@ -31,6 +31,7 @@ type Propstat struct {
 // is cut short, or passes a limit is [ErrSyntax]; each may have been called before.
 func DecodeMultistatus(r io.Reader, l Limits, each func(Response) error) error {
 	x := newXMLReader(r, l)
+	defer x.meter.end()
 	root, err := x.root()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A multistatus writes a 207 (RFC 4918 13) as it goes.
@@ -14,8 +15,12 @@ type multistatus struct {
 	buf *bufio.Writer
 }
 
+// writers are used again: most answers are shorter than one of these.
+var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 32<<10) }}
+
 func (s *Server) multistatus(w http.ResponseWriter) *multistatus {
-	m := &multistatus{w: w, buf: bufio.NewWriterSize(w, 32<<10)}
+	m := &multistatus{w: w, buf: writers.Get().(*bufio.Writer)}
+	m.buf.Reset(w)
 	w.Header().Set("Content-Type", xmlType)
 	w.WriteHeader(http.StatusMultiStatus)
 	m.put(xmlHead + `<D:multistatus xmlns:D="DAV:">`)
@@ -80,6 +85,9 @@ func (m *multistatus) value(v value) {
 func (m *multistatus) close() error {
 	m.put("\n</D:multistatus>\n")
 	_ = m.buf.Flush()
+	m.buf.Reset(nil)
+	writers.Put(m.buf)
+	m.buf = nil
 	return nil
 }
 

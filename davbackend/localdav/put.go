@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"sync"
 )
 
 var (
@@ -128,6 +129,9 @@ func (s *Server) receive(ctx context.Context, r *request, o seen, exists bool) (
 	return g, nil
 }
 
+// bodies are buffers for them.
+var bodies = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
 // fill copies the body. Shorter or longer than announced is refused.
 func (s *Server) fill(f *os.File, r *request) error {
 	if r.Body == nil {
@@ -137,7 +141,9 @@ func (s *Server) fill(f *os.File, r *request) error {
 	if s.MaxSize > 0 {
 		body = io.LimitReader(body, s.MaxSize+1)
 	}
-	n, err := io.Copy(f, body)
+	b := bodies.Get().(*[64 << 10]byte)
+	n, err := io.CopyBuffer(struct{ io.Writer }{f}, body, b[:]) // the file's ReadFrom would take a buffer of its own
+	bodies.Put(b)
 	switch {
 	case err == nil && s.MaxSize > 0 && n > s.MaxSize:
 		return refusal(http.StatusRequestEntityTooLarge, errors.New("localdav: longer than allowed"))
