@@ -7,7 +7,8 @@
 // WOPI ([Refusal]), and the addresses that we hand out ([URLs]). It owns what a grant
 // can see (scope.go, above.go: the entrances, the root, the ancestors), and what files
 // and containers answer alike: names that editors give, the making of a file
-// ([Endpoint.Make]), EnumerateAncestors, GetEcosystem, GetShareUrl.
+// ([Endpoint.Make]), EnumerateAncestors, GetEcosystem, GetShareUrl. It sends the parts of
+// pages that are the same for everybody ([Asset]), for bridge/web and bridge/textedit.
 //
 // It does not own what an operation does: that is in files, containers and ecosystem,
 // one file per operation. It does not own locks, saves, identity or
