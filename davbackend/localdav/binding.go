@@ -2,7 +2,9 @@ package localdav
 
 import (
 	"context"
+	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -27,6 +29,10 @@ type binding struct {
 }
 
 const bindingColumns = `device, inode, birth, id, etag, mtime, ctime, size, next_id, next_place`
+
+func (b *binding) columns() []any {
+	return []any{&b.device, &b.inode, &b.birth, &b.id, &b.etag, &b.mtime, &b.ctime, &b.size, &b.nextID, &b.nextPlace}
+}
 
 // bindings returns the rows of those identities that have one.
 func (st *state) bindings(ctx context.Context, q sqldb.Queryer, of ...identity) (map[identity]binding, error) {
@@ -60,8 +66,7 @@ func (st *state) queryBindings(ctx context.Context, q sqldb.Queryer, where strin
 	var out []binding
 	for rows.Next() {
 		var b binding
-		if err := rows.Scan(&b.device, &b.inode, &b.birth, &b.id, &b.etag, &b.mtime, &b.ctime, &b.size,
-			&b.nextID, &b.nextPlace); err != nil {
+		if err := rows.Scan(b.columns()...); err != nil {
 			return nil, fmt.Errorf("localdav: reading resources: %w", err)
 		}
 		out = append(out, b)
@@ -74,11 +79,16 @@ func (st *state) queryBindings(ctx context.Context, q sqldb.Queryer, where strin
 
 // known returns the row of i, or the one that it would have.
 func (st *state) known(ctx context.Context, q sqldb.Queryer, i identity) (binding, error) {
-	found, err := st.bindings(ctx, q, i)
-	if err != nil {
-		return binding{}, err
+	var b binding
+	err := q.QueryRow(ctx, `SELECT `+bindingColumns+` FROM localdav_binding WHERE folder = ? AND device = ? AND inode = ?`,
+		st.folder, i.device, i.inode).Scan(b.columns()...)
+	switch {
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return binding{}, fmt.Errorf("localdav: reading a resource: %w", err)
+	case err != nil || b.identity != i:
+		return binding{identity: i, id: st.naturalID(i)}, nil
 	}
-	return st.orDefault(found, i), nil
+	return b, nil
 }
 
 func (st *state) orDefault(found map[identity]binding, i identity) binding {
