@@ -79,14 +79,19 @@ func (st *state) queryBindings(ctx context.Context, q sqldb.Queryer, where strin
 
 // known returns the row of i, or the one that it would have.
 func (st *state) known(ctx context.Context, q sqldb.Queryer, i identity) (binding, error) {
-	var b binding
-	err := q.QueryRow(ctx, `SELECT `+bindingColumns+` FROM localdav_binding WHERE folder = ? AND device = ? AND inode = ?`,
+	b, err := st.inInode(ctx, q, i)
+	if err == nil && b.identity != i {
+		b = binding{identity: i, id: st.naturalID(i)}
+	}
+	return b, err
+}
+
+// inInode returns the row of i's inode, whose birth may be another; zero if it has none.
+func (st *state) inInode(ctx context.Context, q sqldb.Queryer, i identity) (b binding, err error) {
+	err = q.QueryRow(ctx, `SELECT `+bindingColumns+` FROM localdav_binding WHERE folder = ? AND device = ? AND inode = ?`,
 		st.folder, i.device, i.inode).Scan(b.columns()...)
-	switch {
-	case err != nil && !errors.Is(err, sql.ErrNoRows):
-		return binding{}, fmt.Errorf("localdav: reading a resource: %w", err)
-	case err != nil || b.identity != i:
-		return binding{identity: i, id: st.naturalID(i)}, nil
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return b, fmt.Errorf("localdav: reading a resource: %w", err)
 	}
 	return b, nil
 }
@@ -150,7 +155,7 @@ func newETag() string { return `"` + randomHex(16) + `"` }
 // bind stores b in place of whatever row its inode had. The properties of a resource
 // that lived in the inode before, and is gone, go with it.
 func (st *state) bind(ctx context.Context, tx sqldb.Queryer, b binding) error {
-	stale, err := st.queryBindings(ctx, tx, `device = ? AND inode = ?`, b.device, b.inode)
+	stale, err := st.inInode(ctx, tx, b.identity)
 	if err != nil {
 		return err
 	}
@@ -162,12 +167,10 @@ func (st *state) bind(ctx context.Context, tx sqldb.Queryer, b binding) error {
 		st.folder, b.device, b.inode, b.birth, b.id, b.etag, b.mtime, b.ctime, b.size, b.nextID, b.nextPlace); err != nil {
 		return fmt.Errorf("localdav: storing a resource: %w", err)
 	}
-	for _, o := range stale {
-		if err := st.forget(ctx, tx, o.id); err != nil {
-			return err
-		}
+	if stale.id == "" {
+		return nil
 	}
-	return nil
+	return st.forget(ctx, tx, stale.id)
 }
 
 // end drops what is known of resources that are gone, also rows that a crash left to
