@@ -232,7 +232,7 @@ func (r *verifyReport) end() error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(r.k.stdout, "%d folders listed, %d places compared\n", v.Folders, v.Places)
+		fmt.Fprintf(r.k.stdout, "folders listed: %d, places compared: %d\n", v.Folders, v.Places)
 		for _, what := range slices.Sorted(maps.Keys(v.Differs)) {
 			fmt.Fprintf(r.k.stdout, "%8d %s\n", v.Differs[what], verifyWords[what])
 		}

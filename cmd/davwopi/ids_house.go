@@ -78,7 +78,7 @@ const (
 func (h *house) showIDs(ctx context.Context, in idsArguments) ([]dossier, error) {
 	all, err := h.ids.Describe(ctx, in.What)
 	if errors.Is(err, idmap.ErrNotFound) {
-		return nil, fmt.Errorf("nothing is known of %s: a file has an ID from the first time that somebody sees it in a list: %w", in.What, err)
+		return nil, fmt.Errorf("%s: not found: nothing is known of it; a file has an ID from the first time that somebody sees it in a list", in.What)
 	} else if err != nil {
 		return nil, err
 	}

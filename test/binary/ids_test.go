@@ -52,6 +52,9 @@ func TestIDsOnTheCommandLine(t *testing.T) {
 			t.Errorf("%s%v", out, err)
 		}
 		refused(t, d, "not found", "ids", "show", "/nothing-here")
+		if out, _ := d.Run("ids", "show", "/nothing-here"); strings.Contains(out, "idmap:") {
+			t.Errorf("the words of a room for a person: %s", out)
+		}
 		for _, text := range []string{"annual", id[:10]} {
 			if out, err := d.Run("ids", "find", text); err != nil || !strings.Contains(out, id) || !strings.Contains(out, "/a/Annual Report.txt") {
 				t.Errorf("%s%v", out, err)
