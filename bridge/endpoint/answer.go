@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 
 	"davwopi/bridge/wopi"
 )
@@ -107,6 +108,11 @@ func writeJSON(w http.ResponseWriter, status int, body any) error {
 	return nil
 }
 
+// streamBuffer is how much of a file is read and sent at a time, in bytes.
+const streamBuffer = 128 << 10
+
+var streams = sync.Pool{New: func() any { return new([streamBuffer]byte) }}
+
 // stream sends the bytes of a file. They are never a page of ours: whatever they
 // are, a browser must not run them (DESIGN 8).
 func stream(w http.ResponseWriter, s *wopi.Stream) error {
@@ -117,7 +123,10 @@ func stream(w http.ResponseWriter, s *wopi.Stream) error {
 		h.Set("Content-Length", strconv.FormatInt(s.Size, 10))
 	}
 	w.WriteHeader(http.StatusOK)
-	n, err := io.Copy(w, s.Body)
+	buffer := streams.Get().(*[streamBuffer]byte)
+	defer streams.Put(buffer)
+	// Only Write: what the connection would rather do has a smaller buffer of its own.
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{s.Body}, buffer[:])
 	if err != nil {
 		return fmt.Errorf("endpoint: answer broke off after %d bytes: %w", n, err)
 	}

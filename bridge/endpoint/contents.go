@@ -17,8 +17,8 @@ import (
 )
 
 // Contents are the bytes of a file, opened, and the revision that they are, which is
-// Target's. It hashes what is read; a body that is not what Size says ends with
-// [dav.ErrIncomplete]. Close must be called.
+// Target's. A body that is not what Size says ends with [dav.ErrIncomplete]; one whose
+// hash is not known yet is hashed while it is read. Close must be called.
 type Contents struct {
 	io.ReadCloser
 	Target locks.Target
@@ -48,7 +48,10 @@ func (e *Endpoint) Contents(ctx context.Context, q *Request) (*Contents, error) 
 	if size < 0 {
 		size = t.File.Revision.Size
 	}
-	body := &reading{content: content, size: size, sum: sha256.New(), house: e, ctx: ctx, file: t.File}
+	body := &reading{content: content, size: size, house: e, ctx: ctx, file: t.File}
+	if len(t.File.Revision.SHA256) == 0 {
+		body.sum = sha256.New()
+	}
 	return &Contents{ReadCloser: body, Target: t, Size: size}, nil
 }
 
@@ -158,12 +161,12 @@ func (e *Endpoint) openLooked(ctx context.Context, q *Request, t *locks.Target) 
 // unknown length is held to it while it is read.
 func fits(c *davbackend.Content, size int64) bool { return c.Size == size || c.Size < 0 }
 
-// reading hashes what it hands on, so that a later change of ETag alone can be
-// told from a change of contents.
+// reading hashes what it hands on where nobody has, so that a later change of ETag alone
+// can be told from a change of contents.
 type reading struct {
 	content *davbackend.Content
-	size    int64 // that the reader is told; -1 unknown
-	sum     hash.Hash
+	size    int64     // that the reader is told; -1 unknown
+	sum     hash.Hash // nil: the revision has its hash
 	n       int64
 	house   *Endpoint
 	ctx     context.Context
@@ -173,12 +176,14 @@ type reading struct {
 // Read reads from the upstream.
 func (r *reading) Read(p []byte) (int, error) {
 	n, err := r.content.Read(p)
-	r.sum.Write(p[:n])
 	r.n += int64(n)
+	if r.sum != nil {
+		r.sum.Write(p[:n])
+	}
 	if r.size >= 0 && (r.n > r.size || err == io.EOF && r.n != r.size) {
 		return n, fmt.Errorf("endpoint: %d bytes of %d: %w", r.n, r.size, dav.ErrIncomplete)
 	}
-	if err == io.EOF && r.n == r.size && len(r.file.Revision.SHA256) == 0 {
+	if err == io.EOF && r.n == r.size && r.sum != nil {
 		if err := r.house.IDs.Hash(r.ctx, r.file.ID, r.file.Revision.Number, r.sum.Sum(nil)); err != nil {
 			return n, fmt.Errorf("endpoint: remember hash: %w", err)
 		}
