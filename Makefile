@@ -75,8 +75,10 @@ gibibyte: ## a document of 1 GiB through the journal in a database, and the memo
 bench: ## what it costs, beside bare requests to the same servers: writes test/bench/RESULTS.md; make bench PARTS=load
 	FILES=$(FILES) sh test/scripts/bench.sh $(PARTS)
 
-fuzz: ## half a minute for each fuzz target
-	sh test/scripts/fuzz.sh 30s
+FUZZ ?= 30s
+
+fuzz: ## half a minute for each fuzz target; before a release make fuzz FUZZ=10m
+	sh test/scripts/fuzz.sh $(FUZZ)
 
 model: ## a quarter of a million steps of people, programs and others around the file IDs, on every preset
 	DAVWOPI_IDMAP_STEPS=240000 $(GO) test -count=1 -v -timeout 60m -run TestStories ./idmap

@@ -75,11 +75,7 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, d door
 	line.UserID, line.Name, line.Editor = grant.Principal.UserID(), grant.Principal.Name, grant.Editor
 
 	// 3: where it comes from, proof with the keys of the editor that the grant was made for, and its turn
-	err = e.checkNetwork(grant.Editor, r.RemoteAddr)
-	if err == nil && d.signed {
-		err = e.checkProof(ctx, grant.Editor, r, decoded, raw)
-	}
-	if err != nil {
+	if err := e.checkOrigin(ctx, d, grant.Editor, r, decoded, raw); err != nil {
 		return wopi.Response{}, err
 	}
 	if err := turn.take(ctx, grant.ID, e.AtOnce); err != nil {
@@ -114,6 +110,16 @@ func (e *Endpoint) operate(ctx context.Context, t Table, r *http.Request, d door
 		err = fmt.Errorf("%w: %w", errHalfAnswer, err)
 	}
 	return response, err
+}
+
+// checkOrigin lets in whom the editor of a grant may send requests from, and what is
+// signed with its keys where the door wants that.
+func (e *Endpoint) checkOrigin(ctx context.Context, d door, editor string, r *http.Request, decoded, raw string) error {
+	err := e.checkNetwork(editor, r.RemoteAddr)
+	if err == nil && d.signed {
+		err = e.checkProof(ctx, editor, r, decoded, raw)
+	}
+	return err
 }
 
 // ofBox makes the fault of a name that of a container's, where that is what has names.

@@ -115,6 +115,30 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 	if s.Dir == "" || s.DB == nil || s.IDs == nil || s.Locks == nil {
 		return nil, errors.New("saves: Dir, DB, IDs and Locks must be set")
 	}
+	s.defaults()
+	if err := makeDir(s.Dir); err != nil {
+		return nil, fmt.Errorf("saves: %w", err)
+	}
+	var err error
+	if s.store, err = storeName(s.Dir); err != nil {
+		return nil, fmt.Errorf("saves: %w", err)
+	}
+	if s.Volume != "" {
+		if err := s.checkVolume(s.spools()); err != nil {
+			return nil, fmt.Errorf("saves: the volume is not fit for a journal: %w", err)
+		}
+	}
+	if err := s.DB.Migrate(ctx, "saves", migrations); err != nil {
+		return nil, fmt.Errorf("saves: %w", err)
+	}
+	if err := s.announce(ctx, !s.Replicas); err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
+
+// defaults sets what was not set, and makes what lives only in this process.
+func (s *Saves) defaults() {
 	if s.MaxBytes <= 0 {
 		s.MaxBytes = defaultMax
 	}
@@ -159,25 +183,6 @@ func New(ctx context.Context, s Saves) (*Saves, error) {
 	s.sights = &sights{at: make(map[sight]time.Time)}
 	s.keeper, s.preRoom = new(keeper), new(allowance)
 	s.live = &live{ids: make(map[string]bool), tries: make(map[string]try)}
-	if err := makeDir(s.Dir); err != nil {
-		return nil, fmt.Errorf("saves: %w", err)
-	}
-	var err error
-	if s.store, err = storeName(s.Dir); err != nil {
-		return nil, fmt.Errorf("saves: %w", err)
-	}
-	if s.Volume != "" {
-		if err := s.checkVolume(s.spools()); err != nil {
-			return nil, fmt.Errorf("saves: the volume is not fit for a journal: %w", err)
-		}
-	}
-	if err := s.DB.Migrate(ctx, "saves", migrations); err != nil {
-		return nil, fmt.Errorf("saves: %w", err)
-	}
-	if err := s.announce(ctx, !s.Replicas); err != nil {
-		return nil, err
-	}
-	return &s, nil
 }
 
 // storeName reads the name of the directory, or gives it one. It is not durable

@@ -125,16 +125,23 @@ func (s *site) docsPage(w http.ResponseWriter, r *http.Request, o opening, a dis
 	body.Script.Docs = &docsScript{API: page.Script, Config: page.Config, Events: page.Events, Ask: page.Ask, Token: page.Token}
 	if o.Session != "" {
 		body.Script.Docs.Copies = s.path("edit")
-		if s.Docs.Downloads != nil {
-			for _, to := range s.Docs.Downloads(body.Name) {
-				body.Formats = append(body.Formats, format{strings.ToUpper(to), s.path("convert", string(o.Place.Entry.ID)) + "?to=" + to})
-			}
-		}
+		body.Formats = s.docsFormats(o)
 	}
 	if s.Saves != nil {
 		s.Saves.Saw(o.Place.Entry.ID, o.Who.UserID())
 	}
 	s.show(w, r, http.StatusOK, "host", words.Plain(body.Name), o.Who, allow, body)
+}
+
+// docsFormats are what o's document can be downloaded as.
+func (s *site) docsFormats(o opening) (formats []format) {
+	if s.Docs.Downloads == nil {
+		return nil
+	}
+	for _, to := range s.Docs.Downloads(o.Place.Entry.Name) {
+		formats = append(formats, format{strings.ToUpper(to), s.path("convert", string(o.Place.Entry.ID)) + "?to=" + to})
+	}
+	return formats
 }
 
 // docsCreate is where documents like o's are made beside it.

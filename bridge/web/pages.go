@@ -131,15 +131,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/open/events", s.signedIn(s.serveEvents))
 	get("/open/"+id+"/release", s.signedIn(s.serveRelease))
 	post("/open/"+id+"/release", s.signedIn(s.serveRelease))
-	const entry = "/saves/{entry:[a-z2-7]{16}}"
-	get("/saves", s.signedIn(s.serveSaves))
-	get(entry+"/download", s.signedIn(s.serveSaved))
-	post(entry+"/restore", s.signedIn(s.serveRestore))
-	get(entry+"/drop", s.signedIn(s.serveDrop))
-	post(entry+"/drop", s.signedIn(s.serveDrop))
-	get(entry+"/undo", s.signedIn(s.serveUndo))
-	post(entry+"/undo", s.signedIn(s.serveUndo))
-	post(entry+"/deliver", s.signedIn(s.serveDeliver))
+	s.mountSaves(get, post)
 	get("/doctor", s.onlyAdmin(s.serveDoctor))
 	get("/server", s.onlyAdmin(s.serveServer))
 	const session = "/server/sessions/{session:[a-z2-7]{26}}/end"
@@ -170,6 +162,19 @@ func (p *Pages) Mount(r *mux.Router) {
 	if r.MethodNotAllowedHandler == nil {
 		r.MethodNotAllowedHandler = s.unmatched(r)
 	}
+}
+
+// mountSaves adds the routes of the save journal.
+func (s *site) mountSaves(get, post func(path string, h http.HandlerFunc)) {
+	const entry = "/saves/{entry:[a-z2-7]{16}}"
+	get("/saves", s.signedIn(s.serveSaves))
+	get(entry+"/download", s.signedIn(s.serveSaved))
+	post(entry+"/restore", s.signedIn(s.serveRestore))
+	get(entry+"/drop", s.signedIn(s.serveDrop))
+	post(entry+"/drop", s.signedIn(s.serveDrop))
+	get(entry+"/undo", s.signedIn(s.serveUndo))
+	post(entry+"/undo", s.signedIn(s.serveUndo))
+	post(entry+"/deliver", s.signedIn(s.serveDeliver))
 }
 
 // site makes what is made once.

@@ -290,27 +290,7 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		Share: h.share, Linked: h.linked, Networks: prefixes(c.WOPI.Networks), AtOnce: c.WOPI.RequestsPerToken,
 	}
 	h.shared = shared
-	h.pages = &web.Pages{
-		URLs: urls, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
-		Tickets: h.tickets, Shares: h.shares, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,
-		Secure: c.PublicURL.Scheme == "https", Exposed: exposed(c), Brand: brand, Entered: h.hasSignedIn, Saves: h.saves, Changes: h.changes,
-	}
-	h.pages.Provider, h.pages.Proxy, h.pages.Phones = h.signInAtProvider(), h.signInByProxy(), h.phones
-	h.pages.Ancestors = c.Ancestors()
-	if c.PrivacyURL.URL != nil {
-		h.pages.Privacy = c.PrivacyURL.String()
-	}
-	if h.provider != nil {
-		h.provider.Redirect = h.pages.CallbackURL()
-	}
-	if c.SignIn.Kind == "upstream" {
-		h.pages.Password = &oauth.PasswordSignIn{Check: h.checkPassword, Upstream: c.SignIn.Upstream, Now: time.Now}
-	}
-	h.pages.Launching = h.launching()
-	h.pages.History = h.history
-	h.pages.Comments, h.pages.Commented = h.commentsOn, h.comments.Commented
-	h.openDoctor()
-	h.pages.Admin, h.pages.Checkup, h.pages.Audit = h.isAdmin, h.checkup, h.deed
+	h.openPages(shared, j)
 	endpointRoom := &files.Files{Endpoint: shared, UserInfo: h.userInfo, Activities: h.comments, Brand: brand, RootName: h.rootName}
 	folders := &containers.Containers{Endpoint: shared}
 	above := &ecosystem.Ecosystem{Endpoint: shared, Info: folders.Info}
@@ -347,6 +327,32 @@ func (h *house) assemble(j *bridge.Journalist) error {
 		}
 	}
 	return nil
+}
+
+// openPages makes what people see, with all that they can reach from there.
+func (h *house) openPages(shared *endpoint.Endpoint, j *bridge.Journalist) {
+	c := h.config
+	h.pages = &web.Pages{
+		URLs: shared.URLs, Sessions: h.sessions, Links: h.links, Upstreams: h.upstreams, IDs: h.ids, Tokens: h.tokens,
+		Tickets: h.tickets, Shares: h.shares, Keys: h.keys, Rules: h.rules, Editors: h.editors, Locks: h.locks, Offers: shared.Offers, Log: j.Page,
+		Secure: c.PublicURL.Scheme == "https", Exposed: exposed(c), Brand: brand, Entered: h.hasSignedIn, Saves: h.saves, Changes: h.changes,
+	}
+	h.pages.Provider, h.pages.Proxy, h.pages.Phones = h.signInAtProvider(), h.signInByProxy(), h.phones
+	h.pages.Ancestors = c.Ancestors()
+	if c.PrivacyURL.URL != nil {
+		h.pages.Privacy = c.PrivacyURL.String()
+	}
+	if h.provider != nil {
+		h.provider.Redirect = h.pages.CallbackURL()
+	}
+	if c.SignIn.Kind == "upstream" {
+		h.pages.Password = &oauth.PasswordSignIn{Check: h.checkPassword, Upstream: c.SignIn.Upstream, Now: time.Now}
+	}
+	h.pages.Launching = h.launching()
+	h.pages.History = h.history
+	h.pages.Comments, h.pages.Commented = h.commentsOn, h.comments.Commented
+	h.openDoctor()
+	h.pages.Admin, h.pages.Checkup, h.pages.Audit = h.isAdmin, h.checkup, h.deed
 }
 
 const brand = "davwopi"
