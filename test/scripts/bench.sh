@@ -35,8 +35,8 @@ part() {
 	listing) bench 10 -test.bench 'Listing' -test.benchtime 1x ;;
 	ids)
 		export DAVWOPI_BENCH_FILES="$files" DAVWOPI_BENCH_DIR="$program"
-		bench 10 -test.bench 'IDs$/Size|Cold|Warm' -test.benchtime 20000x -test.count 3 &&
-			bench 10 -test.bench 'IDs$/Rename|Save|Memory' -test.benchtime 500x -test.count 3 &&
+		bench 10 -test.bench 'IDs$/(Size|Cold|Warm)' -test.benchtime 20000x -test.count 3 &&
+			bench 10 -test.bench 'IDs$/(Rename|Save|Memory)' -test.benchtime 500x -test.count 3 &&
 			bench 5 -test.bench 'IDs$/List1000New' -test.benchtime 10x -test.count 3 &&
 			bench 5 -test.bench 'Start$' -test.benchtime 7x -test.count 3
 		;;
