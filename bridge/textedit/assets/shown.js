@@ -35,7 +35,8 @@ const shown = (() => {
   const noted = (key) => Boolean(el('notes').querySelector(`[data-key=${key}]`));
 
   // Promises the key of the choice; '' if the person turned away. The first choice
-  // is the one that is offered, unless every one of them would drop something. Versions,
+  // is the one that is offered, unless every one of them would drop something: then the
+  // title has the focus, so that Enter does nothing and reading begins at the top. Versions,
   // if there are any, stand between the words and the choices.
   function ask(title, words, choices, offer = true, versions = []) {
     const box = el('ask');
@@ -47,7 +48,7 @@ const shown = (() => {
       el('ask-choices').replaceChildren(...choices.map(([key, w], i) => button(w, () => end(key), offer && i === 0)));
       box.onclose = () => end('');
       if (!box.open) box.showModal();
-      if (!offer) el('ask-choices').lastElementChild.focus();
+      if (!offer) el('ask-title').focus();
     });
   }
 
