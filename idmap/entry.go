@@ -32,7 +32,7 @@ func (k Kind) String() string {
 
 // A Revision is one state of a file's contents as an office is told about it.
 //
-// Version and LastModified are ours and never recur for a file: see strings.go
+// Version and LastModified are ours and never recur for a file: see revision.go
 // for why. They are stored, so they are the same whenever they are asked for.
 type Revision struct {
 	Number       int64  // grows by at least 1 with every revision; 0 for containers

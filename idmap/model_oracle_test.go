@@ -12,13 +12,14 @@ import (
 	"davwopi/idmap"
 )
 
-// A belief is what the map was last seen to say of an ID.
+// A belief is what the map was last seen to say of an ID, or to have learned of it.
 type belief struct {
-	soul   *soul
-	text   string // its contents as the map knows them, or would if it had read them
-	print  string // and what the server showed of it
-	hashed bool   // the map knows the contents, too
-	stamp  string // that it bore
+	soul     *soul
+	text     string // its contents as the map knows them, or would if it had read them
+	print    string // and what the server showed of it
+	hashed   bool   // the map knows the contents, too
+	stamp    string // that it bore
+	revision int64  // the one that all this is of
 }
 
 // shows is what the server says of a file.
@@ -56,7 +57,26 @@ func (st *story) saw(e idmap.Entry, before dav.Path, res dav.Resource) {
 	if sum := sha256.Sum256([]byte(text)); e.Revision.SHA256 != nil && !bytes.Equal(sum[:], e.Revision.SHA256) {
 		text = b.text // the map has not noticed
 	}
-	st.told[e.ID] = belief{x, text, shown, e.Revision.SHA256 != nil, b.stamp}
+	st.told[e.ID] = belief{x, text, shown, e.Revision.SHA256 != nil, b.stamp, e.Revision.Number}
+}
+
+// overhear brings beliefs up to what the map has learned without telling anybody: where it
+// searched for one file it may have met the next contents of another. Only of the file that
+// the ID named is that believed; of another one it is judged when the map tells of it.
+func (st *story) overhear() {
+	for id, b := range st.told {
+		e, err := st.m.Known(context.Background(), st.s, id)
+		if err != nil || e.Revision.Number == b.revision || st.files[e.Path] != b.soul {
+			continue
+		}
+		res, err := st.view.Stat(context.Background(), e.Path)
+		st.must(err)
+		if r := e.Revision; r.ETag != res.ETag.Strong() || r.Size != res.Size || r.Modified.UnixMilli() != res.Modified.UnixMilli() {
+			continue // it was written to since
+		}
+		b.text, b.print, b.hashed, b.revision = b.soul.text, print(res), e.Revision.SHA256 != nil, e.Revision.Number
+		st.told[id] = b
+	}
 }
 
 // excused reports whether nobody can tell from outside that x is not the file that b

@@ -374,6 +374,7 @@ func stories(t *testing.T, preset upstream.Preset, salt int) map[string]int {
 			h := rapid.SampledFrom(happens).Draw(rt, "step")
 			happened := h.do(st)
 			st.log = append(st.log, h.name+":"+st.String())
+			st.overhear()
 			if happened {
 				tally["steps"]++
 				tally[h.name]++
