@@ -3,8 +3,6 @@ package idmap
 import (
 	"context"
 	"fmt"
-	"math/bits"
-	"strings"
 
 	"davwopi/davbackend/dav"
 	"davwopi/idmap/sqldb"
@@ -239,18 +237,18 @@ func (c *change) isElsewhere(ctx context.Context, parent int64, res dav.Resource
 
 // seeAgain notes once an hour that the members are still there.
 func (c *change) seeAgain(ctx context.Context, parent int64, res []dav.Resource) error {
-	marks, args := called(res)
+	in, args := called(res)
 	_, err := c.tx.Exec(ctx, `UPDATE idmap_place SET seen = ? WHERE parent = ? AND space = ? AND waiting = 0 AND missing = 0
-		AND seen <= ? AND name IN (`+marks+`)`, append([]any{c.now, parent, c.space, c.now - seenAgain}, args...)...)
+		AND seen <= ? AND name IN `+in, append([]any{c.now, parent, c.space, c.now - seenAgain}, args...)...)
 	return err
 }
 
 // membersCalled is members, of those names only.
 func membersCalled(ctx context.Context, q sqldb.Queryer, s SpaceID, parent int64, res []dav.Resource) (map[string]member, error) {
 	all := make(map[string]member, len(res))
-	marks, args := called(res)
+	in, args := called(res)
 	rows, err := q.Query(ctx, `SELECT `+placeColumns+`, `+resourceColumns+` FROM idmap_place p JOIN idmap_resource r ON r.num = p.resource
-		WHERE p.parent = ? AND p.space = ? AND p.waiting = 0 AND p.name IN (`+marks+`)`, append([]any{parent, s}, args...)...)
+		WHERE p.parent = ? AND p.space = ? AND p.waiting = 0 AND p.name IN `+in, append([]any{parent, s}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -265,13 +263,11 @@ func membersCalled(ctx context.Context, q sqldb.Queryer, s SpaceID, parent int64
 	return all, rows.Err()
 }
 
-// called are the names of res, as arguments of a query: as many as a power of two,
-// the last one repeated, so that there are few different queries.
-func called(res []dav.Resource) (marks string, args []any) {
-	n := 1 << bits.Len(uint(len(res)-1))
-	args = make([]any, n)
-	for i := range args {
-		args[i] = res[min(i, len(res)-1)].Path.Base()
+// called are the names of res, as what follows an IN.
+func called(res []dav.Resource) (in string, args []any) {
+	names := make([]string, len(res))
+	for i, r := range res {
+		names[i] = r.Path.Base()
 	}
-	return strings.TrimSuffix(strings.Repeat("?,", n), ","), args
+	return sqldb.In(names)
 }

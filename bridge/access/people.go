@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"davwopi/idmap/sqldb"
 	"davwopi/oauth"
 )
 
@@ -11,7 +12,7 @@ import (
 // grants are still there.
 func (t *Tokens) People(ctx context.Context, members []string) (map[string]oauth.Principal, error) {
 	byGrant := make(map[string][]string, len(members))
-	var ids []any
+	var ids []string
 	for _, key := range members {
 		id, _, _ := strings.Cut(key, ":")
 		if !oauth.IsID(id) {
@@ -33,9 +34,9 @@ func (t *Tokens) People(ctx context.Context, members []string) (map[string]oauth
 	return out, nil
 }
 
-func (t *Tokens) people(ctx context.Context, ids []any, byGrant map[string][]string, out map[string]oauth.Principal) error {
-	marks := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(ids)), ", ") + ")"
-	rows, err := t.db.Read().Query(ctx, `SELECT id, principal FROM access_grant WHERE id IN `+marks, ids...)
+func (t *Tokens) people(ctx context.Context, ids []string, byGrant map[string][]string, out map[string]oauth.Principal) error {
+	in, args := sqldb.In(ids)
+	rows, err := t.db.Read().Query(ctx, `SELECT id, principal FROM access_grant WHERE id IN `+in, args...)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
 )
 
 // maxCommentBytes ends the reading of comments: bytes of JSON that are held at once.
@@ -60,12 +61,8 @@ func (a *Activities) Commented(ctx context.Context, files []idmap.FileID) (map[i
 }
 
 func (a *Activities) commented(ctx context.Context, files []idmap.FileID, found map[idmap.FileID]bool) error {
-	args := make([]any, len(files))
-	for i, f := range files {
-		args[i] = string(f)
-	}
-	marks := strings.TrimSuffix(strings.Repeat("?, ", len(files)), ", ")
-	rows, err := a.db.Read().Query(ctx, `SELECT DISTINCT file FROM activity WHERE file IN (`+marks+`)`, args...)
+	in, args := sqldb.In(files)
+	rows, err := a.db.Read().Query(ctx, `SELECT DISTINCT file FROM activity WHERE file IN `+in, args...)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,8 @@ package locks
 import (
 	"context"
 	"fmt"
-	"strings"
+
+	"davwopi/idmap/sqldb"
 )
 
 // IsMember tells whether a grant takes part in an editing: only its members may go
@@ -27,12 +28,8 @@ func (l *Locks) MembersOf(ctx context.Context, editings []int64) (map[int64][]st
 }
 
 func (l *Locks) membersOf(ctx context.Context, editings []int64, out map[int64][]string) error {
-	args := make([]any, len(editings))
-	for i := range editings {
-		args[i] = editings[i]
-	}
-	marks := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ") + ")"
-	rows, err := l.DB.Read().Query(ctx, `SELECT editing, member FROM locks_member WHERE editing IN `+marks+` ORDER BY at, member`, args...)
+	in, args := sqldb.In(editings)
+	rows, err := l.DB.Read().Query(ctx, `SELECT editing, member FROM locks_member WHERE editing IN `+in+` ORDER BY at, member`, args...)
 	if err != nil {
 		return err
 	}

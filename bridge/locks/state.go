@@ -3,7 +3,6 @@ package locks
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"davwopi/davbackend/dav"
@@ -65,25 +64,21 @@ func (l *Locks) States(ctx context.Context, f []idmap.FileID) (map[idmap.FileID]
 }
 
 func (l *Locks) states(ctx context.Context, f []idmap.FileID, out map[idmap.FileID]State, now time.Time) error {
-	marks := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(f)), ", ") + ")"
-	args := make([]any, len(f))
-	for i := range f {
-		args[i] = string(f[i])
-	}
-	rows, err := l.rows(ctx, `WHERE file IN `+marks, args...)
+	in, args := sqldb.In(f)
+	rows, err := l.rows(ctx, `WHERE file IN `+in, args...)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
 		out[r.file] = r.state(now)
 	}
-	if err := l.addEditings(ctx, `file IN `+marks, args, out); err != nil {
+	if err := l.addEditings(ctx, `file IN `+in, args, out); err != nil {
 		return err
 	}
 	if len(f) == 1 && out[f[0]].Lock.ID != "" {
 		return nil // as for every save: who else was met does not count then
 	}
-	return l.addForeign(ctx, marks, args, out, now)
+	return l.addForeign(ctx, in, args, out, now)
 }
 
 // rows reads lock rows by a condition.
@@ -124,8 +119,8 @@ func (l *Locks) addEditings(ctx context.Context, where string, args []any, out m
 }
 
 // addForeign adds who else was met at files that we do not hold.
-func (l *Locks) addForeign(ctx context.Context, marks string, args []any, out map[idmap.FileID]State, now time.Time) error {
-	q, err := l.DB.Read().Query(ctx, `SELECT file, holder, program, since FROM locks_foreign WHERE at > ? AND file IN `+marks,
+func (l *Locks) addForeign(ctx context.Context, in string, args []any, out map[idmap.FileID]State, now time.Time) error {
+	q, err := l.DB.Read().Query(ctx, `SELECT file, holder, program, since FROM locks_foreign WHERE at > ? AND file IN `+in,
 		append([]any{sqldb.Millis(now.Add(-foreignFresh))}, args...)...)
 	if err != nil {
 		return fmt.Errorf("locks: reading foreign locks: %w", err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"davwopi/idmap"
@@ -207,12 +206,8 @@ func (s *Saves) Standings(ctx context.Context, files []idmap.FileID) (map[idmap.
 }
 
 func (s *Saves) standings(ctx context.Context, files []idmap.FileID, out map[idmap.FileID]Standing) error {
-	marks := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(files)), ", ") + ")"
-	args := make([]any, len(files))
-	for i := range files {
-		args[i] = string(files[i])
-	}
-	rows, err := s.DB.Read().Query(ctx, `SELECT file, made, user_id FROM saves_written WHERE num > 0 AND file IN `+marks+` ORDER BY num`, args...)
+	in, args := sqldb.In(files)
+	rows, err := s.DB.Read().Query(ctx, `SELECT file, made, user_id FROM saves_written WHERE num > 0 AND file IN `+in+` ORDER BY num`, args...)
 	if err != nil {
 		return err
 	}
@@ -231,7 +226,7 @@ func (s *Saves) standings(ctx context.Context, files []idmap.FileID, out map[idm
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	entries, err := s.anywhere(ctx, `file IN `+marks+` AND reason <> ?`, append(args, supersededSaved)...)
+	entries, err := s.anywhere(ctx, `file IN `+in+` AND reason <> ?`, append(args, supersededSaved)...)
 	if err != nil {
 		return err
 	}

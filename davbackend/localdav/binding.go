@@ -43,7 +43,7 @@ func (st *state) bindings(ctx context.Context, q sqldb.Queryer, of ...identity) 
 	}
 	for device, inodes := range byDevice {
 		for part := range slices.Chunk(inodes, batch) {
-			in, args := list(part)
+			in, args := sqldb.In(part)
 			found, err := st.queryBindings(ctx, q, `device = ? AND inode IN `+in, append([]any{device}, args...)...)
 			if err != nil {
 				return nil, err

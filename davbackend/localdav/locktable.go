@@ -74,7 +74,7 @@ func (st *state) locksAbout(ctx context.Context, keys []string, below bool) ([]l
 	for len(spots) > 0 {
 		part := spots[:min(len(spots), batch)]
 		spots = spots[len(part):]
-		in, args := list(part)
+		in, args := sqldb.In(part)
 		if err := add(`spot IN `+in, args...); err != nil {
 			return nil, err
 		}

@@ -28,7 +28,7 @@ type property struct {
 func (st *state) properties(ctx context.Context, q sqldb.Queryer, ids ...string) (map[string][]property, error) {
 	out := map[string][]property{}
 	for part := range slices.Chunk(ids, batch) {
-		in, args := list(part)
+		in, args := sqldb.In(part)
 		if err := st.queryProperties(ctx, q, out, `id IN `+in, args); err != nil {
 			return nil, fmt.Errorf("localdav: reading properties: %w", err)
 		}

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"strings"
 
 	"davwopi/idmap/sqldb"
 )
@@ -112,22 +111,8 @@ func spot(key string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// batch is the longest list in a query. Lists are filled up with their last element to a
-// power of two: the database then sees nine different texts, not hundreds.
+// batch is the longest list in a query.
 const batch = 256
-
-// list is the placeholders and arguments of an IN for between 1 and batch elements.
-func list[T any](elements []T) (string, []any) {
-	n := 1
-	for n < len(elements) {
-		n *= 2
-	}
-	args := make([]any, n)
-	for i := range args {
-		args[i] = elements[min(i, len(elements)-1)]
-	}
-	return "(?" + strings.Repeat(", ?", n-1) + ")", args
-}
 
 func boolInt(b bool) int64 {
 	if b {
