@@ -16,14 +16,14 @@ import (
 // WOPI then, the row stays `releasing` with its token, the keeper tries again, and
 // a new Lock takes the token over.
 //
-// It waits for a save that is just being written. Errors: [*MismatchError],
-// [wopi.ErrMalformed], [ErrBusy].
+// It waits for a save that is just being written, unless one waits behind that. Errors:
+// [*MismatchError], [wopi.ErrMalformed], [ErrBusy].
 func (l *Locks) Unlock(ctx context.Context, t Target, a Actor, id wopi.LockID) error {
+	if done, err := l.unlockBehind(ctx, t, a, id); done || err != nil {
+		return err
+	}
 	return l.working(ctx, t.File.ID, "unlock", func(x *Lease, r *row, now time.Time) error {
-		if r.locked(now) && r.actor.Editor != a.Editor {
-			return otherEditor(r)
-		}
-		if _, err := r.wopi(now).Release(id, now); err != nil {
+		if err := r.mayUnlock(a, id, now); err != nil {
 			return err
 		}
 		if _, waits, err := l.pinnedBy(ctx, r.file); err != nil {
@@ -44,6 +44,39 @@ func (l *Locks) Unlock(ctx context.Context, t Target, a Actor, id wopi.LockID) e
 		l.failed("releasing a DAV lock", err)
 		return nil
 	})
+}
+
+// mayUnlock is Unlock's rule.
+func (r *row) mayUnlock(a Actor, id wopi.LockID, now time.Time) error {
+	if r.locked(now) && r.actor.Editor != a.Editor {
+		return otherEditor(r)
+	}
+	_, err := r.wopi(now).Release(id, now)
+	return err
+}
+
+// unlockBehind is Unlock while somebody works on a file of which a save waits: it needs
+// nothing but the row, and the holder of the lease may be at a server that hangs. An editor
+// that has been told that its last save is safe asks once, whatever it is answered.
+// False: Unlock needs the lease.
+func (l *Locks) unlockBehind(ctx context.Context, t Target, a Actor, id wopi.LockID) (done bool, err error) {
+	err = l.untilSettled(ctx, t.File.ID, func(r *row, now time.Time) error {
+		done = false
+		busy, err := l.leased(ctx, t.File.ID, now)
+		if err != nil || !busy {
+			return err
+		}
+		_, waits, err := l.pinnedBy(ctx, t.File.ID)
+		if err != nil || !waits {
+			return err
+		}
+		if err := r.mayUnlock(a, id, now); err != nil {
+			return err
+		}
+		done = true
+		return l.leaveToJournal(ctx, r, now)
+	})
+	return done && err == nil, err
 }
 
 // Release gives the lock of file up on behalf of its owner or an administrator,
@@ -82,7 +115,12 @@ func (l *Locks) Release(ctx context.Context, f idmap.FileID) error {
 func (l *Locks) leaveToJournal(ctx context.Context, r *row, now time.Time) error {
 	next := *r
 	next.phase, next.next, next.tries = kept, now, 0
-	return l.swap(ctx, r, &next, func(tx sqldb.Queryer) error { return endEditings(ctx, tx, r.file, now) })
+	return l.swap(ctx, r, &next, func(tx sqldb.Queryer) error {
+		if _, waits, err := pinnedBy(ctx, tx, r.file); err != nil || !waits {
+			return errors.Join(errRaced, err) // it has arrived meanwhile
+		}
+		return endEditings(ctx, tx, r.file, now)
+	})
 }
 
 // startReleasing makes r `releasing`: unlocked for WOPI, its DAV lock about to be

@@ -322,6 +322,52 @@ func TestBehindAnUnlock(t *testing.T) {
 	})
 }
 
+// TestUnlockBehindASave: the holder is at a server that hangs, the exit save is safe behind
+// it, and the editor unlocks, once, whatever it is answered. The document can be opened
+// anew, by that editor, and in the end nothing is locked.
+func TestUnlockBehindASave(t *testing.T) {
+	eachBusy(t, func(t *testing.T, g *rig) {
+		o := g.open("a.txt", wopi.Collabora)
+		stranger, again := o.actor, *o
+		stranger.Editor, again.id, again.actor.Member = "https://other.example", "opened anew", "another grant"
+		var told idmap.Revision
+		g.during(g.writes(), "", func() {
+			told = o.mustPutBehind("the exit save")
+			var m *locks.MismatchError
+			if err := g.locks.Unlock(t.Context(), o.target, o.actor, "not its ID"); !errors.As(err, &m) || m.Current != o.id {
+				t.Errorf("Unlock with another ID: %v", err)
+			}
+			if err := g.locks.Unlock(t.Context(), o.target, o.actor, o.id); err != nil {
+				t.Errorf("Unlock: %v", err)
+			}
+			if err := g.locks.Lock(t.Context(), o.target, stranger, "stranger"); !errors.As(err, &m) || m.Current != "" {
+				t.Errorf("Lock by another editor: %v", err)
+			}
+			again.target.File = g.known(o)
+			if err := g.locks.Lock(t.Context(), again.target, again.actor, again.id); err != nil {
+				t.Errorf("Lock by the same editor: %v", err)
+			}
+		})
+		rev, err := o.put("the older save")
+		if err != nil || rev.Version != told.Version {
+			t.Errorf("the older save is told %+v, %v, the newer was told %+v", rev, err, told)
+		}
+		g.arrives()
+		g.wantOn("a.txt", "the exit save")
+		g.wantStrings(o, told)
+		again.stamp = told.LastModified
+		again.mustPut("saved anew")
+		g.wantOn("a.txt", "saved anew")
+		if err := g.locks.Unlock(t.Context(), again.target, again.actor, again.id); err != nil {
+			t.Error(err)
+		}
+		res, err := g.view.Stat(t.Context(), "/a.txt")
+		if err != nil || len(res.Locks) != 0 || len(g.names()) != 1 {
+			t.Errorf("DAV locks %+v, %v, files %v", res.Locks, err, g.names())
+		}
+	})
+}
+
 // TestBehindARelock: another lock ID is no other editing for what waits already; what
 // comes under the old ID afterwards is not written over the file.
 func TestBehindARelock(t *testing.T) {
