@@ -74,6 +74,9 @@ func (d *delivery) deliverWaiting(ctx context.Context) error {
 	if err := d.takeOver(ctx); err != nil {
 		return err
 	}
+	if err := d.strayed(ctx); err != nil {
+		return d.ended(ctx, err)
+	}
 	for n := 1; ; n++ {
 		_, err = d.round(ctx)
 		if n == maxRounds || !errors.Is(err, errAgain) {
@@ -81,6 +84,20 @@ func (d *delivery) deliverWaiting(ctx context.Context) error {
 		}
 	}
 	return d.ended(ctx, err)
+}
+
+// strayed takes the DAV lock anew if the entry's own upload into place had no answer and has
+// not arrived: what a gateway gave up may be carried out behind it, and be later than a
+// newer save.
+func (d *delivery) strayed(ctx context.Context) error {
+	if d.r.sent != sentPut || d.r.beside == 1 {
+		return nil
+	}
+	_, ok, err := d.landed(ctx)
+	if err != nil || ok {
+		return err
+	}
+	return d.replaceLock(ctx)
 }
 
 // takeBack gives what lies on the upstream strings of its own, if it still has those that

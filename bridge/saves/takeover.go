@@ -24,21 +24,25 @@ func (d *delivery) takeOver(ctx context.Context) error {
 	}
 	inPlace := false
 	for _, r := range left {
-		inPlace = inPlace || r.state != stateUnacknowledged && r.sent == sentPut
+		sentInPlace := r.sent == sentPut && r.beside == 0
 		sub := &delivery{
 			s: d.s, r: r, t: d.t, view: d.view, token: d.token, lease: d.lease, file: d.file, base: r.base,
 			own: d.own, until: d.until, permit: d.permit, inPlace: d.inPlace,
 		}
 		if r.state == stateUnacknowledged {
-			err := d.s.patiently(ctx, d.until, func() error {
-				_, _, err := sub.landed(ctx) // it notes a piece as ours
+			arrived := false
+			err := d.s.patiently(ctx, d.until, func() (err error) {
+				_, arrived, err = sub.landed(ctx) // it notes a piece as ours
 				return err
 			})
 			if err != nil {
 				return err
 			}
+			// As in strayed: it may be carried out later than what is sent now.
+			inPlace = inPlace || sentInPlace && !arrived
 			continue
 		}
+		inPlace = inPlace || sentInPlace
 		if err := sub.takenOver(ctx); err != nil && !errors.Is(err, locks.ErrStale) {
 			return err
 		}

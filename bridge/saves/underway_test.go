@@ -241,16 +241,7 @@ func TestLatePut(t *testing.T) {
 			g.server.Quirks.Set(func(q *upstream.Quirks) { q.IgnoreConditions = true })
 			g.server.Write(t, "a.txt", "old")
 			o := g.open("a.txt", wopi.Collabora)
-			late := make(chan http.Header, 1)
-			g.server.Quirks.Set(func(q *upstream.Quirks) {
-				q.Answer = func(r *http.Request) http.Handler {
-					if r.Method != http.MethodPut {
-						return nil
-					}
-					late <- r.Header.Clone()
-					return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-				}
-			})
+			late := g.astray()
 			g.die("put sent")
 			if _, err := o.put("the older save"); !errors.Is(err, errCrash) {
 				t.Fatal(err)
@@ -262,22 +253,79 @@ func TestLatePut(t *testing.T) {
 				g.wantOn("a.txt", "the older save")
 			}
 			o.mustPut("the newer save")
-			put, err := http.NewRequestWithContext(t.Context(), http.MethodPut, strings.TrimSuffix(g.server.URL, "/")+"/a.txt", strings.NewReader("the older save"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			put.Header = <-late
-			answer, err := http.DefaultClient.Do(put)
-			if err != nil {
-				t.Fatal(err)
-			}
-			answer.Body.Close()
-			if answer.StatusCode != http.StatusPreconditionFailed && answer.StatusCode != http.StatusLocked {
-				t.Errorf("the late PUT was answered %s", answer.Status)
-			}
+			g.arrivesLate(<-late, "the older save")
 			g.wantOn("a.txt", "the newer save")
 			o.mustPut("the last save")
 			g.wantOn("a.txt", "the last save")
+		})
+	}
+}
+
+// astray takes each PUT and hangs up, and keeps what the first one said.
+func (g *rig) astray() (first chan http.Header) {
+	first = make(chan http.Header, 1)
+	g.server.Quirks.Set(func(q *upstream.Quirks) {
+		q.Answer = func(r *http.Request) http.Handler {
+			if r.Method != http.MethodPut {
+				return nil
+			}
+			select {
+			case first <- r.Header.Clone():
+			default:
+			}
+			return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		}
+	})
+	return first
+}
+
+// arrivesLate carries out a PUT that was given up. It must be refused.
+func (g *rig) arrivesLate(header http.Header, body string) {
+	g.t.Helper()
+	put, err := http.NewRequestWithContext(g.t.Context(), http.MethodPut, strings.TrimSuffix(g.server.URL, "/")+"/a.txt", strings.NewReader(body))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	put.Header = header
+	answer, err := http.DefaultClient.Do(put)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusPreconditionFailed && answer.StatusCode != http.StatusLocked {
+		g.t.Errorf("the late PUT was answered %s", answer.Status)
+	}
+}
+
+// TestLatePutOfAFailedSave: a gateway gives up, and what is behind it carries the PUT out
+// when the editor, who was told of the failure or that the save waits, has saved anew.
+func TestLatePutOfAFailedSave(t *testing.T) {
+	for _, office := range []wopi.Office{wopi.Microsoft, wopi.OnlyOffice} {
+		t.Run(office.String(), func(t *testing.T) {
+			blind := davbackend.Embedded
+			blind.Conditions = false
+			g := newRigFor(t, blind)
+			g.patient(Auto, nil)
+			g.server.Quirks.Set(func(q *upstream.Quirks) { q.IgnoreConditions = true })
+			g.server.Write(t, "a.txt", "old")
+			o := g.open("a.txt", office)
+			late := g.astray()
+			if _, err := o.put("the older save"); (err == nil) != (office == wopi.OnlyOffice) {
+				t.Fatal(err)
+			}
+			g.server.Quirks.Set(func(q *upstream.Quirks) { q.Answer = nil })
+			if office == wopi.OnlyOffice {
+				g.arrives()
+				g.wantOn("a.txt", "the older save")
+			}
+			o.mustPut("the newer save")
+			g.arrivesLate(<-late, "the older save")
+			g.wantOn("a.txt", "the newer save")
+			o.mustPut("the last save")
+			g.wantOn("a.txt", "the last save")
+			if n := g.names(); len(n) != 1 {
+				t.Errorf("the folder holds %v", n)
+			}
 		})
 	}
 }
