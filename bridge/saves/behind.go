@@ -143,6 +143,9 @@ func (d *delivery) acknowledge(ctx context.Context, tx sqldb.Queryer, now time.T
 	if aside {
 		return d.asideBehind(ctx, tx, now, next)
 	}
+	if d.undeliverable() {
+		return idmap.Revision{}, nil
+	}
 	rev, err := d.s.IDs.IssueIn(ctx, tx, d.t.File.Space, d.file, d.entry.Revision.Number, now)
 	if err != nil {
 		return idmap.Revision{}, err

@@ -175,7 +175,7 @@ func hashAt(ctx context.Context, v *davbackend.View, p dav.Path) ([]byte, error)
 // holds reports whether res has our bytes: by the temp's ETag, which a MOVE keeps,
 // else by sha256, never by size alone.
 func (d *delivery) holds(ctx context.Context, res dav.Resource) (bool, error) {
-	if res.Size >= 0 && res.Size != d.r.size {
+	if res.Collection || res.Size >= 0 && res.Size != d.r.size {
 		return false, nil
 	}
 	if d.r.tempETag != "" && res.ETag.Same(d.r.tempETag) && !d.r.tempETag.Same(d.r.before) {
@@ -191,7 +191,7 @@ func (d *delivery) holds(ctx context.Context, res dav.Resource) (bool, error) {
 // brokeOff reports whether res is what an upload of ours left that broke off: a
 // strict prefix of our bytes.
 func (d *delivery) brokeOff(ctx context.Context, res dav.Resource) (bool, error) {
-	if res.Size < 0 || res.Size >= d.r.size {
+	if res.Collection || res.Size < 0 || res.Size >= d.r.size {
 		return false, nil
 	}
 	c, err := d.view.Get(ctx, res.Path, 0, -1)

@@ -135,6 +135,9 @@ func (d *delivery) queue(ctx context.Context, cause error) (idmap.Revision, bool
 	} else if aside {
 		return d.queueAside(ctx, cause)
 	}
+	if d.undeliverable() {
+		return none, false, nil
+	}
 	if newer, err := d.s.newer(ctx, d.r); err != nil || newer {
 		return none, false, errors.Join(errSuperseded, err) // one was acknowledged behind us
 	}
@@ -169,6 +172,14 @@ func (d *delivery) deliverable() (bool, error) {
 	}
 	up, err := d.s.Locks.Upstreams.Get(d.r.upstream)
 	return err == nil && up.Service != nil, err
+}
+
+// undeliverable reports whether the bytes, which are none, would never be written over what
+// is known to lie on the upstream: that is too large to be kept first (keepPreimage), and
+// nobody should be told that it is only a matter of time.
+func (d *delivery) undeliverable() bool {
+	there := d.entry.Revision.Size
+	return d.r.size == 0 && there != 0 && (there < 0 || there > d.s.preBytes)
 }
 
 // rests reports whether the bytes rest on what is known to lie on the upstream, or

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -263,6 +264,65 @@ func TestWaitingFileIsGone(t *testing.T) {
 			t.Fatalf("the folder holds %v", n)
 		}
 		g.wantOn(n[0], "the save that waits")
+	})
+}
+
+// TestFolderInThePlaceOfAWaitingSave: the save was sent, and nobody knows what became of it;
+// when the server is back, somebody has made a folder of that name.
+func TestFolderInThePlaceOfAWaitingSave(t *testing.T) {
+	eachStrategy(t, func(t *testing.T, g *rig) {
+		g.patient(Auto, nil)
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.OnlyOffice)
+		g.server.Quirks.Fail(upstream.Fault{Method: g.writes(), Cut: true, Times: 1, Before: g.down})
+		o.mustPut("the save")
+		there := filepath.Join(g.server.Dir, "a.txt")
+		if err := errors.Join(os.Remove(there), os.Mkdir(there, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		g.up()
+		g.arrives()
+		names := g.names()
+		if len(names) != 1 || !strings.Contains(names[0], "(recovered Ann ") {
+			t.Fatalf("the folder holds %v", names)
+		}
+		g.wantOn(names[0], "the save")
+	})
+}
+
+// TestEmptyingSaveThatCannotWait: a save of nothing is written only when what it replaces
+// is kept. Where that cannot be, nobody is told in an outage that it is a matter of time.
+func TestEmptyingSaveThatCannotWait(t *testing.T) {
+	eachStrategy(t, func(t *testing.T, g *rig) {
+		for _, c := range []struct{ undo, free int64 }{{-1, 0}, {2, 2}} {
+			g.server.Write(t, "a.txt", strings.Repeat("x", int(c.free)+1))
+			g.patient(Auto, func(s *Saves) { s.UndoBytes = c.undo })
+			o := g.open("a.txt", wopi.OnlyOffice)
+			lease := g.hold(o, "another")
+			_, err := o.putBehind("")
+			keptEntry(t, err)
+			lease.Release()
+			g.down()
+			_, err = o.put("")
+			keptEntry(t, err)
+			o.mustPut("something")
+			g.up()
+			g.arrives()
+			g.wantOn("a.txt", "something")
+			if err := g.locks.Unlock(t.Context(), o.target, o.actor, o.id); err != nil {
+				t.Fatal(err)
+			}
+			g.server.Write(t, "a.txt", strings.Repeat("y", int(c.free)))
+			o = g.open("a.txt", wopi.OnlyOffice)
+			g.down()
+			o.mustPut("")
+			g.up()
+			g.arrives()
+			g.wantOn("a.txt", "")
+			if err := g.locks.Unlock(t.Context(), o.target, o.actor, o.id); err != nil {
+				t.Fatal(err)
+			}
+		}
 	})
 }
 
