@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"davwopi/bridge/access"
 	"davwopi/oauth"
 )
 
@@ -35,6 +36,15 @@ func (h *house) signOut(ctx context.Context, in signOutArguments) (signOutResult
 	out.Browsers = len(sessions)
 	for _, session := range sessions {
 		if err := h.tokens.SignedOut(ctx, session, nil); err != nil {
+			return out, err
+		}
+	}
+	programs, err := h.passwords.List(ctx, p.Key())
+	if err != nil {
+		return out, err
+	}
+	for _, with := range programs {
+		if err := h.tokens.SignedOut(ctx, access.DAVPrefix+with.ID, nil); err != nil {
 			return out, err
 		}
 	}

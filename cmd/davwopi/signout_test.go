@@ -88,6 +88,31 @@ func TestSomebodyIsThrownOut(t *testing.T) {
 	}
 }
 
+// TestThrownOutWhileAsking: a request with an app password that came in just before gets no
+// access token afterwards.
+func TestThrownOutWhileAsking(t *testing.T) {
+	h := sharingHouse(t)
+	mira := oauth.Principal{Issuer: "https://id.example", Subject: "1", Name: "Mira"}
+	_, password, err := h.passwords.Make(t.Context(), mira, "laptop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mint := func() error {
+		_, _, err := h.tokens.Mint(t.Context(), access.Grant{File: "aaaaaaaaaaaaaaaaaaaaaaaaaa", Space: 1, Upstream: "main",
+			Principal: mira, Session: access.DAVPrefix + password.ID, Rights: access.Edit})
+		return err
+	}
+	if err := mint(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.signOut(t.Context(), signOutArguments{"1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := mint(); !errors.Is(err, access.ErrExpired) {
+		t.Errorf("it got a token: %v", err)
+	}
+}
+
 // TestAppPasswordsOfOthers: of somebody who is signed in, and later of whoever has one; signing out ends them.
 func TestAppPasswordsOfOthers(t *testing.T) {
 	h := sharingHouse(t)
