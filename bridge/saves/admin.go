@@ -67,7 +67,7 @@ func (r *row) until() time.Time {
 	case stateSpooled, stateDelivering, stateWaiting, stateAside, statePreimage:
 		return time.Time{}
 	}
-	return r.made.Add(retention)
+	return r.changed.Add(retention) // it may have waited for longer before
 }
 
 func (r *row) public() Entry {

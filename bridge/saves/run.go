@@ -167,7 +167,7 @@ func (s *Saves) expire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.entries(ctx, `(state = ? AND changed < ? OR made < ? AND state NOT IN (?, ?, ?, ?, ?))`,
+	all, err := s.entries(ctx, `(state = ? AND changed < ? OR changed < ? AND state NOT IN (?, ?, ?, ?, ?))`,
 		statePreimage, sqldb.Millis(now.Add(-s.UndoAge)),
 		sqldb.Millis(now.Add(-retention)), statePreimage, stateSpooled, stateDelivering, stateWaiting, stateAside)
 	if err != nil {

@@ -267,6 +267,39 @@ func TestWaitingFileIsGone(t *testing.T) {
 	})
 }
 
+// TestWaitedForLong: longer than what nobody asks for is kept. When it has arrived it is looked
+// for once more, like every save, and what is found replaced then is kept for its time.
+func TestWaitedForLong(t *testing.T) {
+	g := newRigFor(t, davbackend.Embedded)
+	g.patient(Auto, nil)
+	g.server.Write(t, "a.txt", "old")
+	o := g.open("a.txt", wopi.OnlyOffice)
+	g.down()
+	o.mustPut("the save")
+	g.later(retention + 24*time.Hour)
+	g.up()
+	g.saves.sweep(t.Context())
+	g.wantOn("a.txt", "the save")
+	g.wantState("the save", stateVerified)
+	g.server.Write(t, "a.txt", "somebody else's")
+	g.later(lateAfter + time.Second)
+	g.saves.sweep(t.Context())
+	g.wantState("the save", stateUnacknowledged)
+	now, err := g.db.Now(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := g.inJournal("the save"); len(e) != 1 || e[0].Why != Replaced || e[0].Until.Sub(now) != retention {
+		t.Errorf("at %v: %+v", now, e)
+	}
+	g.later(retention - time.Hour)
+	g.saves.sweep(t.Context())
+	g.wantState("the save", stateUnacknowledged)
+	g.later(2 * time.Hour)
+	g.saves.sweep(t.Context())
+	g.wantState("the save")
+}
+
 // TestFolderInThePlaceOfAWaitingSave: the save was sent, and nobody knows what became of it;
 // when the server is back, somebody has made a folder of that name.
 func TestFolderInThePlaceOfAWaitingSave(t *testing.T) {
