@@ -38,14 +38,19 @@ func (c *scratch) Made(ctx context.Context, p dav.Path) error {
 	if pinned == nil {
 		pinned = []byte{}
 	}
-	return c.s.db.Write(ctx, func(tx sqldb.Queryer) error {
+	id := c.id
+	err = c.s.db.Write(ctx, func(tx sqldb.Queryer) error {
 		if c.id != 0 {
 			_, err := tx.Exec(ctx, `UPDATE profile_scratch SET dir = ? WHERE id = ?`, string(p), c.id)
 			return err
 		}
 		return tx.QueryRow(ctx, `INSERT INTO profile_scratch (upstream, pinned, dir, file, token, at) VALUES (?, ?, ?, '', '', ?) RETURNING id`,
-			c.upstream, pinned, string(p), sqldb.Millis(now)).Scan(&c.id)
+			c.upstream, pinned, string(p), sqldb.Millis(now)).Scan(&id)
 	})
+	if err == nil {
+		c.id = id
+	}
+	return err
 }
 
 // Locked writes down what keeps the folder from being removed.

@@ -43,6 +43,7 @@ type DB struct {
 	path  string    // SQLite
 	clock atomic.Pointer[func() time.Time]
 	fault atomic.Pointer[func() error]
+	twice atomic.Bool // a test wants it
 	rooms sync.Map // names of those that this process has brought up to date
 
 	unsynced bool // commits may not wait for the disk; belongs to whoever has the writer's connection of SQLite
@@ -126,6 +127,10 @@ func (db *DB) SetFault(f func() error) {
 	}
 	db.fault.Store(&f)
 }
+
+// SetCollisions lets a test make each write transaction collide once, as it may on
+// PostgreSQL: it is carried out, taken back, and carried out again.
+func (db *DB) SetCollisions(on bool) { db.twice.Store(on) }
 
 // Millis is how a time is stored: milliseconds since 1970, and 0 for the zero time.
 func Millis(t time.Time) int64 {

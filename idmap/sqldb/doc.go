@@ -16,7 +16,8 @@
 // # Rules
 //
 //   - The function given to [DB.Write] may run more than once: it has no effects
-//     but those on the database and on variables that it sets anew each time.
+//     but those on the database and on variables that it sets anew each time. The
+//     databases of sqldbtest run it twice.
 //   - It never calls [DB.Write] itself: SQLite has one writer, it would wait for
 //     itself. It returns every error it gets: PostgreSQL has given the
 //     transaction up by then. A violation that is expected is avoided with

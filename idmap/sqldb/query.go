@@ -60,6 +60,9 @@ func (db *DB) Write(ctx context.Context, f func(tx Queryer) error) error {
 
 // writeUntil tries until it is committed, or there is no use in it.
 func (db *DB) writeUntil(ctx context.Context, f func(tx Queryer) error, synced bool) error {
+	if db.twice.Load() {
+		db.inVain(ctx, f)
+	}
 	pause, begin := firstPause, time.Now()
 	for try := 1; ; try++ {
 		failed, err := db.writeOnce(ctx, f, synced)
@@ -76,6 +79,16 @@ func (db *DB) writeUntil(ctx context.Context, f func(tx Queryer) error, synced b
 		}
 		pause = min(2*pause, longestPause)
 	}
+}
+
+// inVain is a try that comes to nothing.
+func (db *DB) inVain(ctx context.Context, f func(tx Queryer) error) {
+	tx, free, err := db.begin(ctx, true)
+	if err != nil {
+		return
+	}
+	defer free()
+	_ = f(&writer{db: db, tx: tx}) // the next try says it
 }
 
 // writeOnce is one try. failed is the last error of a statement, which f may
