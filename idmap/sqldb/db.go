@@ -44,7 +44,7 @@ type DB struct {
 	clock atomic.Pointer[func() time.Time]
 	fault atomic.Pointer[func() error]
 	twice atomic.Bool // a test wants it
-	rooms sync.Map // names of those that this process has brought up to date
+	rooms sync.Map    // names of those that this process has brought up to date
 
 	unsynced bool // commits may not wait for the disk; belongs to whoever has the writer's connection of SQLite
 }
