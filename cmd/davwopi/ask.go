@@ -68,7 +68,7 @@ func lockCommand(ctx context.Context, k *call) error {
 			return err
 		}
 		w := tabwriter.NewWriter(k.stdout, 0, 8, 2, ' ', 0)
-		fmt.Fprintln(w, "FILE\tPATH\tWHO\tSTATE\tEXPIRES")
+		fmt.Fprintln(w, "ID\tPATH\tWHO\tSTATE\tEXPIRES")
 		for _, l := range out {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.File, l.Path, l.Who, l.State, l.Expires)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +33,7 @@ const usualFile = "davwopi.yaml"
 func newCall(c command, args []string, around surroundings) *call {
 	k := &call{surroundings: around, command: c, args: args, overrides: config.Overrides{}}
 	k.flags = flag.NewFlagSet("davwopi "+c.name, flag.ContinueOnError)
-	k.flags.SetOutput(around.stderr)
+	k.flags.SetOutput(io.Discard) // what is wrong is said once, by run
 	if _, err := os.Stat(usualFile); err == nil {
 		k.configFile = usualFile
 	}
@@ -62,6 +63,7 @@ func (k *call) parse(least, most int) ([]string, error) {
 	for {
 		if err := k.flags.Parse(args); err != nil {
 			if err == flag.ErrHelp {
+				k.help()
 				return nil, err
 			}
 			return nil, fmt.Errorf("%w: %w", errUsage, err)
@@ -71,10 +73,20 @@ func (k *call) parse(least, most int) ([]string, error) {
 		}
 		rest, args = append(rest, k.flags.Arg(0)), k.flags.Args()[1:]
 	}
-	if len(rest) < least || len(rest) > most {
-		return nil, fmt.Errorf("%w: %d arguments given", errUsage, len(rest))
+	switch {
+	case len(rest) < least:
+		return nil, fmt.Errorf("%w: something is missing behind %s", errUsage, strings.Join(append([]string{k.command.name}, rest...), " "))
+	case len(rest) > most:
+		return nil, fmt.Errorf("%w: %q is one argument too many", errUsage, rest[most])
 	}
 	return rest, nil
+}
+
+// help says what the command is for, and every flag that it takes.
+func (k *call) help() {
+	fmt.Fprintf(k.stdout, "%s\n        %s\n\n", k.command.usage(), k.command.summary)
+	k.flags.SetOutput(k.stdout)
+	k.flags.PrintDefaults()
 }
 
 // load reads the configuration that the flags and the environment name.

@@ -14,6 +14,7 @@ import (
 	"davwopi/bridge"
 	"davwopi/bridge/access"
 	"davwopi/bridge/web"
+	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/oauth"
 )
@@ -127,10 +128,14 @@ func (h *house) open(ctx context.Context, in openArguments) (web.Opened, error) 
 	if in.User == "" && h.config.SignIn.Kind != "link" {
 		return web.Opened{}, errors.New("say for whom: -user NAME")
 	}
-	return h.pages.Open(ctx, web.OpenRequest{
+	out, err := h.pages.Open(ctx, web.OpenRequest{
 		Principal: h.person(in.User), Upstream: in.Upstream, Path: "/" + strings.TrimPrefix(in.Path, "/"),
 		Mode: in.Mode, Editor: in.Editor,
 	})
+	if errors.Is(err, dav.ErrNotFound) || errors.Is(err, idmap.ErrNotFound) {
+		return out, fmt.Errorf("there is no %s; the path begins at the folder that is served", in.Path)
+	}
+	return out, err
 }
 
 func (h *house) listLocks(ctx context.Context, _ struct{}) ([]lockResult, error) {
@@ -154,7 +159,7 @@ func (h *house) listLocks(ctx context.Context, _ struct{}) ([]lockResult, error)
 func (h *house) releaseLock(ctx context.Context, in releaseArguments) (struct{}, error) {
 	id, err := idmap.ParseFileID(in.File)
 	if err != nil {
-		return struct{}{}, err
+		return struct{}{}, fmt.Errorf("%q is no ID; davwopi locks list shows those of open documents", in.File)
 	}
 	return struct{}{}, h.locks.Release(ctx, id)
 }

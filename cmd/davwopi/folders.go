@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,7 +34,7 @@ func checkFolders(c *config.Config) error {
 				faults = append(faults, config.Fault{Path: key, Message: path + " lies in the folder that is served (" + folder.key + ": " + folder.path + "), where everybody who is signed in could read it"})
 			}
 			if err != nil {
-				return err
+				return fmt.Errorf("%s (%s): %w", key, path, err)
 			}
 		}
 		return nil
@@ -60,7 +61,7 @@ func checkFolders(c *config.Config) error {
 			faults = append(faults, config.Fault{Path: "dir", Message: c.Dir + " lies in the save journal (" + journal + ")"})
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("state (%s): %w", c.State.Dir, err)
 		}
 	}
 	if len(faults) > 0 {

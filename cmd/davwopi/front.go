@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 
 	"golang.org/x/crypto/acme/autocert"
 
@@ -39,7 +40,7 @@ func openFront(c *config.Config) (*front, error) {
 func listen(c *config.Config, certificates *autocert.Manager) (net.Listener, error) {
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
+		return nil, cannotListen(c.Listen, err)
 	}
 	secure, err := tlsConfig(c, certificates)
 	if err != nil {
@@ -49,6 +50,19 @@ func listen(c *config.Config, certificates *autocert.Manager) (net.Listener, err
 		return l, nil
 	}
 	return tls.NewListener(l, secure), nil
+}
+
+// cannotListen says why nobody could be heard at an address, and what helps.
+func cannotListen(address string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("cannot listen on %s: another program does already, perhaps a davwopi that still runs: stop it, or name another address with -listen or listen", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("cannot listen on %s: this machine has no such address; listen names one that it has, or 0.0.0.0 for all", address)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("cannot listen on %s: ports below 1024 are not for everybody: take another with -listen or listen, or give the program CAP_NET_BIND_SERVICE", address)
+	}
+	return fmt.Errorf("cannot listen on %s: %w", address, err)
 }
 
 // tlsConfig is how the public listener speaks https; nil if it does not.

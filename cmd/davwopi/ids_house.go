@@ -76,7 +76,11 @@ const (
 )
 
 func (h *house) showIDs(ctx context.Context, in idsArguments) ([]dossier, error) {
-	all, err := h.ids.Describe(ctx, in.What)
+	what := in.What
+	if _, err := idmap.ParseFileID(what); err != nil {
+		what = "/" + strings.TrimPrefix(what, "/") // a path, as it is written after davwopi open
+	}
+	all, err := h.ids.Describe(ctx, what)
 	if errors.Is(err, idmap.ErrNotFound) {
 		return nil, fmt.Errorf("%s: not found: nothing is known of it; a file has an ID from the first time that somebody sees it in a list", in.What)
 	} else if err != nil {

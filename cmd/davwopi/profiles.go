@@ -101,7 +101,7 @@ func (h *house) lookAtUpstreams(ctx context.Context, pause time.Duration) time.D
 			continue
 		}
 		if lookErr := h.look(ctx, up, oauth.Principal{}); lookErr != nil {
-			h.tell(ctx, "the upstream could not be measured; it is treated with every care, and tried again", up.Name, lookErr)
+			h.tell(ctx, "the upstream could not be measured; it is treated with every care, and tried again; davwopi doctor says what helps", up.Name, lookErr)
 			err, busy = lookErr, busy || errors.Is(lookErr, profile.ErrBusy)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 
 	"davwopi/config"
 )
@@ -34,6 +35,9 @@ type command struct {
 
 var errUsage = errors.New("usage")
 
+// usage is how the command is typed.
+func (c command) usage() string { return strings.TrimSpace("davwopi " + c.name + " " + c.arguments) }
+
 func commands() []command {
 	return []command{
 		{"serve", "", "serve the folder or the upstream until stopped", serve},
@@ -58,9 +62,14 @@ func commands() []command {
 
 // run is main with its surroundings passed in. It returns the exit status.
 func run(ctx context.Context, args []string, around surroundings) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+	switch {
+	case len(args) > 1 && args[0] == "help":
+		args = []string{args[1], "-h"}
+	case len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help":
 		usage(around.stdout)
 		return exitOK
+	case args[0] == "-version" || args[0] == "--version":
+		args = []string{"version"}
 	}
 	for _, c := range commands() {
 		if c.name != args[0] {
@@ -79,14 +88,13 @@ func run(ctx context.Context, args []string, around surroundings) int {
 			}
 			return exitUsage
 		case errors.Is(err, errUsage):
-			fmt.Fprintf(around.stderr, "davwopi: %v\nusage: davwopi %s %s\n", err, c.name, c.arguments)
+			fmt.Fprintf(around.stderr, "davwopi: %s\nusage: %s\nmore:  davwopi help %s\n", strings.TrimPrefix(err.Error(), errUsage.Error()+": "), c.usage(), c.name)
 			return exitUsage
 		}
 		fmt.Fprintln(around.stderr, "davwopi:", err)
 		return exitFailed
 	}
-	fmt.Fprintf(around.stderr, "davwopi: there is no command %q\n", args[0])
-	usage(around.stderr)
+	fmt.Fprintf(around.stderr, "davwopi: there is no command %q; davwopi help lists them\n", args[0])
 	return exitUsage
 }
 
@@ -94,9 +102,9 @@ func usage(w io.Writer) {
 	fmt.Fprintln(w, "davwopi opens and edits the files of a WebDAV server in office programs.")
 	fmt.Fprintln(w)
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  davwopi %s %s\n        %s\n", c.name, c.arguments, c.summary)
+		fmt.Fprintf(w, "  %s\n        %s\n", c.usage(), c.summary)
 	}
-	fmt.Fprintln(w, "\nEvery command takes -config FILE -state DIR; serve also -listen ADDR -dir FOLDER.")
+	fmt.Fprintln(w, "\ndavwopi help COMMAND tells all that a command takes. Every command takes -config FILE -state DIR; serve also -listen ADDR -dir FOLDER.")
 	fmt.Fprintln(w, "Each is a variable DAVWOPI_... too, and all but the first a key of the configuration.")
 	fmt.Fprintln(w, "Without -config "+usualFile+" is read, where there is one.")
 }

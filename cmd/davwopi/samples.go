@@ -32,10 +32,14 @@ const notes = `# Notes
 `
 
 // makeSamples makes dir with a few sample files if it does not exist. An existing
-// folder is left as it is.
+// folder is left as it is. Where not even the folder around it exists, that is mistyped, or a
+// disk that is not mounted: nothing is made in its place.
 func makeSamples(dir string) error {
 	if _, err := os.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if _, err := os.Stat(filepath.Dir(dir)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("dir: there is no folder %s, nor one around it: is the name right, and the disk mounted?", dir)
 	}
 	letter, err := minimalDocx("Dear reader,", "this letter opens in Collabora Online, ONLYOFFICE or Microsoft Office.")
 	if err != nil {

@@ -98,11 +98,11 @@ func (h *house) listSaves(ctx context.Context, _ struct{}) ([]saveResult, error)
 
 func (h *house) showSave(ctx context.Context, in saveArguments) (io.ReadCloser, error) {
 	bytes, _, err := h.saves.Open(ctx, in.ID)
-	return bytes, err
+	return bytes, orSayWhich(in.ID, err)
 }
 
 func (h *house) dropSave(ctx context.Context, in saveArguments) (struct{}, error) {
-	return struct{}{}, h.saves.Drop(ctx, in.ID)
+	return struct{}{}, orSayWhich(in.ID, h.saves.Drop(ctx, in.ID))
 }
 
 // restoreSave makes a document of an entry's bytes, beside its own.
@@ -112,7 +112,7 @@ func (h *house) restoreSave(ctx context.Context, in saveArguments) (placeResult,
 		to, err = h.placeFor(ctx, in)
 	}
 	if err != nil {
-		return placeResult{}, orSayUser(err)
+		return placeResult{}, orSayWhich(in.ID, orSayUser(err))
 	}
 	made, err := h.saves.Restore(ctx, in.ID, to)
 	if err != nil {
@@ -200,7 +200,9 @@ func (h *house) preimage(ctx context.Context, what string) (saves.Entry, error) 
 		what = "/" + strings.TrimPrefix(what, "/")
 	}
 	found, err := h.ids.Describe(ctx, what)
-	if err != nil {
+	if errors.Is(err, idmap.ErrNotFound) {
+		return saves.Entry{}, fmt.Errorf("there is no %s, or nobody has seen it yet", what)
+	} else if err != nil {
 		return saves.Entry{}, err
 	}
 	var all []saves.Entry
@@ -221,6 +223,14 @@ func (h *house) preimage(ctx context.Context, what string) (saves.Entry, error) 
 		return all[0], nil
 	}
 	return saves.Entry{}, errors.New("several documents are meant: name one by its ID (davwopi ids)")
+}
+
+// orSayWhich says where the IDs are, if there is no save by the one that was named.
+func orSayWhich(id string, err error) error {
+	if errors.Is(err, saves.ErrNoEntry) {
+		return fmt.Errorf("there is no save %q; davwopi saves list shows them", id)
+	}
+	return err
 }
 
 // orSayUser adds what helps where a save has left no account behind.

@@ -50,7 +50,7 @@ func newUpstream(u *config.Upstream) (*access.Upstream, error) {
 	password := u.Password.Reveal()
 	if u.PasswordFile != "" {
 		if password, err = firstLine(u.PasswordFile); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("password_file: %w", err)
 		}
 	}
 	up.Service = &davbackend.Credential{}
