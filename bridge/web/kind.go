@@ -5,6 +5,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"davwopi/bridge/words"
 )
 
@@ -62,11 +64,11 @@ func lockFile(name string) bool {
 	return strings.HasPrefix(name, ".~lock.") || strings.HasPrefix(name, "~$") || strings.HasPrefix(name, ".davwopi-")
 }
 
-// naturally compares names as people sort them: without regard to case, and
-// numbers by their value, so that "page 9" comes before "page 10". Equal only
-// for equal names.
+// naturally compares names as people sort them: without regard to case and marks on
+// letters, so that Äpfel come before Birnen, and numbers by their value, so that "page 9"
+// comes before "page 10". Equal only for equal names.
 func naturally(a, b string) int {
-	x, y := a, b
+	x, y := unmarked(a), unmarked(b)
 	for x != "" && y != "" {
 		if digit(x[0]) && digit(y[0]) {
 			var m, n string
@@ -75,19 +77,50 @@ func naturally(a, b string) int {
 			if c := byValue(m, n); c != 0 {
 				return c
 			}
+			x, y = unmarked(x), unmarked(y)
 			continue
 		}
-		r, i := utf8.DecodeRuneInString(x)
-		q, j := utf8.DecodeRuneInString(y)
-		if c := int(unicode.ToLower(r)) - int(unicode.ToLower(q)); c != 0 {
+		r, i := letter(x)
+		q, j := letter(y)
+		if c := int(r) - int(q); c != 0 {
 			return c
 		}
-		x, y = x[i:], y[j:]
+		x, y = unmarked(x[i:]), unmarked(y[j:])
 	}
 	if c := len(x) - len(y); c != 0 {
 		return c
 	}
 	return strings.Compare(a, b)
+}
+
+// letter is the first letter of s as it is sorted, and its length in s.
+func letter(s string) (rune, int) {
+	r, n := utf8.DecodeRuneInString(s)
+	if r >= utf8.RuneSelf {
+		if base := norm.NFD.PropertiesString(s).Decomposition(); len(base) > 0 {
+			r, _ = utf8.DecodeRune(base)
+		}
+	}
+	r = unicode.ToLower(r)
+	if base, ok := bases[r]; ok {
+		r = base
+	}
+	return r, n
+}
+
+// bases are letters that stand with another one, though Unicode knows no mark to take off.
+var bases = map[rune]rune{'ß': 's', 'æ': 'a', 'ø': 'o', 'œ': 'o', 'ł': 'l', 'đ': 'd'}
+
+// unmarked is s without the marks at its beginning: they belong to what came before.
+func unmarked(s string) string {
+	for s != "" && s[0] >= utf8.RuneSelf {
+		r, n := utf8.DecodeRuneInString(s)
+		if !unicode.Is(unicode.Mn, r) {
+			break
+		}
+		s = s[n:]
+	}
+	return s
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
