@@ -54,8 +54,9 @@ type Client struct {
 	used     atomic.Int64 // when something was last asked, nanoseconds
 	silent   atomic.Int64 // since when nothing was answered, nanoseconds; 0: the last request was
 	flights  flights
-	writes   atomic.Int64 // requests that may have changed something, and have ended
-	stale    bool         // a test sets it to join also what was asked before a write
+	writes   atomic.Int64  // requests that may have changed something, and have ended
+	stale    bool          // a test sets it to join also what was asked before a write
+	joinFor  time.Duration // a test sets it; 0: joinFor
 	once     sync.Once
 	own      *http.Transport // guarded by once
 }

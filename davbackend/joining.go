@@ -1,11 +1,13 @@
 package davbackend
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"davwopi/davbackend/dav"
 )
@@ -18,8 +20,8 @@ type Joining struct{ *View }
 // Joining returns v with a Stat that may be shared. It costs nothing.
 func (v *View) Joining() Joining { return Joining{v} }
 
-// Stat is [View.Stat], whose request others with an equal credential may have begun. What
-// they have asked before the last write through this Client ended is not shared: nobody sees
+// Stat is [View.Stat], whose request others with an equal credential may have begun a moment
+// ago. What they have asked before the last write through this Client ended is not shared: nobody sees
 // less than they have written. It ends with ctx; the request goes on for the others.
 func (j Joining) Stat(ctx context.Context, p dav.Path, extra ...dav.PropName) (dav.Resource, error) {
 	c := j.client
@@ -30,7 +32,7 @@ func (j Joining) Stat(ctx context.Context, p dav.Path, extra ...dav.PropName) (d
 	if c.stale {
 		k.writes = 0
 	}
-	f, first := c.flights.board(ctx, k)
+	f, first := c.flights.board(ctx, k, cmp.Or(c.joinFor, joinFor))
 	if !first {
 		select {
 		case <-f.landed:
@@ -53,6 +55,10 @@ func (j Joining) Stat(ctx context.Context, p dav.Path, extra ...dav.PropName) (d
 	return f.result()
 }
 
+// joinFor is how long others may join a request: one that has no answer by then may never
+// have one, and what it shows may be as old.
+const joinFor = time.Second
+
 // A flightKey is what makes two questions equal.
 type flightKey struct {
 	credential Credential
@@ -64,6 +70,7 @@ type flightKey struct {
 type flight struct {
 	ctx    context.Context // ends when nobody does
 	cancel context.CancelFunc
+	began  time.Time
 	on     int           // guarded by flights.mu
 	landed chan struct{} // closed when res and err are there
 
@@ -84,15 +91,16 @@ type flights struct {
 	all map[flightKey]*flight // guarded by mu
 }
 
-// board joins the flight of k, or begins one with the values of ctx, but not its end.
-func (s *flights) board(ctx context.Context, k flightKey) (f *flight, first bool) {
+// board joins the flight of k, if it began within, or begins one with the values of ctx, but
+// not its end.
+func (s *flights) board(ctx context.Context, k flightKey, within time.Duration) (f *flight, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f = s.all[k]; f != nil {
+	if f = s.all[k]; f != nil && time.Since(f.began) < within {
 		f.on++
 		return f, false
 	}
-	f = &flight{on: 1, landed: make(chan struct{}), err: dav.ErrUnavailable}
+	f = &flight{began: time.Now(), on: 1, landed: make(chan struct{}), err: dav.ErrUnavailable}
 	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if s.all == nil {
 		s.all = make(map[flightKey]*flight)

@@ -35,7 +35,7 @@ func newGate(t *testing.T) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.Client = &Client{Base: base, Assumed: Embedded, Join: true}
+	g.Client = &Client{Base: base, Assumed: Embedded, Join: true, joinFor: time.Hour} // this machine may be slow
 	t.Cleanup(g.CloseIdle)
 	return g
 }
@@ -206,6 +206,39 @@ func TestJoiningEnds(t *testing.T) {
 	}
 	<-g.gone
 	g.waiting(t, 0)
+}
+
+// TestJoiningIsForAMoment: who comes later than that does not wait for a request that may
+// never be answered.
+func TestJoiningIsForAMoment(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		g := newGate(t)
+		if late {
+			g.joinFor = time.Nanosecond
+		}
+		all := []<-chan seen{g.asks(t.Context(), ann, "/a")}
+		<-g.came
+		all = append(all, g.asks(t.Context(), ann, "/a"))
+		if late {
+			select {
+			case <-g.came:
+			case <-time.After(time.Minute):
+				t.Error("whoever comes later waits, too")
+			}
+		} else {
+			g.waiting(t, 2)
+		}
+		close(g.open)
+		for _, one := range all {
+			if s := <-one; s.err != nil || s.res.Path != "/a" {
+				t.Errorf("late %v: %v, %v", late, s.res.Path, s.err)
+			}
+		}
+		if n := len(g.came); n > 0 {
+			t.Errorf("late %v: %d requests more", late, n)
+		}
+		g.waiting(t, 0)
+	}
 }
 
 // TestJoiningSharesNothing: one that changes what it was told changes it for nobody else.
