@@ -7,8 +7,8 @@ import (
 
 // WriteUnsynced is [DB.Write] for what only a living process needs, or what a later
 // Write will make durable before anybody is promised anything. It survives the end of the
-// process. A power cut may undo it, until a Write that began after it has returned nil:
-// whatever is committed later never survives without it.
+// process. A power cut may undo it, until a Write that began after it, and changed
+// something, has returned nil: whatever is committed later never survives without it.
 //
 // On PostgreSQL it is Write: there the database may fail while the bridges live on, and one
 // of them would believe in what is gone.
