@@ -99,9 +99,15 @@ func (e *Endpoint) openWaiting(ctx context.Context, q *Request, t *locks.Target)
 	if err != nil || waiting == nil {
 		return nil, err
 	}
+	return e.openThat(ctx, waiting, seen, t)
+}
+
+// openThat opens the bytes of waiting, which seen shows, and makes t that; nil if they have
+// just arrived.
+func (e *Endpoint) openThat(ctx context.Context, waiting *saves.Waiting, seen locks.Target, t *locks.Target) (*davbackend.Content, error) {
 	body, err := e.Saves.OpenWaiting(ctx, waiting)
 	if errors.Is(err, saves.ErrNoEntry) {
-		return nil, nil // it has just arrived
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -129,13 +135,20 @@ func (e *Endpoint) openKnown(ctx context.Context, t *locks.Target) (*davbackend.
 }
 
 // openLooked opens the bytes between two looks, so that they are known to be the
-// revision that both saw, whatever the upstream's GET says of itself.
+// revision that both saw, whatever the upstream's GET says of itself. If a save of the file
+// has begun to wait since nothing did, the look has its strings, and its bytes are opened.
 func (e *Endpoint) openLooked(ctx context.Context, q *Request, t *locks.Target) (*davbackend.Content, error) {
 	const tries = 3
 	for range tries {
-		before, err := e.Seen(ctx, q)
+		before, waiting, err := e.SeenOrWaiting(ctx, q)
 		if err != nil {
 			return nil, err
+		}
+		if waiting != nil {
+			if content, err := e.openThat(ctx, waiting, before, t); err != nil || content != nil {
+				return content, err
+			}
+			continue
 		}
 		content, err := before.View.Get(ctx, before.File.Path, 0, -1)
 		if err != nil {

@@ -150,3 +150,32 @@ func anyWaits(all []saves.Entry) bool {
 	}
 	return false
 }
+
+// TestReaderMeetsTheBeginningOfAWait: the server goes away while a reader asks for the
+// contents, a save of the document begins to wait, and the server is back. What lies there
+// is not given under the strings of what waits: who saves on it would write over that.
+func TestReaderMeetsTheBeginningOfAWait(t *testing.T) {
+	all := newOffices(t)
+	for _, profile := range both {
+		t.Run(profile.Name, func(t *testing.T) {
+			ctx := t.Context()
+			state := disk.Folder(t)
+			h := newHouse(t, all, profile, func(h *house) {
+				h.whenDown, h.patience, h.state = saves.Auto, 300*time.Millisecond, state
+			})
+			s, e := h.began("a.docx", wopi.OnlyOffice)
+			reader := h.open(e, wopi.OnlyOffice, ben)
+			h.info(reader)
+			var saved office.Answer
+			h.server.Quirks.Fail(upstream.Fault{Method: http.MethodGet, Times: 1, Status: http.StatusServiceUnavailable, Before: func() {
+				h.server.Quirks.Fail(upstream.Fault{Status: http.StatusServiceUnavailable})
+				saved = h.expect(200)(s.Save(ctx, []byte("saved in the outage"), false))
+				h.server.Quirks.Reset()
+			}})
+			a := h.expect(200)(reader.GetFile(ctx, -1))
+			if string(a.Body) != "saved in the outage" || a.ItemVersion() != saved.ItemVersion() {
+				t.Errorf("GetFile: %q %q, the save that waits is %q", a.Body, a.ItemVersion(), saved.ItemVersion())
+			}
+		})
+	}
+}
