@@ -342,8 +342,21 @@ func rowsIn(rows *sql.Rows, err error) ([]*row, error) {
 }
 
 // forget removes an entry: the file first, so that a crash leaves a row without a
-// file, which is cleared away, and not a file without a row, which is kept.
+// file, which is cleared away, and not a file without a row, which is kept. What was
+// acknowledged is not any more before that: such a row without a file is a loss.
 func (s *Saves) forget(ctx context.Context, r *row) error {
+	if r.acknowledged() {
+		waited := r.state == stateWaiting
+		err := s.advance(ctx, r, func(n *row) { n.state, n.reason = stateUnacknowledged, supersededSaved }, func(tx sqldb.Queryer) error {
+			if !waited {
+				return nil
+			}
+			return s.unpin(ctx, tx, r.id, r.file)
+		})
+		if err != nil {
+			return err
+		}
+	}
 	s.keeper.mu.RLock()
 	defer s.keeper.mu.RUnlock()
 	if dir := s.keeper.dir; dir != "" && r.place == s.store {
@@ -361,10 +374,7 @@ func (s *Saves) forget(ctx context.Context, r *row) error {
 			}
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM saves_entry WHERE id = ?`, r.id)
-		if err != nil || r.state != stateWaiting {
-			return err
-		}
-		return s.unpin(ctx, tx, r.id, r.file)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("saves: journal: %w", err)

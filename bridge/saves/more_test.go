@@ -96,6 +96,8 @@ func TestBothDatabases(t *testing.T) {
 		_, err = o.put("five")
 		conflictOf(t, err)
 		g.later(retention * 6)
+		g.saves.sweep(t.Context()) // what it finds replaced only now is offered from now on
+		g.later(retention + time.Hour)
 		g.saves.sweep(t.Context())
 		if left := mustList(t, g.saves); len(left) != 0 {
 			t.Errorf("left: %+v (%v)", left, g.heard)

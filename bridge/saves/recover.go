@@ -21,7 +21,8 @@ import (
 //   - half spools are removed: nobody was told anything of them;
 //   - bodies in pieces stay as far as they have come, if a row speaks of them;
 //   - whole spools without a row get one, as unacknowledged;
-//   - rows without a spool are removed;
+//   - rows without a spool are removed, but for those that were acknowledged: the disk or
+//     volume with their bytes may only be missing, and until a person drops them they stay;
 //   - every entry whose answer is unknown is settled by looking at the upstream (see
 //     settle). Where that does not answer, an earlier holder's lease still runs, or
 //     recoverFor is over, [Saves.Run] tries again. What waits is left to it
@@ -155,7 +156,7 @@ func (s *Saves) attribute(ctx context.Context, r *row) error {
 	return err
 }
 
-// forgetLost removes rows whose spool is not there.
+// forgetLost removes rows whose spool is not there, and that nobody was promised anything of.
 func (s *Saves) forgetLost(ctx context.Context) error {
 	all, err := s.entries(ctx, `1 = 1`)
 	if err != nil {
@@ -165,6 +166,10 @@ func (s *Saves) forgetLost(ctx context.Context) error {
 		ok, err := s.hasBytes(ctx, r)
 		if err != nil {
 			return err
+		}
+		if !ok && r.acknowledged() {
+			s.OnError("saves: the bytes of entry "+r.id+", which waits, are not there", fs.ErrNotExist)
+			continue
 		}
 		if ok || !s.live.take(r.id) {
 			continue

@@ -57,11 +57,18 @@ func (s *Saves) asWaiting(ctx context.Context, r *row) (*Waiting, error) {
 }
 
 // OpenWaiting opens the bytes of w, which the caller closes; [ErrNoEntry] if they have
-// been delivered meanwhile.
+// been delivered meanwhile, another error if they only are not there: what lies beneath
+// them must not be shown under their strings.
 func (s *Saves) OpenWaiting(ctx context.Context, w *Waiting) (io.ReadCloser, error) {
 	f, err := s.reader(ctx, w.r, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNoEntry
+		now, rowErr := s.entry(ctx, w.r.id)
+		if rowErr != nil {
+			return nil, rowErr
+		}
+		if !now.acknowledged() {
+			return nil, ErrNoEntry
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("saves: reading entry %s: %w", w.r.id, err)

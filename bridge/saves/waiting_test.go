@@ -603,6 +603,54 @@ func TestDropWaiting(t *testing.T) {
 	g.wantPinned(o, false)
 }
 
+// TestVolumeIsAway: what was acknowledged is not forgotten because the volume with its bytes
+// is not mounted, at the start or later; nor is what lies beneath shown instead, to be
+// saved over it. A person can end it, and it arrives when the volume is back.
+func TestVolumeIsAway(t *testing.T) {
+	for _, dropped := range []bool{false, true} {
+		g := newRigFor(t, davbackend.Embedded)
+		volume := t.TempDir()
+		on := func(s *Saves) { s.Volume = volume }
+		g.patient(Auto, on)
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.OnlyOffice)
+		g.down()
+		o.mustPut("the save")
+		id := g.inJournal("the save")[0].ID
+		// A start without the volume has once left a folder where it is mounted.
+		if err := errors.Join(os.Rename(volume, volume+".away"), os.MkdirAll(g.saves.spools(), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		g.up()
+		for _, when := range []string{"mounted no more", "not mounted at the start"} {
+			if when != "mounted no more" {
+				g.patient(Auto, on)
+				g.recover()
+			}
+			g.saves.sweep(t.Context())
+			g.wantOn("a.txt", "old")
+			w, err := g.saves.Waiting(t.Context(), o.target.File.ID)
+			if w == nil || err != nil {
+				t.Fatalf("%s: %+v, %v waits (%v)", when, w, err, g.heard)
+			}
+			if _, err := g.saves.OpenWaiting(t.Context(), w); err == nil || errors.Is(err, ErrNoEntry) {
+				t.Errorf("%s: readers are told %v", when, err)
+			}
+		}
+		if dropped {
+			if err := g.saves.Drop(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(os.RemoveAll(volume), os.Rename(volume+".away", volume)); err != nil {
+			t.Fatal(err)
+		}
+		g.arrives()
+		g.wantOn("a.txt", map[bool]string{false: "the save", true: "old"}[dropped])
+		g.wantPinned(o, false)
+	}
+}
+
 // TestSpoiledWaiting: bytes that were changed on the disk are not delivered.
 func TestSpoiledWaiting(t *testing.T) {
 	g := newRig(t, upstream.Strict(t), davbackend.Embedded)
