@@ -38,6 +38,7 @@ type row struct {
 	ID             idmap.FileID
 }
 
+// A crumb is a way to a folder. Of all files together it has no name: they are nobody's.
 type crumb struct{ Name, Href string }
 
 type folderBody struct {
@@ -207,7 +208,7 @@ func (s *site) folderName(at place) string {
 func (s *site) crumbs(ctx context.Context, who oauth.Principal, at place) ([]crumb, error) {
 	var out []crumb
 	if len(s.Upstreams.List) > 1 && s.visit == nil {
-		out = append(out, crumb{"Files", s.path()})
+		out = append(out, crumb{"", s.path()})
 	}
 	above, err := s.IDs.Ancestors(ctx, at.Entry.Space, at.Entry.ID)
 	if err != nil {

@@ -33,6 +33,15 @@ func (e *placeError) Error() string {
 }
 func (e *placeError) Unwrap() error { return e.Err }
 
+// A lostError says in which folder something was when it was last seen.
+type lostError struct {
+	Folder idmap.FileID
+	Err    error
+}
+
+func (e *lostError) Error() string { return e.Err.Error() }
+func (e *lostError) Unwrap() error { return e.Err }
+
 // locate finds a file or folder by its ID. It returns [idmap.ErrNotFound] also
 // where the rules hide it, [idmap.ErrMissing], and the upstream's errors in a
 // *placeError.
@@ -54,12 +63,26 @@ func (p *Pages) locate(ctx context.Context, who oauth.Principal, id idmap.FileID
 			name := ""
 			if known.Name != "" && p.Rules.Allows(who, up.Name, string(known.Path)) >= access.View {
 				name = known.Name
+				err = p.lost(ctx, who, up, known, err)
 			}
 			return place{}, &placeError{up, name, err}
 		}
 		return at, nil
 	}
 	return place{}, idmap.ErrNotFound
+}
+
+// lost adds to err the folder in which known was, if this person may see that.
+func (p *Pages) lost(ctx context.Context, who oauth.Principal, up *access.Upstream, known idmap.Entry, err error) error {
+	parent := known.Path.Parent()
+	if parent.IsRoot() {
+		return err // where the way back to all files leads
+	}
+	folder, knownErr := p.IDs.KnownAt(ctx, known.Space, parent)
+	if knownErr != nil || p.Rules.Allows(who, up.Name, string(parent)) < access.View {
+		return err
+	}
+	return &lostError{folder.ID, err}
 }
 
 // look is one look at the upstream, where the ID is known to belong.

@@ -81,7 +81,7 @@ func TestSavesThatDidNotGetThrough(t *testing.T) {
 	if got := anna.get(drop); got.status != http.StatusNotFound {
 		t.Errorf("dropped: %d", got.status)
 	}
-	contains(t, anna.get(drop).body, "does not lie here any more")
+	contains(t, anna.get(drop).body, "This is not here any more")
 }
 
 // TestRestoreWhereTheDocumentIsGone, and its folder: it goes as near as there is.

@@ -195,6 +195,10 @@ func (s *site) upstreamTrouble(at *placeError) (trouble, bool) {
 			Words:   []words.Text{words.Say("denied.words", "name", name)},
 			Actions: []step{back}}, true
 	case errors.Is(err, idmap.ErrMissing), errors.Is(err, idmap.ErrNotFound), errors.Is(err, dav.ErrNotFound):
+		var lost *lostError
+		if s.visit == nil && errors.As(err, &lost) {
+			back = step{words.Say("step.folder"), s.path("folder", string(lost.Folder))}
+		}
 		return trouble{Status: http.StatusNotFound, Title: gone,
 			Words:   []words.Text{words.Say("gone.asked", "name", name)},
 			Actions: []step{back}}, true

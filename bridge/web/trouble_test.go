@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"davwopi/bridge/access"
 	"davwopi/bridge/web"
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
@@ -18,6 +19,32 @@ import (
 	"davwopi/test/office"
 	"davwopi/test/upstream"
 )
+
+// TestTheWayBackFromWhatIsGone leads to the folder in which it was, for whoever may see that.
+func TestTheWayBackFromWhatIsGone(t *testing.T) {
+	h := newHouse(t, nil)
+	h.up.Write(t, "team/a.txt", "hello")
+	anna := h.person("anna")
+	team := anna.get("/").id(t, "team")
+	file := anna.get("/folder/"+team).id(t, "a.txt")
+	if err := os.Remove(filepath.Join(h.up.Dir, "team", "a.txt")); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{"/edit/", "/document/", "/rename/", "/download/"} {
+		got := anna.get(page + file)
+		if got.status != http.StatusNotFound {
+			t.Errorf("%s: status %d", page, got.status)
+		}
+		contains(t, got.body, `href="/folder/`+team+`">Back to the folder`)
+	}
+	h.Rules = access.Rules{
+		{Who: []string{"*"}, Path: "/", Rights: 0},
+		{Who: []string{"*"}, Path: "/team/a.txt", Rights: access.View},
+	}
+	if got := anna.get("/edit/" + file).body; strings.Contains(got, team) {
+		t.Errorf("the rules hide the folder, and its ID is on the page:\n%s", got)
+	}
+}
 
 func TestEveryTroubleSaysWhatHappenedAndWhatToDo(t *testing.T) {
 	for _, c := range []struct {

@@ -362,7 +362,7 @@ func TestMakingSomethingNew(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(h.up.Dir, "team", "leer.txt")); err != nil {
 		t.Error(err)
 	}
-	contains(t, b.goOn(make("folder", "Ordner")).body, "“Ordner” is made.", `<tr class="fresh"`)
+	contains(t, b.goOn(make("folder", "Ordner")).body, "“Ordner” is created.", `<tr class="fresh"`)
 	for kind, name := range map[string]string{"docx": "taken", "folder": "Ordner"} {
 		if got := make(kind, name); got.status != http.StatusConflict || !strings.Contains(got.body, "is there already") || !strings.Contains(got.body, `value="`+name+`"`) {
 			t.Errorf("%s over another: %d", kind, got.status)
@@ -389,7 +389,7 @@ func TestGuestsUpload(t *testing.T) {
 		t.Error("a guest is offered to rename, or an address that is none")
 	}
 	got := guest.post(base+"/folder/"+team+"/new", url.Values{"kind": {"folder"}, "name": {"von Zoe"}})
-	contains(t, guest.goOn(got).body, "“von Zoe” is made.")
+	contains(t, guest.goOn(got).body, "“von Zoe” is created.")
 	begun := guest.postJSON(base+"/folder/"+team+"/uploads", `{"name":"z.txt","size":0}`, "Sec-Fetch-Site", "same-origin")
 	if begun.status != http.StatusCreated {
 		t.Fatal(begun)

@@ -93,7 +93,7 @@ func TestFilesOfAPerson(t *testing.T) {
 	w.Sees("The right ending is added by itself.")
 	shots.take(w, "files-new-page")
 	w.Type("#name", "Rezepte\uE007")
-	w.Sees("“Rezepte” is made.")
+	w.Sees("“Rezepte” is created.")
 	shots.take(w, "files-made")
 	w.shows("Reisen", "Rezepte", "Notizen.txt", "Zürich.txt")
 
