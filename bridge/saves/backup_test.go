@@ -167,7 +167,7 @@ func TestRestoredUnansweredSaves(t *testing.T) {
 }
 
 // TestRestoredBetweenTwoSaves: the backup was made while the next save was about to begin
-// to wait: its revision was issued already. The one before it is delivered all the same.
+// to wait. The one before it is delivered all the same.
 func TestRestoredBetweenTwoSaves(t *testing.T) {
 	g := newRig(t, upstream.Strict(t), davbackend.Unknown)
 	g.patient(Queue, nil)
@@ -175,7 +175,7 @@ func TestRestoredBetweenTwoSaves(t *testing.T) {
 	o := g.open("a.txt", wopi.Collabora)
 	g.down()
 	told := o.mustPut("acknowledged")
-	g.die("issued")
+	g.die("to wait")
 	if _, err := o.put("on its way"); !errors.Is(err, errCrash) {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
-	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/idmap/sqldb"
 )
@@ -121,8 +120,7 @@ func (d *delivery) acknowledge(ctx context.Context, tx sqldb.Queryer, now time.T
 	}
 	ed := permit.Editing
 	next.editing = ed.ID
-	if newer, err := existsIn(ctx, tx, `SELECT 1 FROM saves_written WHERE file = ? AND editing = ? AND num > ? LIMIT 1`,
-		string(d.file), ed.ID, d.r.num); err != nil || newer {
+	if newer, err := newerIn(ctx, tx, next); err != nil || newer {
 		return idmap.Revision{}, errors.Join(errSuperseded, err)
 	}
 	if d.base, err = d.s.baseOf(ctx, d.file, ed, d.p.Timestamp); err != nil {
@@ -146,19 +144,7 @@ func (d *delivery) acknowledge(ctx context.Context, tx sqldb.Queryer, now time.T
 	if d.undeliverable() {
 		return idmap.Revision{}, nil
 	}
-	rev, err := d.s.IDs.IssueIn(ctx, tx, d.t.File.Space, d.file, d.entry.Revision.Number, now)
-	if err != nil {
-		return idmap.Revision{}, err
-	}
-	rev.Size, rev.SHA256, rev.ETag = d.r.size, d.r.sha256, dav.ETag("")
-	next.state, next.revision, next.base = stateWaiting, rev.Number, rev.Number
-	if err := d.s.update(ctx, tx, d.r, next); err != nil {
-		return idmap.Revision{}, err
-	}
-	if err := d.begins(ctx, tx, now, ed, rev); err != nil {
-		return idmap.Revision{}, err
-	}
-	return rev, d.s.Locks.Based(ctx, tx, d.file, ed.ID, rev.Number, now)
+	return d.begins(ctx, tx, now, ed, next)
 }
 
 // asideBehind lets the entry wait for its place beside the file.

@@ -121,7 +121,7 @@ func (s *outageStory) told() {
 func (s *outageStory) die(t *testing.T, n int) {
 	at := steps[s.rand.IntN(len(steps))].step
 	if s.rand.IntN(3) == 0 {
-		at = []string{"issued", "waiting"}[s.rand.IntN(2)]
+		at = []string{"to wait", "waiting"}[s.rand.IntN(2)]
 	}
 	s.g.die(at)
 	dying := ""

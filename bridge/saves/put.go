@@ -9,6 +9,7 @@ import (
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
+	"davwopi/idmap/sqldb"
 )
 
 const (
@@ -122,7 +123,11 @@ func (s *Saves) newer(ctx context.Context, r *row) (bool, error) {
 	if r.editing == 0 || s.lacks(theOrder) {
 		return false, nil
 	}
-	return s.exists(ctx, `SELECT 1 FROM saves_written WHERE file = ? AND editing = ? AND num > ? LIMIT 1`,
+	return newerIn(ctx, s.DB.Read(), r)
+}
+
+func newerIn(ctx context.Context, q sqldb.Queryer, r *row) (bool, error) {
+	return existsIn(ctx, q, `SELECT 1 FROM saves_written WHERE file = ? AND editing = ? AND num > ? LIMIT 1`,
 		string(r.file), r.editing, r.num)
 }
 

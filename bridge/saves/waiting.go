@@ -138,28 +138,18 @@ func (d *delivery) queue(ctx context.Context, cause error) (idmap.Revision, bool
 	if d.undeliverable() {
 		return none, false, nil
 	}
-	if newer, err := d.s.newer(ctx, d.r); err != nil || newer {
-		return none, false, errors.Join(errSuperseded, err) // one was acknowledged behind us
-	}
 	if err := d.mine(ctx); err != nil {
 		return none, false, err
 	}
-	rev, err := d.s.IDs.Issue(ctx, d.t.File.Space, d.file, d.entry.Revision.Number)
+	if err := d.s.step("to wait"); err != nil {
+		return none, false, err
+	}
+	rev, err := d.wait(ctx, cause)
 	if err != nil {
-		return none, false, err
-	}
-	if err := d.s.step("issued"); err != nil {
-		return none, false, err
-	}
-	rev.Size, rev.SHA256, rev.ETag = d.r.size, d.r.sha256, ""
-	if err := d.wait(ctx, rev, cause); err != nil {
 		return none, false, err
 	}
 	if err := d.s.step("waiting"); err != nil {
 		return none, false, err
-	}
-	if err := d.s.Locks.SetBase(ctx, d.lease, d.permit.Editing.ID, rev.Number); err != nil {
-		return none, false, d.unrecorded(err)
 	}
 	d.s.dropReplaced(ctx, d.file)
 	return rev, true, nil
@@ -214,25 +204,62 @@ func (d *delivery) restsOn(ctx context.Context, q sqldb.Queryer, w *row) (bool, 
 	return writtenBy(ctx, q, d.r.editing, d.file, w.revision)
 }
 
-// wait writes down that the entry waits, as rev, and that older ones which nothing
-// was sent of need not wait any more.
-func (d *delivery) wait(ctx context.Context, rev idmap.Revision, cause error) error {
-	return d.s.advance(ctx, d.r, func(n *row) {
-		n.state, n.revision, n.base, n.reason = stateWaiting, rev.Number, rev.Number, bounded(cause.Error())
-	}, func(tx sqldb.Queryer) error { return d.begins(ctx, tx, d.r.changed, d.permit.Editing, rev) })
+// wait lets the entry wait, under the lease, and returns the revision that it is from then on.
+func (d *delivery) wait(ctx context.Context, cause error) (idmap.Revision, error) {
+	now, err := d.s.DB.Now(ctx)
+	if err != nil {
+		return idmap.Revision{}, fmt.Errorf("saves: %w", err)
+	}
+	var rev idmap.Revision
+	next := *d.r
+	err = d.s.DB.Write(ctx, func(tx sqldb.Queryer) (err error) {
+		next = *d.r
+		next.changed, next.reason = now, bounded(cause.Error())
+		if err := d.lease.Still(ctx, tx); err != nil {
+			return err
+		}
+		if newer, err := newerIn(ctx, tx, d.r); err != nil || newer && !d.s.lacks(theOrder) {
+			return errors.Join(errSuperseded, err) // one was acknowledged behind us
+		}
+		rev, err = d.begins(ctx, tx, now, d.permit.Editing, &next)
+		return err
+	})
+	if errors.Is(err, errTaken) {
+		err = d.s.notChanged(d.r, err)
+	}
+	if err != nil {
+		return idmap.Revision{}, err
+	}
+	*d.r = next
+	return rev, nil
 }
 
-// begins is wait but for the entry's own row, inside tx.
-func (d *delivery) begins(ctx context.Context, tx sqldb.Queryer, now time.Time, ed *locks.Editing, rev idmap.Revision) error {
-	if err := wrote(ctx, tx, now, hand{d.r.num, ed.ID, d.r.user}, d.file, rev, d.r.sha256); err != nil {
-		return err
+// begins is all that a waiting save is, inside tx: a revision over what is known, with the
+// bytes of next, which is d.r as it is from then on; whose work that is, and the base of its
+// editing; the older ones that nothing was sent of need not wait any more; the file is pinned.
+// It is one transaction: whoever is shown the strings of the revision finds its bytes, too.
+func (d *delivery) begins(ctx context.Context, tx sqldb.Queryer, now time.Time, ed *locks.Editing, next *row) (idmap.Revision, error) {
+	rev, err := d.s.IDs.IssueIn(ctx, tx, d.t.File.Space, d.file, d.entry.Revision.Number, now)
+	if err != nil {
+		return idmap.Revision{}, err
 	}
-	_, err := tx.Exec(ctx, `UPDATE saves_entry SET state = ?, reason = ? WHERE file = ? AND state = ? AND num < ? AND sent = 0 AND temp = ''`,
+	rev.Size, rev.SHA256, rev.ETag = d.r.size, d.r.sha256, ""
+	next.state, next.revision, next.base = stateWaiting, rev.Number, rev.Number
+	if err := d.s.update(ctx, tx, d.r, next); err != nil {
+		return idmap.Revision{}, err
+	}
+	if err := wrote(ctx, tx, now, hand{d.r.num, ed.ID, d.r.user}, d.file, rev, d.r.sha256); err != nil {
+		return idmap.Revision{}, err
+	}
+	_, err = tx.Exec(ctx, `UPDATE saves_entry SET state = ?, reason = ? WHERE file = ? AND state = ? AND num < ? AND sent = 0 AND temp = ''`,
 		stateUnacknowledged, supersededSaved, string(d.file), stateWaiting, d.r.num)
 	if err != nil {
-		return err
+		return idmap.Revision{}, err
 	}
-	return d.s.Locks.Pin(ctx, tx, d.file, ed.Editor, now)
+	if err := d.s.Locks.Pin(ctx, tx, d.file, ed.Editor, now); err != nil {
+		return idmap.Revision{}, err
+	}
+	return rev, d.s.Locks.Based(ctx, tx, d.file, ed.ID, rev.Number, now)
 }
 
 // replaced ends, inside tx, the waiting of older saves that the bytes rest on: they are on

@@ -529,10 +529,36 @@ func TestCrashWhileWaiting(t *testing.T) {
 	}
 }
 
+// TestNoStringsWithoutTheirBytes: at no time does a look show the strings of a save that
+// waits, and the journal nothing of it: a reader would be given what lies beneath under
+// them, and save over what waits.
+func TestNoStringsWithoutTheirBytes(t *testing.T) {
+	eachStrategy(t, func(t *testing.T, g *rig) {
+		g.patient(Auto, nil)
+		g.server.Write(t, "a.txt", "old")
+		o := g.open("a.txt", wopi.OnlyOffice)
+		before := o.mustPut("before")
+		g.down()
+		steps := 0
+		g.saves.crash = func(step string) error {
+			steps++
+			known := g.known(o).Revision.Number
+			w, err := g.saves.Waiting(t.Context(), o.target.File.ID)
+			if err != nil || known != before.Number && (w == nil || w.Revision.Number != known) {
+				t.Errorf("at the step %q the file is revision %d, and %+v, %v waits", step, known, w, err)
+			}
+			return nil
+		}
+		if told := o.mustPut("the save"); told.Number == before.Number || steps == 0 {
+			t.Errorf("told %+v after %+v, in %d steps", told, before, steps)
+		}
+	})
+}
+
 // TestCrashBeforeItWaits: nobody was told anything. The bytes stay, and what the editor
 // does next is no conflict.
 func TestCrashBeforeItWaits(t *testing.T) {
-	for _, step := range []string{"issued", "waiting"} {
+	for _, step := range []string{"to wait", "waiting"} {
 		g := newRig(t, upstream.Strict(t), davbackend.Embedded)
 		g.patient(Auto, nil)
 		g.server.Write(t, "a.txt", "old")
