@@ -188,6 +188,31 @@ func TestUploading(t *testing.T) {
 		t.Error("the folder is not there")
 	}
 	w.shows("ordner", "brief.txt", "film.bin", "liste (1).txt", "liste.txt")
+
+	// The list is another one now, and is still filtered as one types.
+	w.Type("#q", "nowhere")
+	w.Sees("Nothing here is called")
+	clean(t, w)
+}
+
+// Whoever goes back to a list sees what has become of it, and not what the browser remembers.
+func TestBackToAList(t *testing.T) {
+	driver := Start(t)
+	d := daemon.StartEmpty(t, "")
+	d.Write("Notizen.txt", "a")
+	w := driver.Open(t, 1200, 800)
+	w.Go(d.Link)
+	w.menuOf("Notizen.txt")
+	w.pick("Rename…")
+	w.Sees("Rename “Notizen.txt”")
+	w.Run(`document.getElementById('name').value = 'Ideen.txt'`, nil)
+	w.Click(".primary")
+	w.Sees("“Notizen.txt” is now called “Ideen.txt”.")
+	d.Write("Neues.txt", "b")
+	w.Run(`history.go(-2)`, nil)
+	w.shows("Ideen.txt", "Neues.txt")
+	w.Type("#q", "neu")
+	w.shows("Neues.txt")
 	clean(t, w)
 }
 
@@ -224,7 +249,28 @@ func TestCancelling(t *testing.T) {
 	w.Run(`// the line is slow: each piece waits to be let go
 		const send = XMLHttpRequest.prototype.send;
 		XMLHttpRequest.prototype.send = function (body) { setTimeout(() => send.call(this, body), 60000); }`, nil)
-	w.choose("#choose-files", local(t, t.TempDir(), "film.bin", strings.Repeat("x", 1<<20)))
+	dir := t.TempDir()
+	film := local(t, dir, "film.bin", strings.Repeat("x", 1<<20))
+	w.choose("#choose-files", film, local(t, dir, "b.bin", "b"), local(t, dir, "c.bin", "c"), local(t, dir, "d.bin", "d"))
+	cancelled := func(want int) {
+		t.Helper()
+		w.Until(fmt.Sprintf("%d cancelled, and the focus not lost", want), func() bool {
+			var got struct {
+				Words  int
+				Inside bool
+			}
+			w.Run(`return {
+				words: [...document.querySelectorAll('.uploads .words')].filter((e) => e.textContent === 'cancelled').length,
+				inside: !!document.activeElement.closest('.uploads')}`, &got)
+			return got.Words == want && got.Inside
+		})
+	}
+	w.Click(".uploads li button")
+	cancelled(1)
+	w.Click(".uploads > div button:not([hidden])") // all the others
+	cancelled(4)
+	w.Click(".uploads > div button:not([hidden])")
+	w.choose("#choose-files", film)
 	w.Click(".uploads li button")
 	w.Sees("cancelled")
 	w.Until("nothing in the state directory", func() bool {

@@ -10,22 +10,50 @@ async function swap(address) {
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const fresh = page.getElementById('list');
   if (!fresh) throw new Error('list');
+  put(fresh);
+}
+
+// put shows another copy's list, and keeps the place of whoever is in it.
+let filter = () => {};
+function put(fresh) {
+  const at = list.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
   list.replaceChildren(...fresh.childNodes);
   list.dataset.pages = fresh.dataset.pages;
   localTimes(list);
+  filter();
+  if (at) [...list.querySelectorAll('a[href]')].find((a) => a.getAttribute('href') === at)?.focus({ preventScroll: true });
 }
+
+// A page that comes back from the browser's memory, or into view after a while, shows what
+// has happened since. A folder of many pages is too much work for the latter.
+function renew(otherwise) {
+  if (!list || !menu.hidden) return;
+  const to = new URL(location.href);
+  to.searchParams.delete('done');
+  swap(to).catch(otherwise);
+}
+addEventListener('pageshow', (e) => {
+  if (!e.persisted) return;
+  closeMenu(false); // as it was left
+  renew(() => location.reload());
+});
+let left = Infinity;
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) left = Date.now();
+  else if (Date.now() - left > 30000 && list?.dataset.pages === '1') renew(() => {});
+});
 
 // plain is what a name and what is looked for are compared by.
 const plain = (s) => s.normalize('NFD').replace(/\p{Mn}/gu, '').toLowerCase().trim();
 
 const find = document.getElementById('q');
 if (find) {
-  const whole = !find.value && list.dataset.pages === '1';
+  const whole = () => !new URL(location.href).searchParams.get('q') && list.dataset.pages === '1';
   const none = document.createElement('p');
   none.className = 'empty';
   none.setAttribute('role', 'status');
   none.hidden = true;
-  list.append(none);
+  list.after(none);
   let timer, asked = 0;
   const here = () => {
     const wanted = plain(find.value);
@@ -52,22 +80,21 @@ if (find) {
       if (turn !== asked || !answer.ok) return;
       const fresh = new DOMParser().parseFromString(text, 'text/html').getElementById('list');
       if (!fresh) return;
-      list.replaceChildren(...fresh.childNodes);
-      localTimes(list);
       history.replaceState(null, '', to);
+      put(fresh);
     } catch { /* the list stays as it is; Enter asks again */ } finally {
       if (turn === asked) find.removeAttribute('aria-busy');
     }
   };
   find.addEventListener('input', () => {
     clearTimeout(timer);
-    if (whole) here();
+    if (whole()) here();
     else timer = setTimeout(there, 250);
   });
   find.form.querySelector('button').hidden = true; // Enter does it
   find.form.addEventListener('submit', (e) => {
     e.preventDefault();
-    if (whole) here();
+    if (whole()) here();
     else there();
     list.querySelector('tr:not([hidden]) .name a')?.focus();
   });
@@ -77,7 +104,8 @@ if (find) {
       find.focus();
     }
   });
-  if (whole && find.value) here();
+  filter = () => { if (whole()) here(); };
+  filter(); // a browser may have kept what was typed
 }
 
 // The New button's list closes like one.

@@ -12,11 +12,14 @@ if (list && 'upload' in list.dataset) {
   const head = document.createElement('p');
   head.className = 'uploads-head';
   head.setAttribute('role', 'status');
-  const close = button(say('script.folder.close'), () => { panel.hidden = true; rows.replaceChildren(); jobs.length = 0; });
+  head.tabIndex = -1;
+  const close = button(say('script.folder.close'), () => { panel.hidden = true; rows.replaceChildren(); jobs.length = 0; upload.focus(); });
   close.hidden = true;
+  const stop = button(say('script.folder.cancel_all'), () => { for (const job of jobs.filter((j) => !j.done).reverse()) cancel(job); });
+  stop.hidden = true;
   const rows = document.createElement('ul');
   const top = document.createElement('div');
-  top.append(head, close);
+  top.append(head, close, stop);
   panel.append(top, rows);
   document.querySelector('main').append(panel);
 
@@ -259,6 +262,7 @@ if (list && 'upload' in list.dataset) {
 
   function finish(job, error) {
     job.done = true;
+    const focused = document.activeElement === job.cancel;
     job.cancel.remove();
     if (error && job.cancelled) {
       job.skipped = true;
@@ -272,9 +276,11 @@ if (list && 'upload' in list.dataset) {
         e.target.remove();
         Object.assign(job, { done: false, failed: false, begun: false, unsure: true });
         job.row.insertBefore(job.cancel, job.bar);
+        job.cancel.focus();
         next();
       }));
     }
+    if (focused) (rows.querySelector('button') ?? head).focus(); // not lost with the button
   }
 
   async function next() {
@@ -295,6 +301,9 @@ if (list && 'upload' in list.dataset) {
     const good = jobs.filter((j) => j.made).length, bad = jobs.filter((j) => j.failed).length;
     head.textContent = open ? say('script.folder.under_way', { n: open }) : bad ? say('script.folder.some_failed', { n: bad }) : say('script.folder.all_done', { n: good });
     close.hidden = open > 0;
+    const stopped = document.activeElement === stop;
+    stop.hidden = open < 2;
+    if (stopped && stop.hidden) head.focus();
     if (open) {
       forAll = jobs.length ? forAll : '';
       return;
