@@ -288,6 +288,39 @@ func TestBehindAPausedHolder(t *testing.T) {
 	}
 }
 
+// TestOlderThanWhatWaits: the holder's server goes away when a newer save of the editing waits
+// behind it already. The older one is kept and answered with an error (DESIGN 4), and
+// changes nothing of what the newer one was told.
+func TestOlderThanWhatWaits(t *testing.T) {
+	eachBusy(t, func(t *testing.T, g *rig) {
+		o := g.open("a.txt", wopi.OnlyOffice)
+		var told idmap.Revision
+		g.server.Quirks.Fail(upstream.Fault{Times: 1, Status: http.StatusServiceUnavailable, Before: func() {
+			told = o.mustPutBehind("the newer save")
+			g.down()
+		}})
+		_, err := o.put("the older save")
+		if k := keptEntry(t, err); !errors.Is(k, errSuperseded) || !errors.Is(k, dav.ErrUnavailable) {
+			t.Errorf("the older save: %v", err)
+		}
+		g.wantState("the older save", stateUnacknowledged)
+		st, err := g.locks.State(t.Context(), o.target.File.ID)
+		if err != nil || st.Editing == nil || st.Editing.Base != told.Number {
+			t.Errorf("the base is that of %+v, %v; the newer save is %d", st.Editing, err, told.Number)
+		}
+		w, err := g.saves.Waiting(t.Context(), o.target.File.ID)
+		if err != nil || w == nil || w.Revision.Version != told.Version {
+			t.Errorf("readers see %+v, %v", w, err)
+		}
+		g.up()
+		g.arrives()
+		g.wantOn("a.txt", "the newer save")
+		g.wantState("the older save")
+		g.wantStrings(o, told)
+		g.wantNoTemps()
+	})
+}
+
 // TestBehindAnUnlock: the exit save that comes while the lock is given back. The file stays
 // that editor's until the save has arrived, and its DAV lock is taken anew.
 func TestBehindAnUnlock(t *testing.T) {
