@@ -123,3 +123,28 @@ func TestBackupOfPostgreSQLIsRefused(t *testing.T) {
 		t.Error("left a file:", err)
 	}
 }
+
+// On macOS fsync gives what it gets to the disk, which keeps it in its own memory for a
+// while, unless SQLite is told to ask for more.
+func TestSyncedThroughTheDisksMemory(t *testing.T) {
+	db := sqldbtest.SQLite(t)
+	nothing := func(sqldb.Queryer) error { return nil }
+	if err := db.WriteUnsynced(t.Context(), nothing); err != nil {
+		t.Fatal(err)
+	}
+	err := db.Write(t.Context(), func(tx sqldb.Queryer) error {
+		for _, pragma := range []string{"fullfsync", "checkpoint_fullfsync"} {
+			var on int
+			if err := tx.QueryRow(t.Context(), `PRAGMA `+pragma).Scan(&on); err != nil {
+				return err
+			}
+			if on != 1 {
+				t.Errorf("%s is off", pragma)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
