@@ -146,11 +146,11 @@ func (d *Doctor) profile(ctx context.Context, u *access.Upstream) []Finding {
 	case d.Facts == nil:
 		out = append(out, finding(Hint, "profile", "", words.Say("found.profile.later", "name", u.DisplayName)))
 	default:
-		out = append(out, unknown(u.DisplayName))
+		out = append(out, unknown(u.DisplayName, userFlag(u)))
 	}
 	if d.Rehearsed != nil && d.Folder == "" {
 		if at, wrong, err := d.Rehearsed(ctx, u.Name); err == nil {
-			out = append(out, rehearsal(u.DisplayName, at, wrong))
+			out = append(out, rehearsal(u.DisplayName, userFlag(u), at, wrong))
 		}
 	}
 	for i := range out {

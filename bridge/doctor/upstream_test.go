@@ -46,7 +46,7 @@ func TestUpstream(t *testing.T) {
 			r.over(s.Client(t), &c)
 		}, []expected{{"profile", "hint", "was not measured yet", []string{"davwopi doctor -probe"}}}},
 		{"a good one where everybody comes with the own password", func(t *testing.T, r *rig) { r.over(upstream.Strict(t).Client(t), nil) },
-			[]expected{{"profile", "hint", "not measured", nil}}},
+			[]expected{{"profile", "hint", "not measured", []string{"davwopi doctor -probe -user NAME"}}}},
 		{"one that asks nobody for a password", func(t *testing.T, r *rig) {
 			s := upstream.Strict(t)
 			c := s.Client(t)

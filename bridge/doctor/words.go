@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"davwopi/bridge/access"
 	"davwopi/bridge/words"
 	"davwopi/davbackend"
 	"davwopi/davbackend/profile"
@@ -27,18 +28,27 @@ func Words(name string, f profile.Facts, used davbackend.Profile, h Habits) []Fi
 }
 
 // unknown is what is said in the place of [Words] where nothing was measured yet.
-func unknown(name string) Finding {
+func unknown(name, user string) Finding {
 	return finding(Hint, "profile", "", words.Say("found.profile.none", "name", name)).
-		with(terminal("davwopi doctor -probe"))
+		with(terminal("davwopi doctor -probe" + user))
+}
+
+// userFlag is what a command needs that goes to u where everybody has an account of their own.
+func userFlag(u *access.Upstream) string {
+	if u.Service == nil {
+		return " -user NAME"
+	}
+	return ""
 }
 
 // rehearsal says when a whole editing was last played through; zero: never.
-func rehearsal(name string, at time.Time, wrong int) Finding {
+func rehearsal(name, user string, at time.Time, wrong int) Finding {
+	again := terminal("davwopi rehearse" + user)
 	switch {
 	case at.IsZero():
-		return finding(Hint, "rehearsal", "", words.Say("found.rehearsal.never", "name", name)).with(terminal("davwopi rehearse"))
+		return finding(Hint, "rehearsal", "", words.Say("found.rehearsal.never", "name", name)).with(again)
 	case wrong > 0:
-		return finding(Warning, "rehearsal", "", words.Say("found.rehearsal.wrong", "name", name, "day", words.Date(at), "n", wrong)).with(terminal("davwopi rehearse"))
+		return finding(Warning, "rehearsal", "", words.Say("found.rehearsal.wrong", "name", name, "day", words.Date(at), "n", wrong)).with(again)
 	}
 	return finding(OK, "rehearsal", "", words.Say("found.rehearsal.well", "name", name, "day", words.Date(at)))
 }

@@ -24,7 +24,7 @@ func (h *house) rehearse(ctx context.Context, in rehearseArguments) (rehearse.Re
 		return rehearse.Report{}, err
 	}
 	if up.Service == nil && in.User == "" {
-		return rehearse.Report{}, errors.New("everybody comes with the own password here; say with whose: -user NAME (who must have signed in)")
+		return rehearse.Report{}, errors.New("everybody comes with their own password here; say with whose: -user NAME (who must have signed in)")
 	}
 	report, err := h.rehearsal.Play(ctx, in.Upstream, h.person(in.User))
 	return report.In(named(in.Language)), err
