@@ -159,7 +159,7 @@ func (v *View) prepare(ctx context.Context, c call) error {
 // once sends c one time.
 func (v *View) once(ctx context.Context, c call, authorization string) (*answer, error) {
 	inner, w := newWatch(ctx, v.client.idle())
-	req, source, err := v.request(inner, c, w)
+	req, source, err := v.request(w.traced(inner), c, w)
 	if err != nil {
 		w.end()
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http/httptrace"
 	"sync"
 	"time"
 
@@ -45,7 +46,19 @@ func (w *watch) pause() {
 	}
 }
 
-// sending is run and pause for the side that sends a body.
+// traced is ctx for the transport: as long as a request only waits for one of the
+// connections that it may have, nothing is expected of the upstream.
+func (w *watch) traced(ctx context.Context) context.Context {
+	waits, moves := func() { w.sending(false) }, func() { w.sending(true) }
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:      func(string) { waits() },
+		DNSStart:     func(httptrace.DNSStartInfo) { moves() },
+		ConnectStart: func(string, string) { moves() },
+		GotConn:      func(httptrace.GotConnInfo) { moves() },
+	})
+}
+
+// sending is run and pause until there is an answer: for the side that sends a body.
 func (w *watch) sending(waiting bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -94,6 +94,39 @@ func TestProgressLimit(t *testing.T) {
 	}
 }
 
+// Who waits for one of a few connections has not been kept waiting by the upstream: as long
+// as it answers others, it is not away.
+func TestWaitingForAConnectionIsNoSilence(t *testing.T) {
+	const idle = 500 * time.Millisecond
+	w := raw(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, strings.Repeat("x", 100_000))
+	})
+	transport := davbackend.NewTransport()
+	transport.MaxConnsPerHost = 1
+	w.Idle, w.Transport = idle, transport
+	t.Cleanup(transport.CloseIdleConnections)
+	first, err := w.view().Get(t.Context(), path(t, "/a"), 0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := make(chan error, 1)
+	go func() { put <- w.view().Put(t.Context(), "/b", body("x"), davbackend.Condition{}) }()
+	select {
+	case err := <-put:
+		t.Errorf("while the only connection is in use: %v", err)
+	case <-time.After(2 * idle):
+	}
+	if got, err := read(t, first); err != nil || len(got) != 100_000 {
+		t.Errorf("who has the connection: %d bytes, %v", len(got), err)
+	}
+	if !t.Failed() {
+		if err := <-put; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func second[T any](_ T, err error) error        { return err }
 func second3[T, U any](_ T, _ U, e error) error { return e }
 
