@@ -81,6 +81,12 @@ func (s *site) ownSaves(ctx context.Context, who oauth.Principal) (savesBody, er
 		body.Kept = append(body.Kept, s.savedRow(e))
 	}
 	for _, c := range own.Copies {
+		if gone, err := s.ended(ctx, c.Copy); err != nil || gone {
+			if err != nil {
+				return body, err
+			}
+			continue // whoever has deleted the copy has chosen the other version
+		}
 		row := copyRow{Copy: c, Mine: s.path("view", string(c.Copy)), Document: s.path("view", string(c.File))}
 		row.Kind = kindOf(extension(c.Name))
 		row.KindName = kindName(row.Kind)
@@ -95,6 +101,16 @@ func (s *site) ownSaves(ctx context.Context, who oauth.Principal) (savesBody, er
 		body.Undos = append(body.Undos, row)
 	}
 	return body, s.othersNeed(ctx, who, &body)
+}
+
+// ended tells whether a file is known to be deleted, from the database alone: this page is
+// for outages, too.
+func (s *site) ended(ctx context.Context, id idmap.FileID) (bool, error) {
+	known, err := s.IDs.Describe(ctx, string(id))
+	if errors.Is(err, idmap.ErrNotFound) {
+		return true, nil
+	}
+	return err == nil && known[0].State == "tombstone", err
 }
 
 // othersNeed adds the saves of others that want somebody's sign-in and whose document

@@ -227,3 +227,26 @@ func TestStrayOnThePage(t *testing.T) {
 		t.Errorf("restore: %d %q", got.status, got.body)
 	}
 }
+
+// TestCopiesOnThePage shows the two versions of a document until its copy is deleted.
+func TestCopiesOnThePage(t *testing.T) {
+	h := newHouse(t, nil)
+	h.up.Write(t, "a.txt", "hello")
+	anna := h.person("anna")
+	id := anna.get("/").id(t, "a.txt")
+	w := h.writes(id, "anna", wopi.TextEditor)
+	h.up.Write(t, "a.txt", "by another program")
+	if err := w.save("mine"); err == nil {
+		t.Fatal("no conflict")
+	}
+	w.close()
+	contains(t, anna.get("/saves").body, "Changed by others meanwhile", "conflict anna", `href="/view/`+id+`"`)
+	m := regexp.MustCompile(`a \(conflict anna [^<"]*\.txt`).FindString(anna.get("/").body)
+	if m == "" {
+		t.Fatal("there is no copy")
+	}
+	contains(t, anna.goOn(anna.post("/delete/"+anna.get("/").id(t, m), nil)).body, "is deleted")
+	if page := anna.get("/saves").body; strings.Contains(page, "conflict anna") || !strings.Contains(page, "Everything that you saved has arrived") {
+		t.Errorf("the copy was deleted, and is still offered:\n%s", page)
+	}
+}
