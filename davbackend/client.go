@@ -30,8 +30,8 @@ type Client struct {
 	// handshake and idle connections. It must not follow redirects or add credentials.
 	Transport http.RoundTripper
 	// Idle is the progress limit: no byte in either direction for so long ends a
-	// request with dav.ErrUnavailable. 0: 60 s. There is no limit on the whole, and none
-	// on the time in which a request waits for one of the connections that Transport allows.
+	// request with dav.ErrUnavailable. 0: 60 s. There is no limit on the whole. A request
+	// waits ten times as long for one of the connections that Transport allows.
 	Idle time.Duration
 	// Stamp is the dead property by which davwopi knows a file again; it is asked for with
 	// each resource where the profile says that it is kept. Zero: none.

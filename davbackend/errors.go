@@ -74,6 +74,9 @@ func (e *UnavailableError) Unwrap() []error {
 // errIdle is the cause with which the progress limit cancels a request.
 var errIdle = errors.New("davbackend: no byte moved within the progress limit")
 
+// errNoConnection is that of the limit on waiting for one of a few connections.
+var errNoConnection = errors.New("davbackend: no connection was free")
+
 // unavailable explains an error of the transport.
 func (c *Client) unavailable(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
@@ -89,6 +92,8 @@ func (c *Client) reason(err error) string {
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
+	case errors.Is(err, errNoConnection):
+		return "no connection was free for " + (queueFor * c.idle()).Round(time.Millisecond).String()
 	case errors.Is(err, errIdle):
 		return "no byte moved for " + c.idle().Round(time.Millisecond).String()
 	case errors.Is(err, context.Canceled):

@@ -19,15 +19,23 @@ type watch struct {
 
 	mu    sync.Mutex
 	timer *time.Timer // guarded by mu; nil when ended
+	cause error       // guarded by mu; of the end of the timer
 	sent  bool        // guarded by mu: the answer's header is here, the body's sender has no say any more
 }
 
 func newWatch(ctx context.Context, idle time.Duration) (context.Context, *watch) {
 	inner, cancel := context.WithCancelCause(ctx)
-	w := &watch{idle: idle, cancel: cancel}
-	w.timer = time.AfterFunc(idle, func() { cancel(errIdle) })
+	w := &watch{idle: idle, cancel: cancel, cause: errIdle}
+	w.timer = time.AfterFunc(idle, w.over)
 	w.timer.Stop()
 	return inner, w
+}
+
+func (w *watch) over() {
+	w.mu.Lock()
+	cause := w.cause
+	w.mu.Unlock()
+	w.cancel(cause)
 }
 
 func (w *watch) run() {
@@ -46,16 +54,28 @@ func (w *watch) pause() {
 	}
 }
 
+// queueFor is for how many limits a request waits for one of a few connections.
+const queueFor = 10
+
 // traced is ctx for the transport: as long as a request only waits for one of the
-// connections that it may have, nothing is expected of the upstream.
+// connections that it may have, nothing is expected of the upstream. It is bounded all the
+// same: who has them may be waiting for more.
 func (w *watch) traced(ctx context.Context) context.Context {
-	waits, moves := func() { w.sending(false) }, func() { w.sending(true) }
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:      func(string) { waits() },
-		DNSStart:     func(httptrace.DNSStartInfo) { moves() },
-		ConnectStart: func(string, string) { moves() },
-		GotConn:      func(httptrace.GotConnInfo) { moves() },
+		GetConn:      func(string) { w.queueing(queueFor*w.idle, errNoConnection) },
+		DNSStart:     func(httptrace.DNSStartInfo) { w.queueing(w.idle, errIdle) },
+		ConnectStart: func(string, string) { w.queueing(w.idle, errIdle) },
+		GotConn:      func(httptrace.GotConnInfo) { w.queueing(w.idle, errIdle) },
 	})
+}
+
+func (w *watch) queueing(limit time.Duration, cause error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil && !w.sent {
+		w.cause = cause
+		w.timer.Reset(limit)
+	}
 }
 
 // sending is run and pause until there is an answer: for the side that sends a body.

@@ -95,7 +95,7 @@ func TestProgressLimit(t *testing.T) {
 }
 
 // Who waits for one of a few connections has not been kept waiting by the upstream: as long
-// as it answers others, it is not away.
+// as it answers others, it is not away. But nobody waits for ever.
 func TestWaitingForAConnectionIsNoSilence(t *testing.T) {
 	const idle = 500 * time.Millisecond
 	w := raw(t, func(w http.ResponseWriter, r *http.Request) {
@@ -125,6 +125,15 @@ func TestWaitingForAConnectionIsNoSilence(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	if first, err = w.view().Get(t.Context(), path(t, "/a"), 0, -1); err != nil {
+		t.Fatal(err)
+	}
+	w.Idle = 20 * time.Millisecond
+	err = w.view().Put(t.Context(), "/b", body("x"), davbackend.Condition{})
+	if !errors.Is(err, dav.ErrUnavailable) || !strings.Contains(err.Error(), "no connection was free for 200ms") {
+		t.Errorf("while the only connection stays in use: %v", err)
+	}
+	first.Close()
 }
 
 func second[T any](_ T, err error) error        { return err }
