@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"davwopi/davbackend/dav"
@@ -39,12 +38,9 @@ func (l *Locks) beingMoved(ctx context.Context, files []idmap.FileID) (idmap.Fil
 	if err != nil {
 		return "", err
 	}
-	args := []any{sqldb.Millis(now)}
-	for _, f := range files {
-		args = append(args, string(f))
-	}
+	in, args := sqldb.In(files)
 	rows, err := l.DB.Read().Query(ctx, `SELECT file FROM locks_lease WHERE op = 'move' AND holder <> '' AND until > ?
-		AND file IN (?`+strings.Repeat(", ?", len(files)-1)+`) LIMIT 1`, args...)
+		AND file IN `+in+` LIMIT 1`, append([]any{sqldb.Millis(now)}, args...)...)
 	if err != nil {
 		return "", fmt.Errorf("locks: reading leases: %w", err)
 	}
