@@ -68,6 +68,39 @@ func TestThePastedTextHelps(t *testing.T) {
 	}
 }
 
+// TestThePageAboutProxies starts nginx and Apache as deploy/docs/PROXY.md writes them, and
+// finds nothing wrong.
+func TestThePageAboutProxies(t *testing.T) {
+	page, err := os.ReadFile("../../deploy/docs/PROXY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []struct {
+		name, from, to string // of what the page says, beside names and certificates
+		start          func(t *testing.T, lines string) (address string)
+	}{
+		{"nginx", "    location / {\n", "    }\n}\n", startNginx},
+		{"apache", "SSLCertificateKeyFile /etc/ssl/docs.home.example.key\n", "</VirtualHost>", startApache},
+	} {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			_, block, _ := strings.Cut(string(page), "```"+p.name+"\n")
+			_, block, begins := strings.Cut(block, p.from)
+			lines, _, ends := strings.Cut(block, p.to)
+			if !begins || !ends {
+				t.Fatalf("there is no block for %s", p.name)
+			}
+			r := newRig(t)
+			r.at(docs)
+			r.bridge.Hosts = []string{"docs.home.example"}
+			r.names["docs.home.example:443"] = p.start(t, strings.ReplaceAll(lines, "127.0.0.1:8880", r.Listen))
+			r.connect(theOffice, wopi.Collabora)
+			r.trust()
+			compare(t, r.examine(), nil)
+		})
+	}
+}
+
 // certificate makes one for tests in dir.
 func certificate(t *testing.T, dir string) (certFile, keyFile string) {
 	t.Helper()
