@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"davwopi/test/docserver"
 	"davwopi/test/rooms"
@@ -220,6 +221,47 @@ func TestRepeatsAndCallbacksThatWereOvertaken(t *testing.T) {
 	}
 	if n := r.names(); len(n) != 1 || r.locked(file) != "" {
 		t.Errorf("files %v, lock %q", n, r.locked(file))
+	}
+	// One that is newer, and comes when all is long over, is kept, and leaves no lock.
+	r.Later(2 * time.Minute)
+	r.write(doc, "theirs")
+	send(save(6, "newer", "2026-11-28T12:00:04.000Z"))
+	if got := r.read("/" + r.copyOf("Brief.docx", "(conflict Anna")); got != "newer" || r.read(doc) != "theirs" || r.locked(file) != "" {
+		t.Errorf("%q, lock %q", got, r.locked(file))
+	}
+}
+
+// TestClockOfADocumentServerIsSetBack: the times by which results of one key are told apart
+// say nothing then. What was typed since is not thrown away, nor written over what is newer
+// by them, and told only once.
+func TestClockOfADocumentServerIsSetBack(t *testing.T) {
+	r := newRig(t, nil)
+	file := r.write(doc, "one")
+	e := r.open(doc, rooms.Anna)
+	said := func(status int, content, at string) map[string]any {
+		return map[string]any{
+			"status": status, "url": r.DS.Result([]byte(content), "docx"), "filetype": "docx", "users": []string{e.ID}, "lastsave": at,
+		}
+	}
+	r.good(r.DS.Send(e.Callback(), e.Signed(said(6, "forced", "2026-11-28T12:30:00.000Z"))))
+	r.good(r.DS.Send(e.Callback(), e.Signed(said(6, "forced again", "2026-11-28T12:05:00.000Z"))))
+	final := said(2, "typed since", "2026-11-28T12:10:00.000Z")
+	for range 2 {
+		r.good(r.DS.Send(e.Callback(), e.Signed(final)))
+	}
+	if got := r.read(doc); got != "forced" {
+		t.Errorf("the file is %q", got)
+	}
+	if got := r.read("/" + r.copyOf("Brief.docx", "(recovered Anna")); got != "typed since" {
+		t.Errorf("beside it is %q", got)
+	}
+	if r.locked(file) != "" {
+		t.Error("the lock stays")
+	}
+	// The same bytes as those that are stored already are no other document.
+	r.good(r.DS.Send(e.Callback(), e.Signed(said(2, "forced", "2026-11-28T12:10:00.000Z"))))
+	if n := r.names(); len(n) != 2 {
+		t.Errorf("%v", n)
 	}
 }
 

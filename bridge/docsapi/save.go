@@ -40,7 +40,7 @@ func contents(sum []byte) string { return "sha256:" + hex.EncodeToString(sum) }
 // beside it, or in the journal on their way there. In every case of error the document
 // server is to keep them.
 func (d *Docs) save(ctx context.Context, server *Server, s *session, q *endpoint.Request, from source) error {
-	after := live
+	after, over := live, s.state == closed
 	if from.final {
 		after = closed
 	}
@@ -48,10 +48,14 @@ func (d *Docs) save(ctx context.Context, server *Server, s *session, q *endpoint
 	if err != nil {
 		return err
 	}
-	if from.at > 0 && from.at < s.ordered || from.at > 0 && from.at == s.ordered && !from.final && s.state == closed {
-		done = true // something newer of this session is stored: a callback that was overtaken
-	}
-	if !done {
+	overtaken := from.at > 0 && from.at < s.ordered || from.at > 0 && from.at == s.ordered && !from.final && s.state == closed
+	switch {
+	case done || overtaken && !from.final: // something newer of this session is stored, or will be
+	case overtaken:
+		if err := d.keepOvertaken(ctx, server, s, q, from); err != nil {
+			return d.unstored(ctx, s, q, from, err)
+		}
+	default:
 		base, sum, err := d.store(ctx, server, s, q, from)
 		if err != nil {
 			return d.unstored(ctx, s, q, from, err)
@@ -60,7 +64,7 @@ func (d *Docs) save(ctx context.Context, server *Server, s *session, q *endpoint
 			return err
 		}
 	}
-	if !from.final {
+	if !from.final && !over {
 		return nil
 	}
 	if err := d.set(ctx, s, closed, `users = '[]'`); err != nil {
@@ -254,6 +258,18 @@ func (d *Docs) recovered(ctx context.Context, server *Server, s *session, q *end
 		d.OnError("docs: giving back the lock of a session", err)
 	}
 	return nil
+}
+
+// keepOvertaken keeps the last result of a session beside the file if the session has stored
+// another one that is newer by its time, and other bytes. That it was overtaken is likely; but
+// when the clock of the document server was set back it has what was typed since.
+func (d *Docs) keepOvertaken(ctx context.Context, server *Server, s *session, q *endpoint.Request, from source) error {
+	had, err := d.hasAlready(ctx, server, s, q, from.url)
+	if err != nil || had {
+		return err
+	}
+	from.fileType = strings.ToLower(strings.TrimPrefix(from.fileType, "."))
+	return d.keepBeside(ctx, server, s, q, from)
 }
 
 func (d *Docs) keepBeside(ctx context.Context, server *Server, s *session, q *endpoint.Request, from source) error {
