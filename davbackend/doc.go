@@ -84,5 +84,6 @@
 // answer: many open one document at once. What decides about a write is always asked anew,
 // an answer that was begun before a write of ours ended is given to nobody who asked after
 // it, and what another program wrote meanwhile is seen as late as if it had been asked when
-// the request was sent. Listings are not shared: each would have to be held whole.
+// the request was sent, a second ago at most: one that hangs keeps nobody who comes later.
+// Listings are not shared: each would have to be held whole.
 package davbackend
