@@ -36,6 +36,49 @@ func TestKeeperRefreshesAtHalfOfTheTimeGranted(t *testing.T) {
 	}
 }
 
+// The machine's clock was hours ahead, and is set right. What was given until then ends in
+// its time all the same, and what has to be looked after is.
+func TestClockIsSetBack(t *testing.T) {
+	h := newHouse(t)
+	left, kept, died := h.file("a.docx", "hello"), h.file("b.docx", "hello"), h.file("c.docx", "hello")
+	ctx := context.Background()
+	h.tend()
+	ok(t, h.Lock(ctx, h.target(left), anna, "A")) // nobody comes back to it
+	ok(t, h.Lock(ctx, h.target(kept), anna, "A"))
+	ok(t, h.Lock(ctx, h.target(died), anna, "A"))
+	holding, dies := context.WithCancel(ctx)
+	if _, err := h.Lease(holding, died, "put", 0); err != nil {
+		t.Fatal(err)
+	}
+	dies()
+	other := h.restart()
+	if mine, err := h.claim(ctx, kept, h.clock.read().Add(keeperFor), h.clock.read()); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
+	h.clock.forward(-5 * time.Hour)
+	tend := func(d time.Duration) {
+		h.clock.forward(d)
+		if err := other.Tend(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 4 {
+		tend(10 * time.Minute)
+		ok(t, other.Refresh(ctx, h.target(kept), anna, "A"))
+	}
+	if r := h.row(left); r != nil || len(h.davLocks("/a.docx")) != 0 {
+		t.Errorf("40 minutes later there is %+v, and on the upstream %+v", r, h.davLocks("/a.docx"))
+	}
+	if r := h.row(kept); r == nil || !r.granted.After(h.clock.read()) || r.granted.Sub(h.clock.read()) > shadowGrant {
+		t.Errorf("the lock that goes on: %+v", r)
+	}
+	if x, err := other.Lease(ctx, died, "put", 0); err != nil {
+		t.Errorf("the lease of the dead: %v", err)
+	} else {
+		x.Release()
+	}
+}
+
 func TestOnlyOneKeeperLooksAfterARow(t *testing.T) {
 	h := newHouse(t)
 	f := h.file("a.docx", "hello")

@@ -17,7 +17,8 @@ const (
 	leaseLife      = 24 * time.Hour
 )
 
-// sweep forgets what is too old to matter, now and then.
+// sweep forgets what is too old to matter, and mends what is too far ahead, now and then,
+// and when the clock was set back.
 func (l *Locks) sweep(ctx context.Context, now time.Time) error {
 	l.k.mu.Lock()
 	due := now.Sub(l.k.swept) >= sweepEvery || now.Before(l.k.swept)
@@ -29,10 +30,7 @@ func (l *Locks) sweep(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	before := func(d time.Duration) int64 { return sqldb.Millis(now.Add(-d)) }
-	steps := []struct {
-		query string
-		args  []any
-	}{
+	steps := append(l.setBack(now), []query{
 		{`DELETE FROM locks_read WHERE at < ?`, []any{before(readLife)}},
 		{`DELETE FROM locks_editor_read WHERE at < ?`, []any{before(editorReadLife)}},
 		{`DELETE FROM locks_foreign WHERE at < ?`, []any{before(foreignFresh)}},
@@ -44,10 +42,10 @@ func (l *Locks) sweep(ctx context.Context, now time.Time) error {
 			SELECT 1 FROM locks_row r WHERE r.editing = locks_editing.id)`, []any{before(editingLife)}},
 		{`DELETE FROM locks_member WHERE NOT EXISTS (SELECT 1 FROM locks_editing e WHERE e.id = locks_member.editing)`, nil},
 		{`DELETE FROM locks_editing_id WHERE NOT EXISTS (SELECT 1 FROM locks_editing e WHERE e.id = locks_editing_id.editing)`, nil},
-	}
+	}...)
 	err := l.DB.Write(ctx, func(tx sqldb.Queryer) error {
 		for _, s := range steps {
-			if _, err := tx.Exec(ctx, s.query, s.args...); err != nil {
+			if _, err := tx.Exec(ctx, s.text, s.args...); err != nil {
 				return err
 			}
 		}
