@@ -33,5 +33,5 @@ func (l *Locks) setBack(now time.Time) []query {
 	}
 }
 
-// longestQuiet is longer than any upload may go on without a byte (upstream.idle).
-const longestQuiet = 2 * time.Hour
+// longestQuiet is longer than anybody lets an upload go on without a byte (upstream.idle).
+const longestQuiet = 24 * time.Hour
