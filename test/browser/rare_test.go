@@ -2,6 +2,7 @@ package browser
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 
 	"davwopi/bridge/wopi"
@@ -72,4 +73,23 @@ func TestTwiceAsLarge(t *testing.T) {
 	e.sees("Save before closing?", "close")
 	w.Frame("")
 	e.sees("Protokoll", "host")
+}
+
+// A browser that keeps no cookies is told so, and a link that works once is not used up there.
+func TestNoCookies(t *testing.T) {
+	driver := Start(t)
+	d := daemon.StartEmpty(t, "")
+	d.Write("a.txt", "a")
+	w := driver.Open(t, 800, 600)
+	w.call(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Page.addScriptToEvaluateOnNewDocument", "params": map[string]any{
+		"source": `Object.defineProperty(Navigator.prototype, 'cookieEnabled', { get: () => false })`,
+	}}, nil)
+	w.Go(d.Link)
+	w.Sees("This browser keeps no cookies for this address")
+	w.Go(d.URL + "/signin")
+	w.Sees("This browser keeps no cookies for this address")
+	clean(t, w)
+	other := driver.Open(t, 800, 600)
+	other.Go(d.Link)
+	other.shows("a.txt")
 }

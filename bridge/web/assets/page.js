@@ -54,5 +54,7 @@ if (again) {
   setInterval(look, 15000);
   for (const woke of ['online', 'focus']) window.addEventListener(woke, look);
 }
+// Without cookies nobody can be signed in, and a link that works once would be used up.
+if (!navigator.cookieEnabled) for (const e of document.querySelectorAll('[data-cookies]')) e.hidden = false;
 const send = document.querySelector('form[data-send]');
-if (send) send.requestSubmit();
+if (send && navigator.cookieEnabled) send.requestSubmit();
