@@ -82,7 +82,7 @@ func TestNoCookies(t *testing.T) {
 	d.Write("a.txt", "a")
 	w := driver.Open(t, 800, 600)
 	w.call(http.MethodPost, "/goog/cdp/execute", map[string]any{"cmd": "Page.addScriptToEvaluateOnNewDocument", "params": map[string]any{
-		"source": `Object.defineProperty(Navigator.prototype, 'cookieEnabled', { get: () => false })`,
+		"source": `Object.defineProperty(Document.prototype, 'cookie', { get: () => '', set: () => {} })`,
 	}}, nil)
 	w.Go(d.Link)
 	w.Sees("This browser keeps no cookies for this address")

@@ -54,7 +54,13 @@ if (again) {
   setInterval(look, 15000);
   for (const woke of ['online', 'focus']) window.addEventListener(woke, look);
 }
-// Without cookies nobody can be signed in, and a link that works once would be used up.
-if (!navigator.cookieEnabled) for (const e of document.querySelectorAll('[data-cookies]')) e.hidden = false;
+// Without cookies nobody can be signed in, and a link that works once would be used up. What
+// navigator.cookieEnabled says is not always true: one is tried.
+const cookies = document.querySelector('[data-cookies]');
+if (cookies) {
+  document.cookie = 'davwopi_try=1; SameSite=Lax';
+  cookies.hidden = document.cookie.includes('davwopi_try=1');
+  document.cookie = 'davwopi_try=; SameSite=Lax; Max-Age=0';
+}
 const send = document.querySelector('form[data-send]');
-if (send && navigator.cookieEnabled) send.requestSubmit();
+if (send && cookies?.hidden) send.requestSubmit();
