@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"davwopi/davbackend"
 	"davwopi/davbackend/dav"
+	"davwopi/idmap"
 )
 
 // Handover passes the DAV lock of t's file on to a, whose own credential t.View has, under
@@ -23,7 +25,7 @@ func (l *Locks) Handover(ctx context.Context, x *Lease, t Target, a Actor) (dav.
 		if err := x.Check(ctx); err != nil {
 			return err
 		}
-		if r == nil || r.phase != held || r.token == "" || r.actor.UserID == a.UserID {
+		if r == nil || r.phase != held && r.phase != kept || r.token == "" || r.actor.UserID == a.UserID {
 			return &MismatchError{Reason: reasonUnlocked}
 		}
 		present, err := l.handOver(ctx, x, t, a, r)
@@ -33,6 +35,17 @@ func (l *Locks) Handover(ctx context.Context, x *Lease, t Target, a Actor) (dav.
 		return err
 	})
 	return token, err
+}
+
+// Taker is the view of whoever took the DAV lock of a file, for what the journal delivers as
+// user long after its permit: [Permit.Taker] of then. Nil if that is user, if nobody did, or if
+// one account serves all.
+func (l *Locks) Taker(ctx context.Context, f idmap.FileID, user string) (*davbackend.View, error) {
+	r, err := readRow(ctx, l.DB.Read(), f)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return l.takerView(ctx, r, Actor{UserID: user})
 }
 
 func (l *Locks) handOver(ctx context.Context, x *Lease, t Target, a Actor, r *row) (*row, error) {
@@ -51,6 +64,7 @@ func (l *Locks) handOver(ctx context.Context, x *Lease, t Target, a Actor, r *ro
 		return nil, err // the keeper takes the lock again for whoever had it
 	}
 	next := *r
+	a.Editor = r.actor.Editor // a is a co-editor, or the journal, which does not know
 	next.actor, next.pinned, next.upstream, next.handed = a, pinned, t.Upstream, true
 	return l.reshadow(ctx, x, t, &next)
 }

@@ -148,6 +148,9 @@ func (d *delivery) lend(ctx context.Context) error {
 		return err
 	}
 	d.permit.View, d.token = d.view, st.Shadow.Token
+	if d.permit.Taker, err = d.s.Locks.Taker(ctx, d.file, d.actor.UserID); err != nil {
+		return err
+	}
 	if st.Shadow.Path == "" || !st.Shadow.Lost && d.token != "" {
 		return nil
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"davwopi/bridge/locks"
-	"davwopi/bridge/wopi"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/idmap/sqldb"
@@ -163,7 +162,6 @@ func (d *delivery) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.actor.Office = wopi.Office(d.r.office)
 	return d.s.advance(ctx, d.r, func(n *row) { n.serial = d.lease.Serial }, nil)
 }
 

@@ -2,6 +2,7 @@ package saves
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -62,7 +63,10 @@ func TestHandoverOnApache(t *testing.T) {
 func empty() (io.ReadCloser, error) { return http.NoBody, nil }
 
 // bindLocks lets only the person write who took the lock, as Apache does.
-func (g *rig) bindLocks() {
+func (g *rig) bindLocks() { g.bindLocksBy(http.StatusForbidden) }
+
+// bindLocksBy is bindLocks of a server that says so with a status.
+func (g *rig) bindLocksBy(status int) {
 	g.server.Quirks.AddUser("bob", "b")
 	holder := "ann"
 	g.server.Quirks.Set(func(q *upstream.Quirks) {
@@ -73,7 +77,7 @@ func (g *rig) bindLocks() {
 			case r.Method == "LOCK" && r.Header.Get("If") == "":
 				holder = user
 			case uses && user != holder:
-				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 			}
 			return nil
 		}
@@ -113,5 +117,44 @@ func TestHandoverFails(t *testing.T) {
 			ann.mustPut("ann's words")
 			g.wantOn("a.odt", "ann's words")
 		})
+	}
+}
+
+// TestWaitingSaveOfACoEditor: the DAV lock is ann's, and bound to her; what waits is bob's. The
+// lock is kept for what waits, and so it must not be what keeps it waiting.
+func TestWaitingSaveOfACoEditor(t *testing.T) {
+	for _, profile := range []davbackend.Profile{davbackend.Unknown, davbackend.Embedded} {
+		for _, c := range []struct {
+			status int
+			left   bool
+		}{{403, false}, {403, true}, {423, false}, {423, true}} {
+			t.Run(fmt.Sprintf("%s, %d, all have left %v", profile.Name, c.status, c.left), func(t *testing.T) {
+				g := newRig(t, upstream.Strict(t), profile)
+				view := g.perUser("bob", "b")
+				g.patient(Auto, nil)
+				g.bindLocksBy(c.status)
+				g.server.Write(t, "a.odt", "old")
+				ann := g.open("a.odt", wopi.OnlyOffice)
+				g.down()
+				if _, err := ann.asBob(view).put("bob's words"); err != nil {
+					t.Fatal(err)
+				}
+				if c.left {
+					if err := g.locks.Unlock(t.Context(), ann.target, ann.actor, ann.id); err != nil {
+						t.Fatal(err)
+					}
+				}
+				g.up()
+				g.bindLocksBy(c.status)
+				g.arrives()
+				g.wantOn("a.odt", "bob's words")
+				g.wantNoTemps()
+				if !c.left {
+					ann.stamp = ""
+					ann.mustPut("ann's words")
+					g.wantOn("a.odt", "ann's words")
+				}
+			})
+		}
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 
 	"davwopi/bridge/locks"
+	"davwopi/bridge/wopi"
 	"davwopi/davbackend/dav"
 	"davwopi/idmap"
 	"davwopi/idmap/sqldb"
@@ -46,7 +48,7 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 			File: idmap.Entry{ID: r.file, Space: r.space, Name: r.name}, Upstream: r.upstream, View: view,
 			Pin: func(context.Context) ([]byte, error) { return r.pinned, nil },
 		},
-		inPlace: s.inPlace(view),
+		inPlace: s.inPlace(view), actor: r.actor(),
 	}
 	if r.file == "" || r.beside == 1 && !r.acknowledged() {
 		if r.beside == 1 {
@@ -83,6 +85,14 @@ func (s *Saves) settle(ctx context.Context, r *row) error {
 		d.dropChunks(ctx)
 	}
 	return err
+}
+
+// actor is whose save it is, as far as the journal knows: not through which editor.
+func (r *row) actor() locks.Actor {
+	const via = " via davwopi"
+	return locks.Actor{
+		Member: r.member, Office: wopi.Office(r.office), UserID: r.user, Name: strings.TrimSuffix(r.writer, via) + via,
+	}
 }
 
 // settleEntry is settle under the file's lease.
@@ -171,10 +181,11 @@ func (d *delivery) asWriter(ctx context.Context) error {
 	d.permit.View = d.view
 	if st.Editing != nil && st.Editing.ID == d.r.editing {
 		d.permit.Editing, d.permit.Lock, d.token = st.Editing, st.Lock, st.Shadow.Token
+		d.permit.Taker, err = d.s.Locks.Taker(ctx, d.file, d.actor.UserID)
 	} else if st.Lock.Held(now) {
 		d.holder = "another editing"
 	}
-	return nil
+	return err
 }
 
 // mayDeliver reports whether bytes that nobody was answered for may be written by
