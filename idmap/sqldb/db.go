@@ -38,6 +38,7 @@ type DB struct {
 	kind  dialect
 	write *sql.DB // SQLite: exactly one connection
 	read  *sql.DB // refuses to write
+	snaps *sql.DB // as read, for snapshots: they may take long
 	stmts *statements
 	lock  *fileLock // SQLite; nil for PostgreSQL
 	path  string    // SQLite
@@ -76,7 +77,7 @@ func Open(ctx context.Context, where string) (*DB, error) {
 // is free for another daemon afterwards.
 func (db *DB) Close() error {
 	db.stmts.close()
-	err := errors.Join(db.read.Close(), db.write.Close())
+	err := errors.Join(db.read.Close(), db.snaps.Close(), db.write.Close())
 	if db.lock != nil {
 		err = errors.Join(err, db.lock.release())
 	}

@@ -51,7 +51,9 @@ func openPostgres(ctx context.Context, where string) (*DB, error) {
 		kind:  dialectPostgres,
 		write: pool(config, postgresWriters),
 		read:  pool(readConfig, postgresReaders),
+		snaps: pool(readConfig, maxSnapshots),
 	}
+	few(db.snaps)
 	for _, d := range []*sql.DB{db.write, db.read} {
 		if err := d.PingContext(ctx); err != nil {
 			db.abandon()

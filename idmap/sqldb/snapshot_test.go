@@ -1,7 +1,10 @@
 package sqldb_test
 
 import (
+	"context"
+	"sync"
 	"testing"
+	"time"
 
 	"davwopi/idmap/sqldb"
 	"davwopi/idmap/sqldb/sqldbtest"
@@ -88,5 +91,45 @@ func TestRenumberAndConstraints(t *testing.T) {
 		if err := db.Write(ctx, func(tx sqldb.Queryer) error { _, err := tx.Exec(ctx, `NONSENSE`); return err }); err == nil || sqldb.IsConstraint(err) {
 			t.Error(err)
 		}
+	})
+}
+
+// Who reads a snapshot may take hours: `davwopi ids export | less`. Nobody waits for that.
+func TestSnapshotsKeepNobodyWaiting(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		migrate(t, db, "things", things)
+		began, end := make(chan struct{}, 16), make(chan struct{})
+		var all sync.WaitGroup
+		for range cap(began) {
+			all.Go(func() {
+				err := db.Snapshot(t.Context(), func(q sqldb.Queryer) error {
+					var n int
+					err := q.QueryRow(t.Context(), `SELECT COUNT(*) FROM thing`).Scan(&n)
+					began <- struct{}{}
+					<-end
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for range 2 {
+			<-began
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var readers sync.WaitGroup
+		for range 16 {
+			readers.Go(func() {
+				var n int
+				if err := db.Read().QueryRow(ctx, `SELECT COUNT(*) FROM thing`).Scan(&n); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		readers.Wait()
+		close(end)
+		all.Wait()
 	})
 }

@@ -60,13 +60,17 @@ func openSQLite(ctx context.Context, path string) (_ *DB, err error) {
 	if err = db.read.PingContext(ctx); err != nil {
 		return nil, fmt.Errorf("sqldb: opening %s: %w", path, err)
 	}
+	if db.snaps, err = sql.Open("sqlite", sqliteURL(path, readerPragmas)); err != nil {
+		return nil, fmt.Errorf("sqldb: opening %s: %w", path, err)
+	}
+	few(db.snaps)
 	db.stmts = newStatements(db.kind, db.read)
 	return db, nil
 }
 
 // abandon frees what a failed open had in hand.
 func (db *DB) abandon() {
-	for _, d := range []*sql.DB{db.read, db.write} {
+	for _, d := range []*sql.DB{db.read, db.snaps, db.write} {
 		if d != nil {
 			d.Close()
 		}
