@@ -269,6 +269,7 @@ func TestCancelling(t *testing.T) {
 	cancelled(1)
 	w.Click(".uploads > div button:not([hidden])") // all the others
 	cancelled(4)
+	w.Sees("Nothing was uploaded")
 	w.Click(".uploads > div button:not([hidden])")
 	w.choose("#choose-files", film)
 	w.Click(".uploads li button")

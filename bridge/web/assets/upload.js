@@ -299,7 +299,7 @@ if (list && 'upload' in list.dataset) {
   function tally() {
     const open = jobs.filter((j) => !j.done).length;
     const good = jobs.filter((j) => j.made).length, bad = jobs.filter((j) => j.failed).length;
-    head.textContent = open ? say('script.folder.under_way', { n: open }) : bad ? say('script.folder.some_failed', { n: bad }) : say('script.folder.all_done', { n: good });
+    head.textContent = open ? say('script.folder.under_way', { n: open }) : bad ? say('script.folder.some_failed', { n: bad }) : good ? say('script.folder.all_done', { n: good }) : say('script.folder.none_done');
     close.hidden = open > 0;
     const stopped = document.activeElement === stop;
     stop.hidden = open < 2;
