@@ -69,7 +69,7 @@ func (g *rig) bindLocks() { g.bindLocksBy(http.StatusForbidden) }
 func (g *rig) bindLocksBy(status int) {
 	g.server.Quirks.AddUser("bob", "b")
 	holder := "ann"
-	g.server.Quirks.Set(func(q *upstream.Quirks) {
+	g.binds = func(q *upstream.Quirks) {
 		q.Answer = func(r *http.Request) http.Handler {
 			user, _, _ := r.BasicAuth()
 			uses := strings.Contains(r.Header.Get("If"), "opaquelocktoken:") || r.Method == "UNLOCK"
@@ -81,7 +81,8 @@ func (g *rig) bindLocksBy(status int) {
 			}
 			return nil
 		}
-	})
+	}
+	g.server.Quirks.Set(g.binds)
 }
 
 // TestHandoverFails: somebody takes the lock in the gap, or the upstream goes away. The
@@ -145,7 +146,6 @@ func TestWaitingSaveOfACoEditor(t *testing.T) {
 					}
 				}
 				g.up()
-				g.bindLocksBy(c.status)
 				g.arrives()
 				g.wantOn("a.odt", "bob's words")
 				g.wantNoTemps()

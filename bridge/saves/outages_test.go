@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"davwopi/bridge/locks"
 	"davwopi/bridge/wopi"
 	"davwopi/davbackend"
+	"davwopi/test/upstream"
 )
 
 // outages is how many stories TestNeverLostInOutages plays per upstream and office;
@@ -53,10 +55,45 @@ func TestNeverLostInOutages(t *testing.T) {
 	}
 }
 
+// TestNeverLostByTwo is the same with two people in one editing, each with a credential of
+// their own, on a server that lets nobody write but who took the lock.
+func TestNeverLostByTwo(t *testing.T) {
+	for _, profile := range []davbackend.Profile{davbackend.Embedded, davbackend.Unknown} {
+		for _, status := range []int{http.StatusForbidden, http.StatusLocked} {
+			t.Run(fmt.Sprintf("%s, %d", profile.Name, status), func(t *testing.T) {
+				g := newRig(t, upstream.Strict(t), profile)
+				view := g.perUser("bob", "b")
+				g.patient(Auto, nil)
+				for seed := range outages() {
+					g.bindLocksBy(status)
+					s := &outageStory{storm: storm{g: g, rand: rand.New(rand.NewPCG(seed, uint64(status))), name: fmt.Sprintf("t%d.odt", seed)}}
+					s.turn = func() {
+						if s.rand.IntN(2) == 0 {
+							return
+						}
+						next := s.o.asBob(view)
+						if s.o.actor.UserID == "bob" {
+							next.target.View, next.target.Pin = g.view, g.pins["ann"]
+							next.actor.UserID, next.actor.Member, next.actor.Name = "ann", "grant-"+s.o.actor.Office.String(), "Ann via davwopi"
+						}
+						s.o = next
+						s.say("now %s", next.actor.UserID)
+					}
+					s.run(t, wopi.Collabora)
+					if t.Failed() {
+						t.Fatalf("seed %d: %s", seed, strings.Join(s.story, "; "))
+					}
+				}
+			})
+		}
+	}
+}
+
 type outageStory struct {
 	storm
 	acked  string // what the editor was told is saved, last
 	waited int
+	turn   func() // before each step; nil: always the same person
 }
 
 func (s *outageStory) run(t *testing.T, office wopi.Office) {
@@ -64,6 +101,9 @@ func (s *outageStory) run(t *testing.T, office wopi.Office) {
 	s.g.server.Write(t, s.name, s.outside)
 	s.o = s.g.open(s.name, office)
 	for n := range 14 {
+		if s.turn != nil {
+			s.turn()
+		}
 		switch s.rand.IntN(9) {
 		case 0:
 			s.outside = fmt.Sprintf("theirs %d of %s", n, s.name)
@@ -144,8 +184,10 @@ func (s *outageStory) die(t *testing.T, n int) {
 	s.g.later(2 * 60e9)
 	s.g.patient(Auto, nil)
 	s.g.recover()
-	if on, _ := s.g.on(s.name); dying != "" && on == dying {
-		s.acked = dying // nobody was told, but it is a newer one of the same editor
+	for _, name := range s.g.names() {
+		if on, _ := s.g.on(name); dying != "" && on == dying && !strings.HasPrefix(name, tempPrefix) {
+			s.acked = dying // nobody was told, but it is a newer one of the same editor, or in their copy
+		}
 	}
 	for _, e := range s.g.inJournal(dying) {
 		if e.State == stateWaiting || e.State == stateAside {

@@ -49,6 +49,7 @@ type rig struct {
 	view       *davbackend.View
 	wire       *wire
 	pins       map[string]func(context.Context) ([]byte, error) // by user; nil: one account for all
+	binds      func(*upstream.Quirks)                           // see bindLocks; nil: locks are nobody's
 
 	mu    sync.Mutex
 	now   time.Time // guarded by mu

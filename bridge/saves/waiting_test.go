@@ -38,6 +38,9 @@ func (g *rig) down() { g.server.Quirks.Fail(upstream.Fault{Status: http.StatusSe
 // up ends the outage, and with it the pause before the next try.
 func (g *rig) up() {
 	g.server.Quirks.Reset()
+	if g.binds != nil {
+		g.server.Quirks.Set(g.binds)
+	}
 	g.saves.live.hurry()
 }
 
