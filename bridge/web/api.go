@@ -97,7 +97,7 @@ func (s *site) refuseJSON(w http.ResponseWriter, r *http.Request, err error) {
 		if errors.Is(err, row.err) {
 			status, code, message = row.status, row.code, row.message
 			if row.own {
-				message = err.Error()
+				_, message, _ = strings.Cut(err.Error(), ": ") // without the room's name
 			}
 			break
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/discovery"
@@ -108,9 +109,12 @@ func (p *Pages) Open(ctx context.Context, q OpenRequest) (Opened, error) {
 // readOpen checks the request before anything is asked.
 func (p *Pages) readOpen(q OpenRequest) (dav.Path, *access.Upstream, oauth.Principal, error) {
 	var none oauth.Principal
+	if !strings.HasPrefix(q.Path, "/") {
+		return "", nil, none, fmt.Errorf("%w: path must begin with a slash, as in /Letters/To Ann.docx", ErrRequest)
+	}
 	path, err := dav.ParsePath(q.Path)
 	if err != nil {
-		return "", nil, none, fmt.Errorf("%w: path: %w", ErrRequest, err)
+		return "", nil, none, fmt.Errorf("%w: path must hold neither . nor .., nor what no name can", ErrRequest)
 	}
 	if q.Mode != "edit" && q.Mode != "view" && q.Mode != "" {
 		return "", nil, none, fmt.Errorf("%w: mode must be edit or view", ErrRequest)
@@ -130,6 +134,9 @@ func (p *Pages) readOpen(q OpenRequest) (dav.Path, *access.Upstream, oauth.Princ
 	who := q.Principal
 	if who.Subject == "" {
 		who = p.principalOf(q.User, q.Key)
+	}
+	if who.Subject == "" {
+		return "", nil, none, fmt.Errorf("%w: user must say for whom the document is opened", ErrRequest)
 	}
 	if err := who.Check(); err != nil {
 		return "", nil, none, fmt.Errorf("%w: user: %w", ErrRequest, err)

@@ -95,6 +95,11 @@ func TestOpenRefusesInWords(t *testing.T) {
 			if strings.Contains(got.body, apiKey) {
 				t.Error("the answer repeats the key")
 			}
+			for _, room := range []string{"web:", "access:", "dav:", "oauth:", "idmap:"} {
+				if strings.Contains(why["message"], room) {
+					t.Errorf("a message for programmers of davwopi: %s", why["message"])
+				}
+			}
 		})
 	}
 	h.up.Quirks.Fail(upstream.Fault{Status: 503})

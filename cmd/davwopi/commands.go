@@ -135,6 +135,9 @@ func (h *house) open(ctx context.Context, in openArguments) (web.Opened, error) 
 	if errors.Is(err, dav.ErrNotFound) || errors.Is(err, idmap.ErrNotFound) {
 		return out, fmt.Errorf("there is no %s; the path begins at the folder that is served", in.Path)
 	}
+	if words, ok := strings.CutPrefix(fmt.Sprint(err), web.ErrRequest.Error()+": "); ok {
+		err = errors.New(words)
+	}
 	return out, err
 }
 

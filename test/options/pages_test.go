@@ -56,3 +56,31 @@ func TestPagesNameWhatIsThere(t *testing.T) {
 		}
 	}
 }
+
+// TestIntegrationPage: what the page for programs says of errors is the table of bridge/web,
+// but for those that only davwopi's own pages are answered.
+func TestIntegrationPage(t *testing.T) {
+	page, err := os.ReadFile(root + "/deploy/docs/INTEGRATION.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(root + "/bridge/web/api.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inPages := map[string]bool{"link_over": true, "signed_out": true, "other_person": true}
+	codes := regexp.MustCompile(`(?m)^\t\{[\w.]+, http\.Status\w+, "(\w+)", `).FindAllStringSubmatch(string(source), -1)
+	if len(codes) < 10 {
+		t.Fatalf("%d errors in the table", len(codes))
+	}
+	for _, m := range codes {
+		if !inPages[m[1]] && !strings.Contains(string(page), "`"+m[1]+"`") {
+			t.Errorf("INTEGRATION.md does not say what %s means", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile("`json:\"(\\w+)\"`").FindAllStringSubmatch(string(source), -1) {
+		if !strings.Contains(string(page), "`"+m[1]+"`") {
+			t.Errorf("INTEGRATION.md does not say what %s is for", m[1])
+		}
+	}
+}
