@@ -45,3 +45,7 @@ func (e *SupersededError) Error() string { return "locks: superseded: " + e.Mism
 
 // Unwrap gives the [*MismatchError].
 func (e *SupersededError) Unwrap() error { return e.Mismatch }
+
+// ErrTaker says that the upstream refuses the credential of whoever took a DAV lock, which
+// somebody else needed to hand over.
+var ErrTaker = errors.New("locks: the credential of whoever took the lock is refused")

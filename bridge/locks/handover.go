@@ -2,6 +2,8 @@ package locks
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"davwopi/davbackend"
@@ -17,8 +19,8 @@ import (
 //
 // The caller has proven that a may write here, and compares the contents with the base
 // afterwards. Errors: [*MismatchError] if somebody else has locked the file meanwhile, or
-// if there is no lock of another person to hand over; [ErrStale]; [dav.ErrNotFound]; what
-// else the upstream said.
+// if there is no lock of another person to hand over; [ErrTaker]; [ErrStale];
+// [dav.ErrNotFound]; what else the upstream said.
 func (l *Locks) Handover(ctx context.Context, x *Lease, t Target, a Actor) (dav.LockToken, error) {
 	var token dav.LockToken
 	err := l.untilSettled(ctx, t.File.ID, func(r *row, _ time.Time) error {
@@ -57,7 +59,11 @@ func (l *Locks) handOver(ctx context.Context, x *Lease, t Target, a Actor, r *ro
 	if err != nil {
 		return nil, err
 	}
-	if err := unlock(ctx, taker, r.path, r.token); err != nil {
+	err = unlock(ctx, taker, r.path, r.token)
+	if errors.Is(err, dav.ErrUnauthorized) {
+		err = fmt.Errorf("%w: %w", ErrTaker, err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if t.Seen, err = t.View.Stat(ctx, t.File.Path); err != nil {

@@ -78,12 +78,34 @@ func (d *delivery) deliverWaiting(ctx context.Context) error {
 		return d.ended(ctx, err)
 	}
 	for n := 1; ; n++ {
-		_, err = d.round(ctx)
+		if _, err = d.round(ctx); d.takerRefused(err) {
+			d.withoutTaker()
+			err = errAgain
+		}
 		if n == maxRounds || !errors.Is(err, errAgain) {
 			break
 		}
 	}
 	return d.ended(ctx, err)
+}
+
+// takerRefused reports whether err is that the upstream refuses the credential of whoever took
+// the DAV lock, which another person's bytes needed.
+func (d *delivery) takerRefused(err error) bool {
+	return errors.Is(err, locks.ErrTaker) || d.asTaker && errors.Is(err, dav.ErrUnauthorized)
+}
+
+// takersLock reports whether err is the same of an attempt to take that lock anew, which the
+// locks do as whoever took it, for bytes that were acknowledged.
+func (d *delivery) takersLock(err error) bool {
+	return d.r.state == stateWaiting && d.permit.Taker != nil && errors.Is(err, dav.ErrUnauthorized)
+}
+
+// withoutTaker goes on as the writer, and without that lock: as long as it is there the upstream
+// refuses the bytes, and they wait; it is not the writer who would have to sign in.
+func (d *delivery) withoutTaker() {
+	d.view, d.token, d.asTaker, d.permit.Taker = d.permit.View, "", false, nil
+	d.takerGone = true
 }
 
 // strayed takes the DAV lock anew if the entry's own upload into place had no answer and has
@@ -124,6 +146,9 @@ func (s *Saves) takeBack(ctx context.Context, r *row) error {
 func (d *delivery) ended(ctx context.Context, err error) error {
 	var conflict *ConflictError
 	var foreign *foreignError
+	if errors.As(err, &foreign) && d.takerGone {
+		return errors.Join(locks.ErrTaker, err)
+	}
 	if errors.As(err, &foreign) && d.pending == nil {
 		if ours, oerr := d.mayBeOurs(ctx); ours || oerr != nil {
 			return errors.Join(err, oerr)
@@ -157,6 +182,9 @@ func (d *delivery) lend(ctx context.Context) error {
 	token, err := d.s.Locks.Reshadow(ctx, d.lease, d.t)
 	var mismatch *locks.MismatchError
 	switch {
+	case d.takersLock(err):
+		d.withoutTaker()
+		return nil
 	case errors.As(err, &mismatch):
 		if ours, oerr := d.mayBeOurs(ctx); ours || oerr != nil {
 			return errors.Join(err, oerr)

@@ -158,3 +158,58 @@ func TestWaitingSaveOfACoEditor(t *testing.T) {
 		}
 	}
 }
+
+// TestWaitingSaveAndTheTakersPassword: the lock is ann's, whose password is another one since.
+// It is not bob who has to sign in: when the lock has ended his save arrives by itself.
+func TestWaitingSaveAndTheTakersPassword(t *testing.T) {
+	for _, status := range []int{http.StatusForbidden, http.StatusLocked} {
+		g := newRig(t, upstream.Strict(t), davbackend.Embedded)
+		view := g.perUser("bob", "b")
+		g.patient(Auto, nil)
+		g.bindLocksBy(status)
+		g.server.Write(t, "a.odt", "old")
+		ann := g.open("a.odt", wopi.OnlyOffice)
+		g.down()
+		if _, err := ann.asBob(view).put("bob's words"); err != nil {
+			t.Fatal(err)
+		}
+		bound := g.binds
+		ended := false
+		g.binds = func(q *upstream.Quirks) {
+			bound(q)
+			locked := q.Answer
+			q.Answer = func(r *http.Request) http.Handler {
+				if user, _, _ := r.BasicAuth(); user == "ann" {
+					return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+				}
+				if ended {
+					return nil
+				}
+				return locked(r)
+			}
+		}
+		g.up()
+		g.saves.sweep(t.Context())
+		waits := g.entries(stateWaiting)
+		if len(waits) != 1 || waits[0].SignIn {
+			t.Errorf("%d: there wait %+v (%v)", status, waits, g.heard)
+		}
+		ended = true
+		for _, lock := range g.davLocks("/a.odt", view) {
+			if err := view.Unlock(t.Context(), "/a.odt", lock.Token); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.arrives()
+		g.wantOn("a.odt", "bob's words")
+	}
+}
+
+func (g *rig) davLocks(p dav.Path, view *davbackend.View) []dav.ActiveLock {
+	g.t.Helper()
+	res, err := view.Stat(g.t.Context(), p)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return res.Locks
+}

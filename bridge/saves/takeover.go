@@ -75,6 +75,9 @@ func (d *delivery) replaceLock(ctx context.Context) error {
 		return &foreignError{holder: mismatch.Reason}
 	case errors.Is(err, dav.ErrNotFound):
 		return nil
+	case d.takersLock(err):
+		d.withoutTaker()
+		return nil
 	case err == nil:
 		d.token = token
 	}
