@@ -99,3 +99,12 @@ func TestLimitsOfEditors(t *testing.T) {
 		}
 	}
 }
+
+func TestTabsAreNamed(t *testing.T) {
+	if _, fault := loadText(t, "listen: 127.0.0.1:1\nupstream:\n\turl: https://nas.example/dav/\n", 0o600); !strings.Contains(fault, "line 3 is indented with a tab, and YAML wants spaces") {
+		t.Errorf("%q", fault)
+	}
+	if _, fault := loadText(t, "editors: [\nlisten\t: x", 0o600); !strings.Contains(fault, "not YAML") || strings.Contains(fault, "tab") {
+		t.Errorf("no tab in front: %q", fault)
+	}
+}

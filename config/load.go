@@ -94,13 +94,26 @@ func (r *reader) file(c *Config, file string) {
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		r.fault("", "%s is not YAML: %v", file, err)
+		r.fault("", "%s is not YAML: %v%s", file, err, tabHint(text))
 		return
 	}
 	if len(doc.Content) == 0 {
 		return // an empty file
 	}
 	r.node("", doc.Content[0], reflect.ValueOf(c).Elem(), "")
+}
+
+// tabHint says what nobody sees in an editor: that a line of a text that is not YAML begins
+// with a tab. "" if none does.
+func tabHint(text []byte) string {
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		if indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]; strings.Contains(indent, "\t") {
+			return fmt.Sprintf("; line %d is indented with a tab, and YAML wants spaces", n)
+		}
+	}
+	return ""
 }
 
 // keyEnvironment lists variables that carry a value too secret for a key.
