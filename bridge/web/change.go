@@ -147,6 +147,12 @@ func turning(r rune) bool {
 	return unicode.Is(unicode.Bidi_Control, r)
 }
 
+// Turned tells that a name is shown in another order than it is written in: "gpj.exe" can
+// look like "exe.jpg" by it. Others may give such names, and files had them before.
+func (r row) Turned() bool {
+	return strings.ContainsFunc(r.Name, func(c rune) bool { return c >= '\u202a' && c <= '\u202e' })
+}
+
 // nameFault is what people are told about a name that they cannot give; nil if they can.
 // What ends with a dot or a space cannot be opened on Windows.
 func nameFault(name string) words.Text {

@@ -153,6 +153,9 @@ func TestHostileNamesAreText(t *testing.T) {
 			t.Errorf("%q is not listed", n)
 		}
 	}
+	if n := strings.Count(page.body, "misleading name"); n != 1 {
+		t.Errorf("%d of the names are called misleading, want the one that turns", n)
+	}
 	pages := []string{page.body}
 	m := regexp.MustCompile(`href="(/edit/[a-z2-7]{26})"`).FindAllStringSubmatch(page.body, -1)
 	for _, l := range m {

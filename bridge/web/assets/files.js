@@ -59,7 +59,7 @@ if (find) {
     const wanted = plain(find.value);
     let shown = 0;
     for (const row of list.querySelectorAll('tbody>tr')) {
-      row.hidden = !plain(row.querySelector('.name').textContent).includes(wanted);
+      row.hidden = !plain(row.querySelector('.name bdi').textContent).includes(wanted);
       if (!row.hidden) shown++;
     }
     const table = list.querySelector('table');
@@ -156,7 +156,7 @@ async function copyLink(row) {
   const link = address(row);
   try {
     await navigator.clipboard.writeText(link);
-    tell(say('script.folder.copied', { name: row.querySelector('.name').textContent.trim() }));
+    tell(say('script.folder.copied', { name: row.querySelector('.name bdi').textContent }));
   } catch { // not on plain http: shown, to be copied by hand
     prompt(say('script.folder.copy_by_hand'), link);
   }
