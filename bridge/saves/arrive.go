@@ -3,6 +3,7 @@ package saves
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
@@ -78,8 +79,8 @@ func (d *delivery) deliverWaiting(ctx context.Context) error {
 		return d.ended(ctx, err)
 	}
 	for n := 1; ; n++ {
-		if _, err = d.round(ctx); d.takerRefused(err) {
-			d.withoutTaker()
+		if _, err = d.round(ctx); d.takerRefused(err) && d.takerGone == nil {
+			d.withoutTaker(err)
 			err = errAgain
 		}
 		if n == maxRounds || !errors.Is(err, errAgain) {
@@ -89,23 +90,25 @@ func (d *delivery) deliverWaiting(ctx context.Context) error {
 	return d.ended(ctx, err)
 }
 
-// takerRefused reports whether err is that the upstream refuses the credential of whoever took
-// the DAV lock, which another person's bytes needed.
+// takerRefused reports whether err may be that the upstream refuses the credential of whoever
+// took the DAV lock, which another person's bytes needed; or that it lets nobody else write,
+// where that other person has lent a credential to bytes of whoever took it.
 func (d *delivery) takerRefused(err error) bool {
-	return errors.Is(err, locks.ErrTaker) || d.asTaker && errors.Is(err, dav.ErrUnauthorized)
+	return errors.Is(err, locks.ErrTaker) || d.asTaker && errors.Is(err, dav.ErrUnauthorized) || d.token != "" && errors.Is(err, dav.ErrDenied)
 }
 
 // takersLock reports whether err is the same of an attempt to take that lock anew, which the
-// locks do as whoever took it, for bytes that were acknowledged.
+// locks do as whoever took it, for bytes that were acknowledged: their own credential was
+// good a moment ago (reachable).
 func (d *delivery) takersLock(err error) bool {
-	return d.r.state == stateWaiting && d.permit.Taker != nil && errors.Is(err, dav.ErrUnauthorized)
+	return d.r.state == stateWaiting && errors.Is(err, dav.ErrUnauthorized)
 }
 
 // withoutTaker goes on as the writer, and without that lock: as long as it is there the upstream
 // refuses the bytes, and they wait; it is not the writer who would have to sign in.
-func (d *delivery) withoutTaker() {
+func (d *delivery) withoutTaker(why error) {
 	d.view, d.token, d.asTaker, d.permit.Taker = d.permit.View, "", false, nil
-	d.takerGone = true
+	d.takerGone = why
 }
 
 // strayed takes the DAV lock anew if the entry's own upload into place had no answer and has
@@ -146,8 +149,8 @@ func (s *Saves) takeBack(ctx context.Context, r *row) error {
 func (d *delivery) ended(ctx context.Context, err error) error {
 	var conflict *ConflictError
 	var foreign *foreignError
-	if errors.As(err, &foreign) && d.takerGone {
-		return errors.Join(locks.ErrTaker, err)
+	if errors.As(err, &foreign) && d.takerGone != nil {
+		return fmt.Errorf("%v: %w", d.takerGone, err)
 	}
 	if errors.As(err, &foreign) && d.pending == nil {
 		if ours, oerr := d.mayBeOurs(ctx); ours || oerr != nil {
@@ -183,7 +186,7 @@ func (d *delivery) lend(ctx context.Context) error {
 	var mismatch *locks.MismatchError
 	switch {
 	case d.takersLock(err):
-		d.withoutTaker()
+		d.withoutTaker(err)
 		return nil
 	case errors.As(err, &mismatch):
 		if ours, oerr := d.mayBeOurs(ctx); ours || oerr != nil {

@@ -42,7 +42,7 @@ type delivery struct {
 	inPlace    bool           // the profile says so, or MOVE is refused
 	asTaker    bool           // the lock taker's credential is tried
 	handed     bool           // the DAV lock was handed over, or that was tried
-	takerGone  bool           // the lock taker's credential is refused
+	takerGone  error          // why it goes on without the lock that another person took; nil: it does not
 	reshadowed bool           // the DAV lock was taken again, once
 	missed     bool           // the file was not there, once
 	tempSeen   dav.Resource   // the temp when it was verified

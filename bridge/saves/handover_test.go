@@ -173,35 +173,81 @@ func TestWaitingSaveAndTheTakersPassword(t *testing.T) {
 		if _, err := ann.asBob(view).put("bob's words"); err != nil {
 			t.Fatal(err)
 		}
-		bound := g.binds
-		ended := false
-		g.binds = func(q *upstream.Quirks) {
-			bound(q)
-			locked := q.Answer
-			q.Answer = func(r *http.Request) http.Handler {
-				if user, _, _ := r.BasicAuth(); user == "ann" {
-					return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
-				}
-				if ended {
-					return nil
-				}
-				return locked(r)
-			}
-		}
+		ended := g.refuseAnn()
 		g.up()
 		g.saves.sweep(t.Context())
 		waits := g.entries(stateWaiting)
 		if len(waits) != 1 || waits[0].SignIn {
 			t.Errorf("%d: there wait %+v (%v)", status, waits, g.heard)
 		}
-		ended = true
-		for _, lock := range g.davLocks("/a.odt", view) {
-			if err := view.Unlock(t.Context(), "/a.odt", lock.Token); err != nil {
-				t.Fatal(err)
-			}
-		}
+		ended(view)
 		g.arrives()
 		g.wantOn("a.odt", "bob's words")
+	}
+}
+
+// TestLentToAWaitingSave: ann's password is another one since, bob lends his credential, and
+// the lock is still ann's. It arrives when that has ended, and bob is asked once.
+func TestLentToAWaitingSave(t *testing.T) {
+	for _, profile := range []davbackend.Profile{davbackend.Unknown, davbackend.Embedded} {
+		for _, status := range []int{http.StatusForbidden, http.StatusLocked} {
+			t.Run(fmt.Sprintf("%s, %d", profile.Name, status), func(t *testing.T) {
+				g := newRig(t, upstream.Strict(t), profile)
+				view := g.perUser("bob", "b")
+				g.patient(Auto, nil)
+				g.bindLocksBy(status)
+				g.server.Write(t, "a.odt", "old")
+				ann := g.open("a.odt", wopi.OnlyOffice)
+				g.down()
+				ann.mustPut("ann's words")
+				ended := g.refuseAnn()
+				g.up()
+				g.saves.sweep(t.Context())
+				w, err := g.saves.Waiting(t.Context(), ann.target.File.ID)
+				if err != nil || w == nil || !w.NeedsSignIn {
+					t.Fatalf("%+v, %v", w, err)
+				}
+				if err := g.saves.Lend(t.Context(), w, ann.asBob(view).target); err != nil {
+					t.Fatal(err)
+				}
+				g.saves.sweep(t.Context())
+				if waits := g.entries(stateWaiting); len(waits) != 1 || waits[0].SignIn {
+					t.Errorf("there wait %+v (%v)", waits, g.heard)
+				}
+				ended(view)
+				g.arrives()
+				g.wantOn("a.odt", "ann's words")
+				g.wantNoTemps()
+			})
+		}
+	}
+}
+
+// refuseAnn lets the server refuse ann's credential, from the next up on, and returns how her
+// lock ends.
+func (g *rig) refuseAnn() (ended func(*davbackend.View)) {
+	bound, over := g.binds, false
+	g.binds = func(q *upstream.Quirks) {
+		bound(q)
+		locked := q.Answer
+		q.Answer = func(r *http.Request) http.Handler {
+			if user, _, _ := r.BasicAuth(); user == "ann" {
+				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+			}
+			if over {
+				return nil
+			}
+			return locked(r)
+		}
+	}
+	return func(view *davbackend.View) {
+		g.t.Helper()
+		over = true
+		for _, lock := range g.davLocks("/a.odt", view) {
+			if err := view.Unlock(g.t.Context(), "/a.odt", lock.Token); err != nil {
+				g.t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -76,7 +76,7 @@ func (d *delivery) replaceLock(ctx context.Context) error {
 	case errors.Is(err, dav.ErrNotFound):
 		return nil
 	case d.takersLock(err):
-		d.withoutTaker()
+		d.withoutTaker(err)
 		return nil
 	case err == nil:
 		d.token = token

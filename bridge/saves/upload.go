@@ -186,6 +186,8 @@ func (d *delivery) reshadow(ctx context.Context) error {
 		d.token = token
 	case errors.As(err, &mismatch):
 		return &foreignError{holder: mismatch.Reason}
+	case d.takersLock(err):
+		d.withoutTaker(err)
 	case !errors.Is(err, dav.ErrLocked):
 		return err
 	}
