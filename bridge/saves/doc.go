@@ -99,6 +99,11 @@
 //     before what waits behind it. What the bytes do not rest on makes them wait for a place
 //     beside the file, but not before a few looks: the holder may be between writing a
 //     revision and writing down whose it is.
+//   - 2026-11-29: What waits is never kept waiting by our own lock. The DAV lock is that of
+//     whoever took it, and some servers let nobody else use it; their credential may be
+//     none any more. It is handed over as in a save in time, or the bytes go without it:
+//     the server refuses them as long as it is there, and nobody is asked to sign in for
+//     somebody else.
 //   - 2026-11-20: The previous save's spool becomes the pre-image of the next instead
 //     of a GET: the bytes are here already, and their hash is known.
 package saves
