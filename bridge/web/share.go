@@ -145,8 +145,10 @@ func (s *site) offer(body *shareBody, who oauth.Principal, at place) {
 	body.Edit = at.Rights >= access.Edit
 	guests := s.Rules.AllowsGrant(access.Grant{Upstream: at.Upstream.Name, Principal: access.AnyGuest(), Behind: who}, string(at.Entry.Path))
 	switch {
-	case !s.Shares.Anonymous || at.Upstream.Service == nil:
+	case at.Upstream.Service == nil, !s.Shares.Anonymous && !s.isAdmin(who):
 		return // nothing to explain: nobody here has them
+	case !s.Shares.Anonymous:
+		body.Why = words.Say("share.why_off")
 	case at.Entry.Path.IsRoot():
 		body.Why = words.Say("share.why_all")
 	case guests < access.View:

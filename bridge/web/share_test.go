@@ -591,6 +591,9 @@ func TestWhereLinksWithoutAnAccountAreNot(t *testing.T) {
 	if body := anna.get("/share/" + ids["open"]).body; strings.Contains(body, "without an account") {
 		t.Error("the page still speaks of it")
 	}
+	h.Checkup = func(context.Context) (web.Checkup, error) { return web.Checkup{}, nil }
+	h.Admin = func(oauth.Principal) bool { return true }
+	contains(t, anna.get("/share/"+ids["open"]).body, "Links that open without an account are switched off here.", "sharing.anonymous")
 }
 
 func TestWithOwnPasswordsNobodyIsLetInWithout(t *testing.T) {
