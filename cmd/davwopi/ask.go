@@ -15,9 +15,13 @@ import (
 
 func invite(ctx context.Context, k *call) error {
 	var in inviteArguments
-	k.flags.StringVar(&in.Name, "name", "", "`NAME` that others see")
+	k.flags.StringVar(&in.Name, "name", "", "`NAME` that others see; the same name is the same person")
+	k.flags.BoolVar(&in.Owner, "owner", false, "for yourself, as the link that serve prints")
 	if _, err := k.parse(0, 0); err != nil {
 		return err
+	}
+	if in.Owner && in.Name != "" {
+		return fmt.Errorf("%w: -owner is yourself, -name somebody else", errUsage)
 	}
 	var out inviteResult
 	if err := k.ask(ctx, "invite", in, &out); err != nil {

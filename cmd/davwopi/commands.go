@@ -21,7 +21,10 @@ import (
 
 // The daemon's side of the commands that are asked over the admin socket.
 
-type inviteArguments struct{ Name string }
+type inviteArguments struct {
+	Name  string
+	Owner bool // whoever runs the server, instead of a guest
+}
 
 type inviteResult struct{ Link string }
 
@@ -108,6 +111,9 @@ func (h *house) invite(ctx context.Context, in inviteArguments) (inviteResult, e
 	if in.Name == "" {
 		number := rand.Text()[:4]
 		p.Subject, p.Name = "guest:"+rand.Text(), "Guest "+number
+	}
+	if in.Owner {
+		p = owner()
 	}
 	link, err := h.newLink(ctx, p)
 	return inviteResult{link}, err

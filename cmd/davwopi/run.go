@@ -41,7 +41,7 @@ func (c command) usage() string { return strings.TrimSpace("davwopi " + c.name +
 func commands() []command {
 	return []command{
 		{"serve", "", "serve the folder or the upstream until stopped", serve},
-		{"invite", "[-name NAME]", "print a sign-in link for another person", invite},
+		{"invite", "[-name NAME | -owner]", "print a sign-in link for another person, or a new one for yourself", invite},
 		{"open", "[-json] [-user NAME] [-mode edit|view] [-editor NAME] PATH", "make everything that an editor needs to open a document", open},
 		{"ids", "PATH|ID | show PATH|ID | find TEXT | moved OLD NEW | verify [-repair] [PATH] | export FILE | import FILE", "what is known of files and folders, and by which IDs", ids},
 		{"locks", "list | release ID", "list open documents, release a lock", lockCommand},

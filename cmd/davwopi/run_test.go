@@ -30,6 +30,7 @@ func TestWrongCommands(t *testing.T) {
 		"too many":       {[]string{"serve", "documents"}, exitUsage, `davwopi: "documents" is one argument too many` + "\nusage: davwopi serve\n"},
 		"too few":        {[]string{"locks"}, exitUsage, "davwopi: something is missing behind locks\nusage: davwopi locks list | release ID\nmore:  davwopi help locks\n"},
 		"wrong word":     {[]string{"locks", "steal"}, exitUsage, "davwopi: list or release ID\n"},
+		"two people":     {[]string{"invite", "-owner", "-name", "Jo"}, exitUsage, "davwopi: -owner is yourself, -name somebody else\n"},
 		"wrong flag":     {[]string{"serve", "-lisen", ":1"}, exitUsage, "davwopi: flag provided but not defined: -lisen\nusage: davwopi serve\n"},
 		"port taken":     {[]string{"serve", "-listen", taken.Addr().String()}, exitFailed, "another program does already, perhaps a davwopi that still runs"},
 		"no address":     {[]string{"serve", "-listen", "192.0.2.1:0"}, exitFailed, "this machine has no such address"}, // of nobody: RFC 5737

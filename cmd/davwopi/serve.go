@@ -103,11 +103,11 @@ func (h *house) greet(ctx context.Context, k *call) {
 	}
 	link, err := h.newLink(ctx, owner())
 	if err != nil {
-		h.log.Error().Str("cause", bridge.Cause(err)).Msg("no sign-in link could be made; use davwopi invite")
+		h.log.Error().Str("cause", bridge.Cause(err)).Msg("no sign-in link could be made; use davwopi invite -owner")
 		return
 	}
 	fmt.Fprintf(k.stdout, "open this link to sign in (once, within %s): %s\n", inWords(c.SignIn.LinkLifetime), link)
-	fmt.Fprintln(k.stdout, "invite a second person with: davwopi invite -name NAME")
+	fmt.Fprintln(k.stdout, "invite a second person with: davwopi invite -name NAME (and yourself, in another browser: davwopi invite -owner)")
 }
 
 // inWords is a duration without the zeros that nobody wrote.
