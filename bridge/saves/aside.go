@@ -36,7 +36,7 @@ func (d *delivery) isAside(ctx context.Context) (bool, error) {
 // queueAside lets the entry wait for its place beside the file.
 func (d *delivery) queueAside(ctx context.Context, cause error) (idmap.Revision, bool, error) {
 	none := idmap.Revision{}
-	_, err := d.s.IDs.Known(ctx, d.t.File.Space, d.file)
+	known, err := d.s.IDs.Known(ctx, d.t.File.Space, d.file)
 	if errors.Is(err, idmap.ErrNotFound) {
 		return none, false, nil // nothing says where beside would be
 	}
@@ -50,7 +50,10 @@ func (d *delivery) queueAside(ctx context.Context, cause error) (idmap.Revision,
 	if err != nil {
 		return none, false, err
 	}
-	err = d.s.advance(ctx, d.r, func(n *row) { n.state, n.reason = stateAside, bounded(cause.Error()) }, func(tx sqldb.Queryer) error {
+	err = d.s.advance(ctx, d.r, func(n *row) {
+		n.state, n.reason = stateAside, bounded(cause.Error())
+		n.startsFrom(known.Path)
+	}, func(tx sqldb.Queryer) error {
 		return replacesOlderAsides(ctx, tx, d.r)
 	})
 	if err != nil {
@@ -61,6 +64,14 @@ func (d *delivery) queueAside(ctx context.Context, cause error) (idmap.Revision,
 	}
 	d.s.dropReplaced(ctx, d.file)
 	return asideRevision(d.r, now), true, nil
+}
+
+// startsFrom notes where the file is when its bytes begin to wait, unless something was sent
+// there already: if it is deleted meanwhile they go beside that.
+func (r *row) startsFrom(at dav.Path) {
+	if r.sent == sentNothing {
+		r.target = at
+	}
 }
 
 // replacesOlderAsides ends, inside tx, the waiting of older asides of the same editing that
@@ -156,7 +167,7 @@ func (d *delivery) prepare(ctx context.Context) error {
 	}
 	d.t.File, err = d.s.IDs.Known(ctx, d.r.space, d.file)
 	if errors.Is(err, idmap.ErrNotFound) && d.r.target != "" {
-		// Deleted by whoever had the lease when the bytes began to wait: they go beside where it was.
+		// Deleted since the bytes began to wait: they go beside where it was.
 		d.t.File, err = idmap.Entry{ID: d.file, Space: d.r.space, Name: d.r.name, Path: d.r.target}, nil
 	}
 	if err != nil {

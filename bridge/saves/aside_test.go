@@ -155,6 +155,41 @@ func TestAsideOfAFileThatIsGone(t *testing.T) {
 	}
 }
 
+// TestWaitingForADeletedFile: the file is deleted through the bridge before the save has found
+// its place, beside it or, when somebody has released what it held, in it.
+func TestWaitingForADeletedFile(t *testing.T) {
+	for _, state := range []string{stateAside, stateWaiting} {
+		eachStrategy(t, func(t *testing.T, g *rig) {
+			o := g.stale(wopi.Collabora)
+			if state == stateWaiting {
+				g.up()
+				o.target = g.target("a.txt")
+				o.id = "opened anew"
+				if err := g.locks.Release(t.Context(), o.target.File.ID); err != nil {
+					t.Fatal(err)
+				}
+				o.lock()
+				g.down()
+			}
+			o.mustPut("the save")
+			g.wantState("the save", state)
+			g.server.Quirks.Reset() // the journal does not try before its pause is over
+			if err := g.locks.Release(t.Context(), o.target.File.ID); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.locks.Delete(t.Context(), g.target("a.txt"), o.actor); err != nil {
+				t.Fatal(err)
+			}
+			g.arrives()
+			n := g.names()
+			if len(n) != 1 || n[0] == "a.txt" {
+				t.Fatalf("the folder holds %v", n)
+			}
+			g.wantOn(n[0], "the save")
+		})
+	}
+}
+
 // TestHeldBySomebodyElseInAnOutage: the lock of an editing expired, and somebody else
 // has the file now. What its editor saves in an outage is not lost either.
 func TestHeldBySomebodyElseInAnOutage(t *testing.T) {

@@ -86,9 +86,7 @@ func (d *delivery) waitBehind(ctx context.Context, cause error, last bool) (idma
 	err = d.s.DB.Write(ctx, func(tx sqldb.Queryer) error {
 		next = *d.r
 		next.changed, next.reason = now, bounded(cause.Error())
-		if next.sent == sentNothing && next.temp == "" {
-			next.target = d.entry.Path
-		}
+		next.startsFrom(d.entry.Path)
 		var err error
 		rev, err = d.acknowledge(ctx, tx, now, &next, known.ID == "", last)
 		return err

@@ -215,6 +215,7 @@ func (d *delivery) wait(ctx context.Context, cause error) (idmap.Revision, error
 	err = d.s.DB.Write(ctx, func(tx sqldb.Queryer) (err error) {
 		next = *d.r
 		next.changed, next.reason = now, bounded(cause.Error())
+		next.startsFrom(d.entry.Path)
 		if err := d.lease.Still(ctx, tx); err != nil {
 			return err
 		}
