@@ -6,8 +6,9 @@ const shown = (() => {
   const language = document.documentElement.lang;
 
   const state = (words) => { el('state').textContent = words; };
-  const clock = () => new Date().toLocaleTimeString(language, { hour: 'numeric', minute: '2-digit' });
-  const moment = (at) => at.toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
+  const clock = (at = new Date()) => at.toLocaleTimeString(language, { hour: 'numeric', minute: '2-digit' });
+  const moment = (at) => (at.toDateString() === new Date().toDateString() ? clock(at) // as the page around it says it
+    : at.toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' }));
 
   function button(words, act, primary) {
     const b = document.createElement('button');
