@@ -49,6 +49,9 @@ func (s *site) send(w http.ResponseWriter, r *http.Request, from bytesOf) {
 		w.Header().Set("Last-Modified", from.modified.UTC().Format(http.TimeFormat))
 	}
 	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
 	if n, err := io.Copy(w, from); err != nil && r.Context().Err() == nil {
 		s.Log(r, fmt.Errorf("web: download broke off after %d bytes: %w", n, err))
 		panic(http.ErrAbortHandler) // the way of net/http to break off an answer

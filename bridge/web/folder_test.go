@@ -188,6 +188,9 @@ func TestDownloadIsAnAttachmentInASandbox(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got.header.Get(name), want)
 		}
 	}
+	if got := b.head("/download/" + id); got.status != http.StatusOK || got.header.Get("Content-Length") != "25" || got.body != "" {
+		t.Errorf("HEAD: %d %v", got.status, got.header)
+	}
 	h.up.Quirks.Fail(upstream.Fault{Method: "GET", CutAnswer: true, After: 5})
 	res, err := b.http.Get(h.server.URL + "/download/" + id)
 	if err == nil {
@@ -195,5 +198,26 @@ func TestDownloadIsAnAttachmentInASandbox(t *testing.T) {
 		if n, err := res.Body.Read(make([]byte, 100)); err == nil && n == 25 {
 			t.Error("a body that broke off upstream arrived whole")
 		}
+	}
+}
+
+// TestHead: who tries an address with HEAD is told what a browser would be, and nothing that
+// can be used once is used up.
+func TestHead(t *testing.T) {
+	h := newHouse(t, nil)
+	h.up.Write(t, "a.txt", "hello")
+	b := h.person("anna")
+	id := b.get("/").id(t, "a.txt")
+	for path, want := range map[string]int{
+		"/": http.StatusOK, "/open": http.StatusOK, "/signin": http.StatusSeeOther, "/view/" + id: http.StatusOK, "/delete/" + id: http.StatusOK,
+		"/static/doctor.css": http.StatusOK, "/nothing": http.StatusNotFound,
+		"/open/events": http.StatusMethodNotAllowed, "/ticket/secret": http.StatusMethodNotAllowed, "/language": http.StatusMethodNotAllowed,
+	} {
+		if got := b.head(path); got.status != want || got.body != "" {
+			t.Errorf("%s: %d, want %d", path, got.status, want)
+		}
+	}
+	if got := b.get("/download/" + id); got.body != "hello" {
+		t.Errorf("a HEAD has done something: %d", got.status)
 	}
 }

@@ -195,6 +195,15 @@ func (b *browser) get(path string) answer {
 	return b.do(req)
 }
 
+func (b *browser) head(path string) answer {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodHead, b.h.server.URL+path, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return b.do(req)
+}
+
 func (b *browser) post(path string, form url.Values) answer {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.h.server.URL+path, strings.NewReader(form.Encode()))

@@ -110,7 +110,11 @@ type site struct {
 func (p *Pages) Mount(r *mux.Router) {
 	s := p.site()
 	const id = "{id:[a-z2-7]{26}}"
-	get := func(path string, h http.HandlerFunc) { r.Methods(http.MethodGet).Path(path).Handler(h) }
+	// HEAD is how curl -I, watchers and download managers try an address; it uses nothing up.
+	get := func(path string, h http.HandlerFunc) {
+		r.Methods(http.MethodGet, http.MethodHead).Path(path).Handler(h)
+	}
+	once := func(path string, h http.HandlerFunc) { r.Methods(http.MethodGet).Path(path).Handler(h) }
 	post := func(path string, h http.HandlerFunc) { r.Methods(http.MethodPost).Path(path).Handler(h) }
 
 	get("/", s.signedIn(s.serveRoot))
@@ -128,7 +132,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	post("/{mode:edit|view}/"+id+"/token", s.serveRenew)
 	s.mountChanges(r, get, post, id)
 	get("/open", s.signedIn(s.serveOpens))
-	get("/open/events", s.signedIn(s.serveEvents))
+	once("/open/events", s.signedIn(s.serveEvents))
 	get("/open/"+id+"/release", s.signedIn(s.serveRelease))
 	post("/open/"+id+"/release", s.signedIn(s.serveRelease))
 	s.mountSaves(get, post)
@@ -140,7 +144,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	get("/signin", s.serveSignIn)
 	post("/signin", s.serveCheck)
 	if s.Provider != nil {
-		get("/"+callbackPath, s.serveCallback)
+		once("/"+callbackPath, s.serveCallback)
 		get("/"+gonePath, s.serveGone)
 	}
 	if s.Phones != nil {
@@ -150,7 +154,7 @@ func (p *Pages) Mount(r *mux.Router) {
 	post("/link/{secret}", s.serveRedeem)
 	post("/signout", s.serveSignOut)
 	post("/language", s.serveLanguage)
-	get("/ticket/{secret}", s.serveTicket)
+	once("/ticket/{secret}", s.serveTicket)
 	get("/closed", s.serveClosed)
 	post("/api/v1/open", s.serveOpen)
 	s.mountShares(get, post, id)
