@@ -113,6 +113,9 @@ func (c *crawler) walk() {
 			methods = []string{http.MethodGet} // any
 		}
 		for _, method := range methods {
+			if method == http.MethodHead {
+				continue // the same page without its body
+			}
 			c.routes = append(c.routes, crawled{method + " " + template, method, c.fill(template)})
 		}
 		return nil
