@@ -242,6 +242,9 @@ func (d *delivery) arrivedLate(ctx context.Context, res dav.Resource) (idmap.Rev
 				return err
 			}
 		}
+		if err := litters(ctx, tx, now, d.r, temp); err != nil { // the row forgets it
+			return err
+		}
 		if newest && e.Revision.Number != issued {
 			if err := d.s.Locks.Renumber(ctx, tx, d.file, issued, e.Revision.Number); err != nil {
 				return err

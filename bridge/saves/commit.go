@@ -90,6 +90,9 @@ func (d *delivery) settled(ctx context.Context, res dav.Resource) (later *row, e
 		if err := wrote(ctx, tx, now, d.r.hand(), d.file, e.Revision, d.r.sha256); err != nil {
 			return err
 		}
+		if err := litters(ctx, tx, now, d.r, d.unusedTemp()); err != nil { // the row forgets it
+			return err
+		}
 		waits, err := existsIn(ctx, tx, `SELECT 1 FROM saves_entry WHERE file = ? AND state = ? AND id <> ? LIMIT 1`, string(d.file), stateWaiting, d.r.id)
 		if err == nil && waits {
 			if err = d.replaced(ctx, tx); err == nil {

@@ -36,7 +36,8 @@
 //   - A row is changed by compare-and-swap on state and lease serial. Who loses has
 //     been taken over, and writes nothing more anywhere.
 //   - A temporary file on the upstream is removed only if its MOVE was never sent, or
-//     its entry is verified or dropped and the target is there.
+//     its entry is verified or dropped and the target is there. One that may be there
+//     all the same, or come only later, is litter: removed until it has been gone for a while.
 //   - What waits was acknowledged, and only this directory has it: it leaves the state
 //     `waiting` when it was seen on the upstream, when a copy beside the file has it,
 //     when a newer save that rests on it is acknowledged, or when a person drops it. What

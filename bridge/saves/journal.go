@@ -154,6 +154,15 @@ var migrations = []string{
 	`-- A save asks for the file's entries of a few states, among all its pre-images.
 	DROP INDEX saves_entry_file;
 	CREATE INDEX saves_entry_file ON saves_entry (file, state, store, sha256)`,
+	`-- Temporary files that are to be gone: see litter.go.
+	CREATE TABLE saves_litter (
+		upstream TEXT NOT NULL,
+		temp TEXT {{bytes}} NOT NULL,
+		pinned {{blob}},
+		since BIGINT NOT NULL,
+		next_at BIGINT NOT NULL,
+		PRIMARY KEY (upstream, temp)
+	)`,
 }
 
 // A row is an entry of the journal. The fields above the line never change.

@@ -60,6 +60,7 @@ func (s *Saves) sweep(ctx context.Context) {
 		{"saves: looking again", s.lookAgain},
 		{"saves: dropping old entries", s.expire},
 		{"saves: clearing away", s.dropOrphans},
+		{"saves: removing temporary files", s.clearLitter},
 		{"saves: ending uploads that nobody goes on with", s.expireIncoming},
 	} {
 		if ctx.Err() != nil {

@@ -322,11 +322,12 @@ func (d *delivery) foundBeside(ctx context.Context, res dav.Resource) error {
 	return d.copied(ctx, e, res)
 }
 
-// dropTempNow is dropTemp for when it must have happened.
+// dropTempNow is dropTemp for when it must have happened. Whoever was to be answered for the
+// temp is gone, so it may be on its way still.
 func (d *delivery) dropTempNow(ctx context.Context) error {
 	err := d.view.Delete(ctx, d.r.temp, zeroCondition)
-	if errors.Is(err, dav.ErrNotFound) {
-		return nil
+	if err != nil && !errors.Is(err, dav.ErrNotFound) {
+		return err
 	}
-	return err
+	return d.s.litter(ctx, d.r, d.r.temp)
 }

@@ -219,15 +219,18 @@ func shortly(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, 5*time.Second)
 }
 
-// dropTemp removes a temp from the upstream, as well as it can; "" is none.
+// dropTemp removes a temp from the upstream, now or as litter; "" is none.
 func (d *delivery) dropTemp(ctx context.Context, temp dav.Path) {
 	if temp == "" {
 		return
 	}
-	ctx, stop := shortly(ctx)
+	hurried, stop := shortly(ctx)
 	defer stop()
-	err := d.view.Delete(ctx, temp, zeroCondition)
-	if err != nil && !errors.Is(err, dav.ErrNotFound) {
+	err := d.view.Delete(hurried, temp, zeroCondition)
+	if err == nil || errors.Is(err, dav.ErrNotFound) {
+		return
+	}
+	if err := d.s.litter(context.WithoutCancel(ctx), d.r, temp); err != nil {
 		d.s.OnError("saves: removing a temporary file", err)
 	}
 }
