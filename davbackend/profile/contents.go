@@ -246,11 +246,19 @@ func (m *measuring) readers(ctx context.Context) error {
 	return err
 }
 
-// during looks a few times: what was sent may take a moment to show.
+// readerPatience is for how long a reader waits for somebody's upload.
+const readerPatience = 3 * time.Second
+
+// during looks a few times: what was sent may take a moment to show. It is "" if readers are
+// kept waiting: by the server, or because there may be one connection only.
 func (m *measuring) during(ctx context.Context, before davbackend.RawAnswer) (string, error) {
+	patient, stop := context.WithTimeout(ctx, readerPatience)
+	defer stop()
 	for range 4 {
-		a, err := m.raw(ctx, http.MethodGet, m.file)
+		a, err := m.raw(patient, http.MethodGet, m.file)
 		switch {
+		case patient.Err() != nil:
+			return "", ctx.Err()
 		case errors.Is(err, dav.ErrIncomplete):
 			return "a piece", nil // rclone notices on the way that the file is growing, and hangs up
 		case err != nil:
