@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"time"
 
 	"davwopi/bridge/access"
 	"davwopi/bridge/locks"
@@ -120,18 +121,27 @@ func (e *Endpoint) openThat(ctx context.Context, waiting *saves.Waiting, seen lo
 // prove that they are the known revision.
 func (e *Endpoint) openKnown(ctx context.Context, t *locks.Target) (*davbackend.Content, error) {
 	known := t.File.Revision
-	if known.ETag == "" {
+	if known.ETag == "" && known.Modified.IsZero() {
 		return nil, nil
 	}
 	content, err := t.View.Get(ctx, t.File.Path, 0, -1)
 	if err != nil {
 		return nil, nil // moved, perhaps: the look decides
 	}
-	if content.ETag.Same(known.ETag) && fits(content, known.Size) {
+	if proves(content, known.ETag, known.Modified, known.Size) {
 		return content, nil
 	}
 	content.Close()
 	return nil, nil
+}
+
+// proves reports whether an answer shows what was seen: by the ETag, or, where a look at the
+// server shows none (nginx), by the time, since one look more would show nothing else.
+func proves(c *davbackend.Content, etag dav.ETag, modified time.Time, size int64) bool {
+	if etag == "" {
+		return size >= 0 && fits(c, size) && !modified.IsZero() && c.Modified.Equal(modified)
+	}
+	return c.ETag.Same(etag) && fits(c, size)
 }
 
 // openLooked opens the bytes between two looks, so that they are known to be the
@@ -155,7 +165,7 @@ func (e *Endpoint) openLooked(ctx context.Context, q *Request, t *locks.Target) 
 			return nil, err
 		}
 		*t = before
-		if content.ETag.Same(before.Seen.ETag) && fits(content, before.Seen.Size) {
+		if proves(content, before.Seen.ETag, before.Seen.Modified, before.Seen.Size) {
 			return content, nil
 		}
 		after, err := e.Seen(ctx, q)
