@@ -90,8 +90,8 @@ func (s *server) exec(query string) error {
 }
 
 // open opens a database, of which each write transaction runs twice if it is SQLite
-// ([sqldb.DB.SetCollisions]), but for a benchmark: so every suite finds the functions that
-// must not.
+// ([sqldb.DB.SetCollisions]), but in a benchmark or with -short: so every suite finds the
+// functions that must not.
 func open(t testing.TB, where string) *sqldb.DB {
 	t.Helper()
 	db, err := sqldb.Open(context.Background(), where)
@@ -104,6 +104,6 @@ func open(t testing.TB, where string) *sqldb.DB {
 		}
 	})
 	_, measured := t.(*testing.B)
-	db.SetCollisions(!measured && !db.Shared())
+	db.SetCollisions(!measured && !testing.Short() && !db.Shared())
 	return db
 }
