@@ -116,7 +116,7 @@ func tabHint(text []byte) string {
 	return ""
 }
 
-// keyEnvironment lists variables that carry a value too secret for a key.
+// otherVariables lists variables that carry a value too secret for a key.
 var otherVariables = map[string]bool{"DAVWOPI_CONFIG": true, "DAVWOPI_SECRET_KEY": true}
 
 func (r *reader) environment(c *Config, environ []string) {
